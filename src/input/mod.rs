@@ -1,0 +1,2 @@
+//! Bytes in, records out; pure over `Read`.
+//! Never knows: librdkafka, clap, sockets.

@@ -1,0 +1,34 @@
+//! kaw: a command-line toolkit for Kafka with a light broker inside.
+//!
+//! The map of the code; arrows point one way and `tidy.rs` holds them:
+//!
+//! ```text
+//! command → {input, output, client, embedded, bench, broker, log} → {wire} → {protocol, log} → record
+//! ```
+//!
+//! - `command` turns words into values, one file a subcommand; it alone knows clap and tables.
+//! - `input` and `output` are pure: bytes to records and back.
+//! - `client` alone knows librdkafka. `wire` is a small Kafka client of our own, for control.
+//! - `embedded` finds, leases or starts the built-in broker, always another process.
+//! - `broker` serves Kafka's protocol over `log`, the durable log of one partition.
+//! - `protocol` and `record` do no I/O.
+//!
+//! stdout carries data only; errors are one line on stderr that starts with `kaw: `.
+
+mod broker;
+mod client;
+mod command;
+mod embedded;
+mod input;
+mod log;
+mod output;
+mod protocol;
+mod quantity;
+mod record;
+mod wire;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    command::main()
+}

@@ -1,0 +1,2 @@
+//! Records in, bytes out; pure over `Write`.
+//! Never knows: librdkafka, clap, sockets.
