@@ -39,10 +39,7 @@ impl ServerHandle {
 }
 
 /// Serves until it is told to leave.
-pub(super) fn run(
-    options: Options,
-    on_ready: impl FnOnce(&Ready),
-) -> Result<(), StartError> {
+pub(super) fn run(options: Options, on_ready: impl FnOnce(&Ready)) -> Result<(), StartError> {
     let _ = (options, on_ready);
     unimplemented!("lands with the connections")
 }
