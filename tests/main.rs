@@ -1,1 +1,20 @@
+//! The program as a user meets it: every test has its own home, data directory and ports.
+//!
+//! `it!(a_fact, |kaw| …)` is one test. Tests see only the `kaw` program, never its modules. They
+//! run side by side, wait on conditions and never for a while, and leave nothing behind. What an
+//! outside tool is needed for is skipped aloud where the tool is missing; with `KAW_REQUIRE_ALL=1`
+//! a missing tool fails the test.
 
+/// One test: a name that is a fact, and what shows it.
+macro_rules! it {
+    ($fact:ident, |$kaw:ident| $body:expr) => {
+        #[test]
+        fn $fact() {
+            $crate::harness::Kaw::with(stringify!($fact), |$kaw: &$crate::harness::Kaw| $body);
+        }
+    };
+}
+
+mod harness;
+
+mod pipeline;
