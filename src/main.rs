@@ -15,6 +15,7 @@
 //!
 //! stdout carries data only; errors are one line on stderr that starts with `kaw: `.
 
+mod bench;
 mod broker;
 mod client;
 mod command;

@@ -1,0 +1,140 @@
+//! What a run is to do, as values that any workload and report can read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub workload: Workload,
+    pub load: Load,
+    /// Before the figures begin, and no part of them.
+    pub warmup: Extent,
+    pub measured: Extent,
+    pub seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Workload {
+    Produce { pace: Pace },
+    Consume,
+}
+
+impl Workload {
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Produce { .. } => "produce",
+            Workload::Consume => "consume",
+        }
+    }
+}
+
+/// The records and the topic that they go to.
+#[derive(Clone, Debug)]
+pub struct Load {
+    pub record_size: usize,
+    pub partitions: u32,
+    pub producers: u32,
+    pub acks: Acks,
+    pub compression: Compression,
+    pub payload: Payload,
+    /// How many different keys; none: records have no key.
+    pub keys: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acks {
+    None,
+    Leader,
+    All,
+}
+
+impl Acks {
+    /// As `acks` of librdkafka and of users.
+    pub fn name(self) -> &'static str {
+        match self {
+            Acks::None => "0",
+            Acks::Leader => "1",
+            Acks::All => "all",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+impl Compression {
+    /// As `compression.type` of librdkafka and of users.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Snappy => "snappy",
+            Compression::Lz4 => "lz4",
+            Compression::Zstd => "zstd",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Bytes that do not compress.
+    Random,
+    /// Words, which compress as prose does.
+    Text,
+    /// The bytes of a file, round and round.
+    File(PathBuf),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// The next send follows the last: latency then holds the wait in the client's queue.
+    Unbounded,
+    /// Records a second, above 0.
+    Rate(f64),
+}
+
+/// How much of a phase there is; with both, whichever ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    pub records: Option<u64>,
+    pub time: Option<Duration>,
+}
+
+impl Extent {
+    /// A tenth: the warm-up that goes with a load when none is asked for.
+    pub fn tenth(self) -> Extent {
+        Extent {
+            records: self.records.map(|records| records / 10),
+            time: self.time.map(|time| time / 10),
+        }
+    }
+
+    /// The part of one of several producers; the first ones take what does not divide.
+    pub fn share(self, producer: u32, producers: u32) -> Extent {
+        let (producer, producers) = (u64::from(producer), u64::from(producers));
+        let part = |records| records / producers + u64::from(producer < records % producers);
+        Extent { records: self.records.map(part), time: self.time }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up() {
+        for (records, producers) in [(10, 3), (2, 5), (0, 2), (1_000_000, 1)] {
+            let whole = Extent { records: Some(records), time: None };
+            let share = |producer| whole.share(producer, producers).records.unwrap();
+            assert_eq!((0..producers).map(share).sum::<u64>(), records);
+            assert!(share(0) - share(producers - 1) <= 1);
+        }
+    }
+}

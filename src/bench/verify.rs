@@ -1,0 +1,235 @@
+//! Every record accounted for: what was sent against what came back.
+
+use super::payload::{self, Mark, Payloads};
+use crate::record::PartitionId;
+
+/// What went wrong with the records of a run; all zero, or the run has failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Acknowledged, but not in the topic.
+    pub lost: u64,
+    pub duplicated: u64,
+    /// Behind a record of the same producer and partition that was sent later.
+    pub reordered: u64,
+    /// Not as it was sent, or never sent by this run.
+    pub corrupted: u64,
+    /// Never acknowledged: the broker or the client gave up on it.
+    pub failed: u64,
+}
+
+impl Faults {
+    pub fn is_none(&self) -> bool {
+        *self == Faults::default()
+    }
+}
+
+/// What has come back so far. One bit a record, so that any order of partitions will do.
+pub struct Ledger<'a> {
+    payloads: &'a Payloads,
+    rows: Vec<Row>,
+    faults: Faults,
+    seen: u64,
+}
+
+/// The records of one producer.
+struct Row {
+    sent: u64,
+    seen: Bits,
+    failed: Bits,
+    /// The last sequence seen in each partition.
+    last: Vec<Option<u64>>,
+}
+
+impl<'a> Ledger<'a> {
+    /// `sent` has the number of records that each producer sent.
+    pub fn new(payloads: &'a Payloads, sent: &[u64]) -> Ledger<'a> {
+        let row =
+            |&sent| Row { sent, seen: Bits::default(), failed: Bits::default(), last: vec![] };
+        let rows = sent.iter().map(row).collect();
+        Ledger { payloads, rows, faults: Faults::default(), seen: 0 }
+    }
+
+    /// This record was never acknowledged: it may be there or not.
+    pub fn failed(&mut self, mark: Mark) {
+        self.faults.failed += 1;
+        self.rows[mark.producer as usize].failed.set(mark.sequence);
+    }
+
+    /// A record has come back.
+    pub fn see(&mut self, partition: PartitionId, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let mark = value.and_then(payload::read_value);
+        let Some(mark) = mark.filter(|&mark| self.payloads.key(mark) == key) else {
+            self.faults.corrupted += 1;
+            return;
+        };
+        let row = self.rows.get_mut(mark.producer as usize);
+        let Some(row) = row.filter(|row| mark.sequence < row.sent) else {
+            self.faults.corrupted += 1;
+            return;
+        };
+        if !row.seen.set(mark.sequence) {
+            self.faults.duplicated += 1;
+            return;
+        }
+        self.seen += 1;
+        if row.advance(partition, mark.sequence).is_err() {
+            self.faults.reordered += 1;
+        }
+    }
+
+    /// How many different records have come back.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// The account, when nothing more is to come.
+    pub fn close(self) -> Faults {
+        let lost = self.rows.iter().map(|row| row.seen.missing(row.sent, &row.failed)).sum();
+        Faults { lost, ..self.faults }
+    }
+}
+
+impl Row {
+    fn advance(&mut self, partition: PartitionId, sequence: u64) -> Result<(), Late> {
+        let partition = partition.get().unsigned_abs() as usize;
+        if self.last.len() <= partition {
+            self.last.resize(partition + 1, None);
+        }
+        if self.last[partition].is_some_and(|last| sequence < last) {
+            return Err(Late);
+        }
+        self.last[partition] = Some(sequence);
+        Ok(())
+    }
+}
+
+/// A record that comes after one that was sent later.
+struct Late;
+
+/// A set of sequences.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Whether the bit was not set before.
+    fn set(&mut self, at: u64) -> bool {
+        let (word, bit) = ((at / 64) as usize, 1 << (at % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    /// How many below `end` are neither here nor in `other`.
+    fn missing(&self, end: u64, other: &Bits) -> u64 {
+        let word = |bits: &Bits, at| bits.0.get(at).copied().unwrap_or(0);
+        let words = end.div_ceil(64) as usize;
+        let present: u32 =
+            (0..words).map(|at| (word(self, at) | word(other, at)).count_ones()).sum();
+        end - u64::from(present)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::payload::Shape;
+    use super::*;
+
+    /// Two producers of 200 records each to two partitions, then `injure`, then the account.
+    #[track_caller]
+    fn check(injure: impl Fn(&mut Vec<Arrived>), want: Faults) {
+        let shape = Shape { record_size: 40, keys: Some(3), seed: 5 };
+        let payloads = Payloads::random(shape);
+        let mut arrived: Vec<Arrived> = (0..400).map(|n| arrival(&payloads, n)).collect();
+        injure(&mut arrived);
+        let mut ledger = Ledger::new(&payloads, &[200, 200]);
+        for record in &arrived {
+            ledger.see(record.partition, record.key.as_deref(), record.value.as_deref());
+        }
+        assert_eq!(ledger.close(), want);
+    }
+
+    #[derive(Clone)]
+    struct Arrived {
+        partition: PartitionId,
+        key: Option<Vec<u8>>,
+        value: Option<Vec<u8>>,
+    }
+
+    fn arrival(payloads: &Payloads, number: u64) -> Arrived {
+        let mark = Mark { producer: (number % 2) as u32, sequence: number / 2 };
+        let mut value = vec![];
+        payloads.write_value(mark, &mut value);
+        let key = payloads.key(mark).map(<[u8]>::to_vec);
+        Arrived { partition: PartitionId((number / 8 % 2) as i32), key, value: Some(value) }
+    }
+
+    #[test]
+    fn what_arrives_as_sent_has_no_fault() {
+        check(|_| {}, Faults::default());
+        // Partitions may come one after the other.
+        check(|all| all.sort_by_key(|record| record.partition), Faults::default());
+    }
+
+    #[test]
+    fn lost_records_are_counted() {
+        check(|all| drop(all.drain(100..103)), Faults { lost: 3, ..Faults::default() });
+        check(|all| all.truncate(390), Faults { lost: 10, ..Faults::default() });
+        check(Vec::clear, Faults { lost: 400, ..Faults::default() });
+    }
+
+    #[test]
+    fn duplicated_records_are_counted() {
+        let again = |all: &mut Vec<Arrived>| all.insert(60, all[50].clone());
+        check(again, Faults { duplicated: 1, ..Faults::default() });
+        let twice = |all: &mut Vec<Arrived>| all.extend_from_within(..);
+        check(twice, Faults { duplicated: 400, ..Faults::default() });
+    }
+
+    #[test]
+    fn reordered_records_are_counted() {
+        // 0 and 2 are neighbours of the first producer in the first partition.
+        check(|all| all.swap(0, 2), Faults { reordered: 1, ..Faults::default() });
+        // 0 and 1 are of different producers: they have no order.
+        check(|all| all.swap(0, 1), Faults::default());
+        // One that comes too early makes only itself conspicuous once the others follow.
+        let early = |all: &mut Vec<Arrived>| all[..6].rotate_right(2);
+        check(early, Faults { reordered: 4, ..Faults::default() });
+    }
+
+    #[test]
+    fn corrupted_records_are_counted_and_miss() {
+        let both = Faults { lost: 1, corrupted: 1, ..Faults::default() };
+        check(|all| all[7].value.as_mut().unwrap()[30] ^= 0x10, both);
+        check(|all| all[7].value = None, both);
+        check(|all| all[7].value.as_mut().unwrap().truncate(39), both);
+        check(|all| all[7].key = Some(b"key-of-another".to_vec()), both);
+    }
+
+    #[test]
+    fn a_record_that_was_never_sent_is_corrupt() {
+        let stranger = |mark| {
+            let payloads = Payloads::random(Shape { record_size: 40, keys: Some(3), seed: 5 });
+            let mut value = vec![];
+            payloads.write_value(mark, &mut value);
+            let key = payloads.key(mark).map(<[u8]>::to_vec);
+            move |all: &mut Vec<Arrived>| {
+                let (key, value) = (key.clone(), Some(value.clone()));
+                all.push(Arrived { partition: PartitionId(0), key, value });
+            }
+        };
+        let want = Faults { corrupted: 1, ..Faults::default() };
+        check(stranger(Mark { producer: 0, sequence: 200 }), want);
+        check(stranger(Mark { producer: 2, sequence: 0 }), want);
+    }
+
+    #[test]
+    fn a_failed_record_is_not_also_lost() {
+        let payloads = Payloads::random(Shape { record_size: 40, keys: None, seed: 5 });
+        let mut ledger = Ledger::new(&payloads, &[2]);
+        ledger.failed(Mark { producer: 0, sequence: 1 });
+        assert_eq!(ledger.close(), Faults { lost: 1, failed: 1, ..Faults::default() });
+    }
+}
