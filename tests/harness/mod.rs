@@ -1,6 +1,7 @@
 //! What every test stands on: a fresh home, the program under a deadline, and a clean end.
 //! Never knows: what the program does.
 
+mod outside;
 mod process;
 
 use std::fs;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub use outside::{Apache, Version, kafka_python};
 pub use process::{Cmd, Done, Running};
 
 /// How long a command or a condition may take, unless a test says otherwise. Generous: the
