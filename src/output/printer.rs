@@ -1,0 +1,121 @@
+//! Buffers what is printed: one write for many records.
+
+use std::io::{self, Write};
+
+use super::Format;
+use crate::record::Delivered;
+
+/// A write is worth its system call from about here; a pipe takes 64 KiB at once (pipe(7)).
+const BUFFER_BYTES: usize = 256 << 10;
+/// One giant record must not hold its memory for ever.
+const KEEP_BYTES_MAX: usize = 2 << 20;
+
+/// Prints records to `sink`.
+pub struct Printer<W> {
+    format: Format,
+    buffer: Vec<u8>,
+    sink: W,
+    /// How much may wait in the buffer; nothing if unbuffered.
+    wait_bytes_max: usize,
+}
+
+impl<W: Write> Printer<W> {
+    pub fn buffered(format: Format, sink: W) -> Printer<W> {
+        let buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
+        Printer { format, buffer, sink, wait_bytes_max: BUFFER_BYTES }
+    }
+
+    /// Each record is written as it comes.
+    pub fn unbuffered(format: Format, sink: W) -> Printer<W> {
+        Printer { format, buffer: Vec::new(), sink, wait_bytes_max: 0 }
+    }
+
+    pub fn needs_headers(&self) -> bool {
+        self.format.needs_headers()
+    }
+
+    /// Prints one record, now or with those that follow.
+    pub fn print(&mut self, delivered: &Delivered<'_>) -> io::Result<()> {
+        self.format.print(delivered, &mut self.buffer);
+        match self.wait_bytes_max <= self.buffer.len() {
+            true => self.flush(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes all that waits. After an error nothing is written twice.
+    pub fn flush(&mut self) -> io::Result<()> {
+        let written = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush());
+        self.buffer.clear();
+        self.buffer.shrink_to(KEEP_BYTES_MAX);
+        written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Null, Template};
+    use crate::record::{Offset, PartitionId, Record};
+
+    /// Keeps each write apart.
+    #[derive(Default)]
+    struct Writes(Vec<usize>);
+
+    impl Write for &mut Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lines() -> Format {
+        Format::Template(Template::delimited(None, b"\n".to_vec(), Null::Nothing))
+    }
+
+    fn delivered(value: &[u8]) -> Delivered<'_> {
+        Delivered {
+            topic: "t",
+            partition: PartitionId(0),
+            offset: Offset(0),
+            timestamp: None,
+            leader_epoch: None,
+            record: Record { value: Some(value), ..Record::default() },
+        }
+    }
+
+    #[test]
+    fn records_wait_for_a_full_buffer_or_a_flush() {
+        let mut writes = Writes::default();
+        let mut printer = Printer::buffered(lines(), &mut writes);
+        let value = vec![b'x'; BUFFER_BYTES / 2];
+        for _ in 0..3 {
+            printer.print(&delivered(&value)).unwrap();
+        }
+        printer.flush().unwrap();
+        printer.flush().unwrap();
+        assert_eq!(writes.0, [2 * (value.len() + 1), value.len() + 1]);
+    }
+
+    #[test]
+    fn unbuffered_records_are_written_as_they_come() {
+        let mut writes = Writes::default();
+        let mut printer = Printer::unbuffered(lines(), &mut writes);
+        for value in ["a", "", "bc"] {
+            printer.print(&delivered(value.as_bytes())).unwrap();
+        }
+        assert_eq!(writes.0, [2, 1, 3]);
+    }
+
+    #[test]
+    fn a_giant_record_gives_its_memory_back() {
+        let mut writes = Writes::default();
+        let mut printer = Printer::buffered(lines(), &mut writes);
+        printer.print(&delivered(&vec![0; 5 * KEEP_BYTES_MAX])).unwrap();
+        assert!(printer.buffer.capacity() <= 2 * KEEP_BYTES_MAX);
+    }
+}
