@@ -3,7 +3,8 @@
 //! The map of the code; arrows point one way and `tidy.rs` holds them:
 //!
 //! ```text
-//! command → {input, output, client, embedded, bench, broker, log} → {wire} → {protocol, log} → record
+//! command → {input, output, client, embedded, bench, broker, log}
+//!         → {wire} → {protocol, log} → record
 //! ```
 //!
 //! - `command` turns words into values, one file a subcommand; it alone knows clap and tables.
@@ -26,6 +27,8 @@ mod output;
 mod protocol;
 mod quantity;
 mod record;
+#[cfg(test)]
+mod tidy;
 mod wire;
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@
 //! Never knows: anything else in this program; it does no I/O and reads no clock.
 
 mod ids;
-#[allow(clippy::module_inception)]
+#[allow(clippy::module_inception)] // A record is what it holds.
 mod record;
 
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
