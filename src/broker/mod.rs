@@ -3,6 +3,8 @@
 //!
 //! Lock order: topics → partition → waiters. No lock is held across `.await` or a sync.
 
+pub mod home;
+pub mod life;
 mod options;
 mod server;
 

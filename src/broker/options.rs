@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::life;
 use crate::record::Uuid;
 
 /// When acks=all answers.
@@ -65,6 +66,9 @@ pub struct Options {
     pub topics: Vec<TopicSpec>,
     /// How long to stay when nobody is connected; `None`: until told to leave.
     pub linger: Option<Duration>,
+    /// Takes down the notice of who serves the directory, or puts it up again, as `life::watch`
+    /// decides.
+    pub plate: Box<dyn FnMut(life::Action) + Send>,
 }
 
 /// What listens where, once everything does.

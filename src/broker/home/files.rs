@@ -1,0 +1,74 @@
+//! Small files that are replaced as a whole, and Java's properties format.
+//! Never knows: what they say.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::Error;
+
+/// Replaces a file in one step, readable by its owner alone.
+pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    put(path, text, false).map_err(|error| Error::io("write", path, error))
+}
+
+/// The same, and on the disk when it returns.
+pub fn replace_durably(path: &Path, text: &str) -> Result<(), Error> {
+    put(path, text, true).map_err(|error| Error::io("write", path, error))
+}
+
+fn put(path: &Path, text: &str, durable: bool) -> io::Result<()> {
+    let draft = path.with_extension("tmp");
+    // A draft left by a killed process may have other rights.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(text.as_bytes())?;
+    if durable {
+        file.sync_all()?;
+    }
+    fs::rename(&draft, path)?;
+    match path.parent() {
+        Some(dir) if durable => File::open(dir)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file that may not be there.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The text of a file that may not be there.
+pub fn read(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path, error)),
+    }
+}
+
+/// Keys and values of a properties file in their order; the error names the line that is neither
+/// a pair nor a comment.
+pub fn properties(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut pairs = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', '!']) {
+            continue;
+        }
+        let Some((key, value)) = line.split_once(['=', ':']) else {
+            return Err(format!("line {} is not KEY=VALUE", number + 1));
+        };
+        pairs.push((key.trim().to_owned(), value.trim().to_owned()));
+    }
+    Ok(pairs)
+}

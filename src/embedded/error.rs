@@ -1,0 +1,41 @@
+//! Why the built-in broker cannot be had.
+//! Never knows: who wanted it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::broker::home;
+
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// The data directory said no.
+    Home(Arc<home::Error>),
+    /// The broker that was started said why it could not serve.
+    Said(String),
+    /// Nobody answered in time.
+    Silent { dir: PathBuf, doing: String },
+}
+
+impl From<home::Error> for Error {
+    fn from(error: home::Error) -> Error {
+        Error::Home(Arc::new(error))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Home(error) => error.fmt(f),
+            Error::Said(text) => f.write_str(text),
+            Error::Silent { dir, doing } => write!(
+                f,
+                "the built-in broker of {} {doing}; see {}, or pass -b",
+                dir.display(),
+                dir.join("broker.log").display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
