@@ -30,21 +30,21 @@ impl Latencies {
         self.0.add(&other.0).expect("histograms of the same bounds add up");
     }
 
-    /// The latency that `percent` of the records did not exceed.
-    pub fn at(&self, percent: f64) -> Duration {
-        Duration::from_micros(self.0.value_at_percentile(percent))
+    /// The latency that this part of the records, 0 to 1, did not exceed.
+    pub fn at(&self, quantile: f64) -> Duration {
+        Duration::from_micros(self.0.value_at_quantile(quantile))
     }
 
     pub fn summary(&self) -> Option<Latency> {
         (!self.0.is_empty()).then(|| Latency {
             min: Duration::from_micros(self.0.min()),
             mean: Duration::from_secs_f64(self.0.mean() / 1e6),
-            p50: self.at(50.0),
-            p90: self.at(90.0),
-            p95: self.at(95.0),
-            p99: self.at(99.0),
-            p99_9: self.at(99.9),
-            p99_99: self.at(99.99),
+            p50: self.at(0.5),
+            p90: self.at(0.9),
+            p95: self.at(0.95),
+            p99: self.at(0.99),
+            p99_9: self.at(0.999),
+            p99_99: self.at(0.9999),
             max: Duration::from_micros(self.0.max()),
         })
     }
@@ -62,6 +62,18 @@ pub struct Latency {
     pub p99_9: Duration,
     pub p99_99: Duration,
     pub max: Duration,
+}
+
+/// All figures of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// Sent or read before the window, and in no figure.
+    pub warmup_records: u64,
+    pub window: Window,
+    /// Where the workload has one.
+    pub latency: Option<Latency>,
+    /// Of this process, from its start.
+    pub memory_peak_bytes: Option<u64>,
 }
 
 /// The measured stretch of a run.

@@ -92,6 +92,17 @@ pub enum Payload {
     File(PathBuf),
 }
 
+impl Payload {
+    /// As `--payload` has it.
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Payload::Random => "random".into(),
+            Payload::Text => "text".into(),
+            Payload::File(path) => path.to_string_lossy(),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
     /// The next send follows the last: latency then holds the wait in the client's queue.

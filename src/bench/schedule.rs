@@ -115,9 +115,9 @@ mod tests {
     #[test]
     fn a_stall_without_slack_delays_all_that_follows() {
         let latencies = stalled(ms(1));
-        assert_near(latencies.at(29.0), ms(1));
-        assert_near(latencies.at(50.0), ms(201));
-        assert_near(latencies.at(100.0), ms(201));
+        assert_near(latencies.at(0.29), ms(1));
+        assert_near(latencies.at(0.5), ms(201));
+        assert_near(latencies.at(1.0), ms(201));
     }
 
     /// As above with sends of 100 µs: the sender catches up 0.9 ms a record, 222 records after
@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn a_stall_raises_the_percentiles_as_arithmetic_says() {
         let latencies = stalled(Duration::from_micros(100));
-        assert_near(latencies.at(50.0), Duration::from_micros(100));
-        assert_near(latencies.at(97.0), Duration::from_micros(100));
-        assert_near(latencies.at(99.0), ms(110));
-        assert_near(latencies.at(99.9), ms(191));
-        assert_near(latencies.at(100.0), ms(200));
+        assert_near(latencies.at(0.5), Duration::from_micros(100));
+        assert_near(latencies.at(0.97), Duration::from_micros(100));
+        assert_near(latencies.at(0.99), ms(110));
+        assert_near(latencies.at(0.999), ms(191));
+        assert_near(latencies.at(1.0), ms(200));
     }
 
     fn stalled(service: Duration) -> Latencies {
