@@ -2,6 +2,8 @@
 //! Never knows: the wire format, the insides of the broker or the log.
 
 mod cluster;
+#[cfg(test)]
+mod generated;
 
 use std::fmt;
 use std::io::Write;
