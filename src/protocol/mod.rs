@@ -10,9 +10,18 @@ mod message;
 mod named;
 
 pub mod api_versions;
+pub mod create_topics;
+pub mod delete_topics;
+pub mod describe_cluster;
+pub mod describe_configs;
 pub mod fetch;
+pub mod init_producer_id;
+pub mod list_offsets;
 pub mod metadata;
+pub mod offset_for_leader_epoch;
+pub mod private;
 pub mod produce;
+pub mod sasl;
 
 pub use api_key::ApiKey;
 pub use codec::{DecodeError, EncodeError, Splice};
