@@ -1,9 +1,18 @@
 //! What a record batch is made of: ids, the batch view, varints, checksums, compression.
 //! Never knows: anything else in this program; it does no I/O and reads no clock.
 
+mod batch;
+mod builder;
+mod codec;
 mod ids;
 #[allow(clippy::module_inception)] // A record is what it holds.
 mod record;
+mod validate;
+pub mod varint;
 
+pub use batch::{BatchError, BatchView, Entry, HEADER_BYTES, Producer, Scratch, batches};
+pub use builder::BatchBuilder;
+pub use codec::Codec;
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
 pub use record::{Delivered, Header, Outgoing, Record, TimestampType};
+pub use validate::{Invalid, Keys, Rules, Times, Valid, Zstd, validate};

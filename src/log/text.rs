@@ -1,0 +1,71 @@
+//! Kafka's small text files: offset checkpoints, `leader-epoch-checkpoint`, `partition.metadata`.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Disk, DiskFile, Open};
+use crate::record::{Offset, PartitionId, Uuid};
+
+/// One line of `recovery-point-offset-checkpoint`, `log-start-offset-checkpoint` or
+/// `replication-offset-checkpoint`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionOffset {
+    pub topic: String,
+    pub partition: PartitionId,
+    pub offset: Offset,
+}
+
+/// The lines of an offset checkpoint. A file that is missing or malformed says nothing, as for
+/// Apache Kafka: what it would have saved is then read from the logs.
+pub fn read_offsets<D: Disk>(disk: &D, path: &Path) -> io::Result<Vec<PartitionOffset>> {
+    let bytes = match disk.read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read?,
+    };
+    Ok(parse_checkpoint(&bytes, parse_offset).unwrap_or_default())
+}
+
+/// Replaces an offset checkpoint: afterwards it is the new one, whatever happens.
+pub fn write_offsets<D: Disk>(
+    disk: &D,
+    path: &Path,
+    offsets: &[PartitionOffset],
+) -> io::Result<()> {
+    let mut text = format!("0\n{}\n", offsets.len());
+    for PartitionOffset { topic, partition, offset } in offsets {
+        writeln!(text, "{topic} {partition} {offset}").expect("memory takes it");
+    }
+    replace(disk, path, text.as_bytes())
+}
+
+/// Writes `bytes` beside `path`, syncs and renames, so that a crash leaves the old file or the new.
+pub(super) fn replace<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = PathBuf::from(beside);
+    let file = disk.open(&beside, Open::OrCreate)?;
+    file.set_len(0)?;
+    file.write_at([bytes, &[]], 0)?;
+    file.sync()?;
+    disk.rename(&beside, path)
+}
+
+/// Version 0, the count of lines, the lines (CheckpointFile.java).
+fn parse_checkpoint<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let mut lines = std::str::from_utf8(bytes).ok()?.lines();
+    if lines.next()?.trim() != "0" {
+        return None;
+    }
+    let count: usize = lines.next()?.trim().parse().ok()?;
+    let entries: Vec<T> = lines.map(parse).collect::<Option<_>>()?;
+    (entries.len() == count).then_some(entries)
+}
+
+fn parse_offset(line: &str) -> Option<PartitionOffset> {
+    let mut words = line.split_whitespace();
+    let topic = words.next()?.to_owned();
+    let partition = PartitionId(words.next()?.parse().ok()?);
+    let offset = Offset(words.next()?.parse().ok()?);
+    words.next().is_none().then_some(PartitionOffset { topic, partition, offset })
+}
