@@ -15,6 +15,10 @@ pub enum Error {
     Said(String),
     /// Nobody answered in time.
     Silent { dir: PathBuf, doing: String },
+    /// The broker came back, but not where the command's connections look for it.
+    Moved { dir: PathBuf, from: u16, to: u16 },
+    /// The broker came back with a new door: somebody removed the old one.
+    NewSecret { dir: PathBuf },
 }
 
 impl From<home::Error> for Error {
@@ -33,6 +37,18 @@ impl fmt::Display for Error {
                 "the built-in broker of {} {doing}; see {}, or pass -b",
                 dir.display(),
                 dir.join("broker.log").display()
+            ),
+            Error::Moved { dir, from, to } => write!(
+                f,
+                "the built-in broker of {} ended and had to come back on port {to}, because port \
+                 {from} was taken meanwhile; run the command again",
+                dir.display()
+            ),
+            Error::NewSecret { dir } => write!(
+                f,
+                "the built-in broker of {} ended and came back with a new password; run the \
+                 command again",
+                dir.display()
             ),
         }
     }

@@ -1,45 +1,40 @@
 //! Finds, leases or starts the built-in broker of a data directory.
-//! Never knows: clap, librdkafka, the broker's insides.
+//! Never knows: clap, librdkafka, the broker's insides (of `broker` it uses `home` alone, the
+//! files that both sides of a data directory read).
 
-use std::path::{Path, PathBuf};
+mod control;
+mod ephemeral;
+mod error;
+mod keeper;
+mod place;
+mod report;
+mod seek;
+mod start;
+
 use std::time::Instant;
 
-mod error;
-
+pub use control::Control;
+pub use ephemeral::Ephemeral;
 pub use error::Error;
+pub use place::Place;
+pub use report::Report;
+pub use start::{BEAT, Kind, WORDS};
 
-/// The user name of the directory's own listener; the password is the lease's secret.
-pub const USER: &str = crate::broker::home::USER;
-
-/// The data directory whose broker is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub data_dir: PathBuf,
-}
+use crate::broker::home::USER;
+use keeper::Keeper;
 
 /// A stay at the built-in broker: it does not leave before this value is gone. Should it die, it
 /// is started again at the same port, by a thread of the lease's own.
 pub struct Lease {
     port: u16,
     secret: String,
-}
-
-impl Place {
-    /// The directory that was typed, or the user's own (`XDG_DATA_HOME`, home).
-    pub fn new(typed: Option<&Path>) -> Place {
-        let _ = typed;
-        unimplemented!()
-    }
+    keeper: Keeper,
 }
 
 impl Lease {
     /// Of the listener on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    pub fn secret(&self) -> &str {
-        &self.secret
     }
 
     /// The settings with which librdkafka reaches the broker.
@@ -56,12 +51,14 @@ impl Lease {
     /// Why the broker is gone for good, should it be so: the command then ends with this error.
     /// Cheap enough to be asked every time a command waits for something.
     pub fn broken(&self) -> Option<Error> {
-        None
+        self.keeper.broken()
     }
 }
 
-/// Finds the broker of a place, or starts it. By the deadline it is there, or this is an error.
-pub fn lease(place: &Place, deadline: Instant) -> Result<Lease, Error> {
-    let _ = (place, deadline);
-    unimplemented!()
+/// Finds the broker of a place, or starts it: within the place's patience, or this is an error.
+pub fn lease(place: &Place) -> Result<Lease, Error> {
+    let stay = seek::seek(place, Instant::now() + place.patience)?;
+    let (port, secret) = (stay.port, stay.secret.clone());
+    let keeper = Keeper::start(place.clone(), stay)?;
+    Ok(Lease { port, secret, keeper })
 }

@@ -1,0 +1,76 @@
+//! A broker of one command's own, gone with it, and its directory too.
+//! Never knows: what the command does with it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::report::Report;
+use super::start::{self, Kind};
+use super::{Error, Place};
+use crate::broker::home;
+
+/// A broker on a free port of 127.0.0.1 without a password, in a temporary directory. It ends when
+/// this value is dropped, and by itself when this process dies, however that comes: its stdin is a
+/// pipe from here.
+pub struct Ephemeral {
+    port: u16,
+    dir: PathBuf,
+    child: Child,
+}
+
+impl Ephemeral {
+    pub fn start(patience: Duration) -> Result<Ephemeral, Error> {
+        let dir = home::temporary_dir()?;
+        let outcome = launch(&dir, patience);
+        if outcome.is_err() {
+            remove(&dir);
+        }
+        outcome
+    }
+
+    /// `HOST:PORT` for `bootstrap.servers`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The broker's process, for who wants to measure it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Ephemeral {
+    fn drop(&mut self) {
+        // Closes its stdin: it stops cleanly and takes the directory along.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+        // In case it was killed.
+        remove(&self.dir);
+    }
+}
+
+fn launch(dir: &Path, patience: Duration) -> Result<Ephemeral, Error> {
+    let mut child = start::spawn(Kind::Ephemeral, dir, Stdio::piped())?;
+    let place = Place { data_dir: dir.to_owned(), patience, tell: |_| {} };
+    let heard = start::listen(&mut child, &place, Instant::now() + patience);
+    if let Ok(Report::Ready(port)) = heard {
+        return Ok(Ephemeral { port, dir: dir.to_owned(), child });
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    match heard? {
+        Report::Failed(why) => Err(Error::Said(why)),
+        _ => Err(Error::Silent { dir: dir.to_owned(), doing: "did not start".to_owned() }),
+    }
+}
+
+fn remove(dir: &Path) {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            // Nothing more can be done, and the command's own outcome matters more.
+        }
+        _ => {}
+    }
+}

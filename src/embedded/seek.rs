@@ -1,0 +1,101 @@
+//! Finds whoever serves a data directory and comes in, or starts a broker where nobody does.
+//! Never knows: what the stay is for.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use super::report::Report;
+use super::start::{self, Kind};
+use super::{Control, Error, Place};
+use crate::broker::home::{self, Holder, Notice, Sight};
+
+/// Between two looks at a broker that starts or leaves.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// A connection that the broker lets in, and what is needed for more of them.
+pub struct Stay {
+    pub port: u16,
+    pub secret: String,
+    pub control: Control,
+    /// The broker, where this process started it: somebody must collect it when it ends.
+    pub child: Option<Child>,
+}
+
+pub fn seek(place: &Place, deadline: Instant) -> Result<Stay, Error> {
+    let mut child = None;
+    let mut pause = PAUSE_MIN;
+    loop {
+        let doing = match home::sight(&place.data_dir)? {
+            Sight::Nobody => {
+                child = start_one(place, deadline)?.or(child);
+                pause = PAUSE_MIN;
+                "ended as soon as it was ready".to_owned()
+            }
+            Sight::Served(notice) => match come_in(&notice, deadline) {
+                Ok(control) => {
+                    let Notice { port, secret, .. } = notice;
+                    let secret = secret.reveal().to_owned();
+                    return Ok(Stay { port, secret, control, child });
+                }
+                Err(why) => why,
+            },
+            Sight::Held(holder) => {
+                refuse_stranger(&place.data_dir, holder)?;
+                "neither came up nor left".to_owned()
+            }
+        };
+        if deadline <= Instant::now() {
+            return Err(Error::Silent { dir: place.data_dir.clone(), doing });
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+/// The process that now serves, or `None` where another won the directory.
+fn start_one(place: &Place, deadline: Instant) -> Result<Option<Child>, Error> {
+    home::create(&place.data_dir)?;
+    let mut child = start::spawn(Kind::Automatic, &place.data_dir, Stdio::null())?;
+    let heard = start::listen(&mut child, place, deadline);
+    if let Ok(Report::Ready(_)) = heard {
+        return Ok(Some(child));
+    }
+    if heard.is_err() {
+        // It would go on without anyone who waits for it.
+        let _ = child.kill();
+    }
+    let _ = child.wait();
+    match heard? {
+        Report::Failed(why) => Err(Error::Said(why)),
+        _ => Ok(None),
+    }
+}
+
+fn come_in(notice: &Notice, deadline: Instant) -> Result<Control, String> {
+    Control::open(notice, deadline).map_err(|error| format!("let nobody in: {error}"))
+}
+
+/// A holder that is no kaw will not put up a notice, however long we wait.
+fn refuse_stranger(dir: &Path, holder: Holder) -> Result<(), Error> {
+    match holder.program() {
+        Some(program) if program != "kaw" && !same_program(holder) => Err(home::Error::Held {
+            dir: dir.to_owned(),
+            by: holder.describe(),
+            what: "stop it first",
+        }
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the holder runs a program of our own name, however it was called.
+fn same_program(holder: Holder) -> bool {
+    let Some(pid) = holder.pid else { return true };
+    let theirs = std::fs::read_link(format!("/proc/{pid}/exe"));
+    match (theirs, std::env::current_exe()) {
+        (Ok(theirs), Ok(ours)) => theirs.file_name() == ours.file_name(),
+        _ => true,
+    }
+}
