@@ -11,7 +11,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &["record"]),
     ("wire", &["protocol", "record"]),
     ("broker", &["log", "protocol", "record"]),
-    ("embedded", &["wire", "protocol", "record"]),
+    // Of the broker it may use `home` alone: the files that both sides of a data directory read.
+    ("embedded", &["broker", "wire", "protocol", "record"]),
     ("client", &["wire", "protocol", "record"]),
     ("input", &["record"]),
     ("output", &["quantity", "record"]),

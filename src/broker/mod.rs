@@ -3,6 +3,7 @@
 //!
 //! Lock order: topics → partition → waiters. No lock is held across `.await` or a sync.
 
+pub mod detach;
 pub mod home;
 pub mod life;
 mod options;

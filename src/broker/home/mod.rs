@@ -257,3 +257,6 @@ pub fn temporary_dir() -> Result<PathBuf, Error> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
