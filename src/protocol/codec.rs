@@ -145,6 +145,11 @@ impl Reader {
         self.version
     }
 
+    /// What follows is read at another version, as a body is after its header.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
     pub fn left(&self) -> usize {
         self.frame.len() - self.at
     }

@@ -10,6 +10,8 @@ mod message;
 mod named;
 
 pub mod api_versions;
+pub mod catalogue;
+pub mod control;
 pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;

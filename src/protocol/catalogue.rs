@@ -1,0 +1,475 @@
+//! The records of `__cluster_metadata`: KRaft's, all that an Apache directory can hold (4.3).
+//! Never knows: what they add up to.
+//!
+//! ```text
+//! value   uvarint frame version (1) | uvarint key | uvarint version | body, always flexible
+//! ```
+//! Versions written are those of metadata.version 25 (4.0-IV3), which 4.0 and later can read.
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use super::codec::{DecodeError, EncodeError, Fault, Field, Reader, Version, Writer};
+use super::describe_configs::ResourceType;
+use super::field::{NodeId, Secret, Text};
+use super::message::message;
+use crate::record::{LeaderEpoch, PartitionId, ProducerId, Uuid};
+
+const FRAME_VERSION: u32 = 1;
+
+/// One row a record: its key, the versions that are read, the version that is written.
+macro_rules! records {
+    ($($(#[$about:meta])* $name:ident($type:ident) = $key:literal, $reads:expr, $writes:expr;)*) => {
+        /// A change of the catalogue.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum CatalogueRecord {
+            $($(#[$about])* $name($type),)*
+        }
+
+        impl CatalogueRecord {
+            /// Kafka's name of the record.
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(CatalogueRecord::$name(_) => stringify!($type),)*
+                }
+            }
+
+            fn read(key: u32, version: u32, from: &mut Reader) -> Result<Self, DecodeError> {
+                match key {
+                    $($key => {
+                        check(stringify!($type), $reads, version)?;
+                        $type::read(from).map(CatalogueRecord::$name)
+                    })*
+                    _ => Err(Fault::Key(i64::from(key)).into()),
+                }
+            }
+
+            /// The value of a record that says this, at the version that we write.
+            pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+                match self {
+                    $(CatalogueRecord::$name(body) => encode($key, $writes, body),)*
+                }
+            }
+
+            #[cfg(test)]
+            pub(super) fn samples() -> Vec<(u32, RangeInclusive<i16>, CatalogueRecord)> {
+                vec![$(($key, $reads, CatalogueRecord::$name($type::default())),)*]
+            }
+        }
+
+        $(impl From<$type> for CatalogueRecord {
+            fn from(body: $type) -> Self {
+                CatalogueRecord::$name(body)
+            }
+        })*
+    };
+}
+
+records! {
+    RegisterBroker(RegisterBrokerRecord) = 0, 0..=4, 3;
+    UnregisterBroker(UnregisterBrokerRecord) = 1, 0..=0, 0;
+    Topic(TopicRecord) = 2, 0..=0, 0;
+    Partition(PartitionRecord) = 3, 0..=2, 2;
+    Config(ConfigRecord) = 4, 0..=0, 0;
+    PartitionChange(PartitionChangeRecord) = 5, 0..=2, 2;
+    FenceBroker(FenceBrokerRecord) = 7, 0..=0, 0;
+    UnfenceBroker(UnfenceBrokerRecord) = 8, 0..=0, 0;
+    RemoveTopic(RemoveTopicRecord) = 9, 0..=0, 0;
+    DelegationToken(DelegationTokenRecord) = 10, 0..=0, 0;
+    UserScramCredential(UserScramCredentialRecord) = 11, 0..=0, 0;
+    FeatureLevel(FeatureLevelRecord) = 12, 0..=0, 0;
+    ClientQuota(ClientQuotaRecord) = 14, 0..=0, 0;
+    ProducerIds(ProducerIdsRecord) = 15, 0..=0, 0;
+    BrokerRegistrationChange(BrokerRegistrationChangeRecord) = 17, 0..=3, 2;
+    AccessControlEntry(AccessControlEntryRecord) = 18, 0..=0, 0;
+    RemoveAccessControlEntry(RemoveAccessControlEntryRecord) = 19, 0..=0, 0;
+    NoOp(NoOpRecord) = 20, 0..=0, 0;
+    /// Of clusters that came from ZooKeeper; it says nothing any more.
+    ZkMigrationState(ZkMigrationStateRecord) = 21, 0..=0, 0;
+    RemoveUserScramCredential(RemoveUserScramCredentialRecord) = 22, 0..=0, 0;
+    BeginTransaction(BeginTransactionRecord) = 23, 0..=0, 0;
+    EndTransaction(EndTransactionRecord) = 24, 0..=0, 0;
+    AbortTransaction(AbortTransactionRecord) = 25, 0..=0, 0;
+    RemoveDelegationToken(RemoveDelegationTokenRecord) = 26, 0..=0, 0;
+    RegisterController(RegisterControllerRecord) = 27, 0..=0, 0;
+    ClearElr(ClearElrRecord) = 28, 0..=0, 0;
+}
+
+impl CatalogueRecord {
+    /// Reads the value of a record. A key or a version from a newer Kafka is an error that names
+    /// it: to skip it would be to serve a catalogue that is not what was written.
+    pub fn decode(value: Bytes) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(value, body_version(0));
+        let frame = reader.uvarint()?;
+        if frame != FRAME_VERSION {
+            return Err(DecodeError::from(Fault::Value(i64::from(frame))).within("frame version"));
+        }
+        let key = reader.uvarint()?;
+        let version = reader.uvarint()?;
+        reader.set_version(body_version(version as i16));
+        let record = CatalogueRecord::read(key, version, &mut reader)?;
+        reader.finish().map_err(|e| e.within(record.name()))?;
+        Ok(record)
+    }
+}
+
+fn body_version(number: i16) -> Version {
+    Version { number, flexible: true }
+}
+
+fn check(
+    record: &'static str,
+    reads: RangeInclusive<i16>,
+    version: u32,
+) -> Result<(), DecodeError> {
+    let number = i16::try_from(version).unwrap_or(i16::MAX);
+    match reads.contains(&number) {
+        true => Ok(()),
+        false => Err(DecodeError::from(Fault::Version(number)).within(record)),
+    }
+}
+
+fn encode(key: u32, version: i16, body: &impl Field) -> Result<Vec<u8>, EncodeError> {
+    let mut writer = Writer::new(body_version(version));
+    writer.uvarint(FRAME_VERSION);
+    writer.uvarint(key);
+    writer.uvarint(version as u32);
+    body.write(&mut writer)?;
+    Ok(writer.into_parts().0)
+}
+
+message! {
+    pub struct RegisterBrokerRecord {
+        broker_id: NodeId,
+        is_migrating_zk_broker: bool [2..],
+        incarnation_id: Uuid,
+        broker_epoch: i64,
+        endpoints: Vec<RegisteredEndpoint>,
+        features: Vec<RegisteredFeature>,
+        rack: Option<Text>,
+        fenced: bool = true,
+        in_controlled_shutdown: bool [1..],
+    }
+    tagged {
+        0 => log_dirs: Vec<Uuid> [3..],
+        1 => cordoned_log_dirs: Option<Vec<Uuid>> [4..],
+    }
+}
+
+message! {
+    pub struct RegisteredEndpoint {
+        name: Text,
+        host: Text,
+        port: u16,
+        security_protocol: i16,
+    }
+}
+
+message! {
+    pub struct RegisteredFeature {
+        name: Text,
+        version_min: i16,
+        version_max: i16,
+    }
+}
+
+message! {
+    pub struct UnregisterBrokerRecord {
+        broker_id: NodeId,
+        broker_epoch: i64,
+    }
+}
+
+message! {
+    pub struct TopicRecord {
+        name: Text,
+        topic_id: Uuid,
+    }
+}
+
+message! {
+    pub struct PartitionRecord {
+        partition: PartitionId,
+        topic_id: Uuid,
+        replicas: Vec<NodeId>,
+        in_sync: Vec<NodeId>,
+        removing: Vec<NodeId>,
+        adding: Vec<NodeId>,
+        leader: Option<NodeId>,
+        leader_epoch: LeaderEpoch,
+        partition_epoch: i32,
+        directories: Vec<Uuid> [1..],
+    }
+    tagged {
+        0 => leader_recovery_state: i8 [0..],
+        1 => eligible_leaders: Option<Vec<NodeId>> [2..],
+        2 => last_known_eligible_leaders: Option<Vec<NodeId>> [2..],
+    }
+}
+
+message! {
+    pub struct ConfigRecord {
+        resource_type: ResourceType,
+        /// Of brokers: empty is the default of the cluster.
+        resource_name: Text,
+        name: Text,
+        /// `None` takes the config away.
+        value: Option<Text>,
+    }
+}
+
+/// A PartitionChange that says nothing of the leader. -1 says that there is none.
+pub const LEADER_UNCHANGED: NodeId = NodeId(-2);
+
+message! {
+    /// What is `None` stays as it is. One that names a leader raises the leader epoch by 1; every
+    /// one raises the partition epoch by 1 (PartitionRegistration.java).
+    pub struct PartitionChangeRecord {
+        partition: PartitionId,
+        topic_id: Uuid,
+    }
+    tagged {
+        0 => in_sync: Option<Vec<NodeId>> [0..],
+        1 => leader: NodeId [0..] = LEADER_UNCHANGED,
+        2 => replicas: Option<Vec<NodeId>> [0..],
+        3 => removing: Option<Vec<NodeId>> [0..],
+        4 => adding: Option<Vec<NodeId>> [0..],
+        5 => leader_recovery_state: i8 [0..] = -1,
+        6 => eligible_leaders: Option<Vec<NodeId>> [2..],
+        7 => last_known_eligible_leaders: Option<Vec<NodeId>> [2..],
+        8 => directories: Option<Vec<Uuid>> [1..],
+    }
+}
+
+message! {
+    pub struct FenceBrokerRecord {
+        broker_id: NodeId,
+        broker_epoch: i64,
+    }
+}
+
+message! {
+    pub struct UnfenceBrokerRecord {
+        broker_id: NodeId,
+        broker_epoch: i64,
+    }
+}
+
+message! {
+    pub struct RemoveTopicRecord {
+        topic_id: Uuid,
+    }
+}
+
+message! {
+    pub struct DelegationTokenRecord {
+        owner: Text,
+        requester: Text,
+        renewers: Vec<Text>,
+        issue_timestamp: i64,
+        max_timestamp: i64,
+        expiration_timestamp: i64,
+        token_id: Text,
+    }
+}
+
+message! {
+    pub struct UserScramCredentialRecord {
+        name: Text,
+        /// 1 is SHA-256, 2 is SHA-512 (ScramMechanism.java).
+        mechanism: i8,
+        salt: Secret,
+        stored_key: Secret,
+        server_key: Secret,
+        iterations: i32,
+    }
+}
+
+message! {
+    pub struct FeatureLevelRecord {
+        name: Text,
+        /// 0 takes the feature away.
+        level: i16,
+    }
+}
+
+message! {
+    pub struct ClientQuotaRecord {
+        entity: Vec<QuotaEntity>,
+        key: Text,
+        value: f64,
+        remove: bool,
+    }
+}
+
+message! {
+    pub struct QuotaEntity {
+        kind: Text,
+        /// `None` is the default of its kind.
+        name: Option<Text>,
+    }
+}
+
+message! {
+    pub struct ProducerIdsRecord {
+        broker_id: Option<NodeId>,
+        broker_epoch: i64 = -1,
+        /// The first that has not been handed out.
+        next_producer_id: ProducerId,
+    }
+}
+
+message! {
+    pub struct BrokerRegistrationChangeRecord {
+        broker_id: NodeId,
+        broker_epoch: i64,
+    }
+    tagged {
+        /// 1 fences, -1 unfences.
+        0 => fenced: i8 [0..],
+        1 => in_controlled_shutdown: i8 [1..],
+        2 => log_dirs: Vec<Uuid> [2..],
+        3 => cordoned_log_dirs: Option<Vec<Uuid>> [3..],
+    }
+}
+
+message! {
+    pub struct AccessControlEntryRecord {
+        id: Uuid,
+        resource_type: i8,
+        resource_name: Text,
+        pattern_type: i8,
+        principal: Text,
+        host: Text,
+        operation: i8,
+        permission_type: i8,
+    }
+}
+
+message! {
+    pub struct RemoveAccessControlEntryRecord {
+        id: Uuid,
+    }
+}
+
+message! {
+    pub struct NoOpRecord {
+    }
+}
+
+message! {
+    pub struct ZkMigrationStateRecord {
+        state: i8,
+    }
+}
+
+message! {
+    pub struct RemoveUserScramCredentialRecord {
+        name: Text,
+        mechanism: i8,
+    }
+}
+
+message! {
+    pub struct BeginTransactionRecord {
+    }
+    tagged {
+        0 => name: Option<Text> [0..],
+    }
+}
+
+message! {
+    pub struct EndTransactionRecord {
+    }
+}
+
+message! {
+    pub struct AbortTransactionRecord {
+    }
+    tagged {
+        0 => reason: Option<Text> [0..],
+    }
+}
+
+message! {
+    pub struct RemoveDelegationTokenRecord {
+        token_id: Text,
+    }
+}
+
+message! {
+    pub struct RegisterControllerRecord {
+        controller_id: NodeId,
+        incarnation_id: Uuid,
+        zk_migration_ready: bool,
+        endpoints: Vec<RegisteredEndpoint>,
+        features: Vec<RegisteredFeature>,
+    }
+}
+
+message! {
+    pub struct ClearElrRecord {
+        /// Empty is every topic.
+        topic_name: Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[track_caller]
+    fn check(record: impl Into<CatalogueRecord>, want: &str) {
+        let record = record.into();
+        let bytes = record.encode().unwrap();
+        assert_eq!(hex(&bytes), want.replace(' ', ""), "{record:?}");
+        assert_eq!(CatalogueRecord::decode(bytes.into()), Ok(record));
+    }
+
+    #[test]
+    fn records_are_the_bytes_that_apache_writes() {
+        let name = "metadata.version".into();
+        let text = hex(b"metadata.version");
+        check(FeatureLevelRecord { name, level: 30 }, &format!("01 0c 00 11 {text} 001e 00"));
+        check(NoOpRecord::default(), "01 14 00 00");
+        check(
+            PartitionChangeRecord {
+                partition: PartitionId(3),
+                topic_id: Uuid([7; 16]),
+                in_sync: Some(vec![NodeId(1)]),
+                leader: NodeId(1),
+                ..Default::default()
+            },
+            &format!("01 05 02 00000003 {} 02 00 05 02 00000001 01 04 00000001", "07".repeat(16)),
+        );
+    }
+
+    #[test]
+    fn every_record_can_be_written_and_read() {
+        for (key, reads, record) in CatalogueRecord::samples() {
+            let bytes = record.encode().unwrap();
+            assert_eq!((bytes[0], u32::from(bytes[1])), (1, key), "{}", record.name());
+            assert!(reads.contains(&i16::from(bytes[2])), "{}", record.name());
+            assert_eq!(CatalogueRecord::decode(bytes.into()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn what_a_newer_kafka_wrote_is_refused_by_name() {
+        #[track_caller]
+        fn refused(bytes: &'static [u8], want: &str) {
+            let error = CatalogueRecord::decode(Bytes::from_static(bytes)).unwrap_err();
+            assert_eq!(error.to_string(), want);
+        }
+        refused(&[1, 99, 0, 0], "key 99 is not known");
+        refused(&[1, 20, 1, 0], "NoOpRecord: version 1 is not known");
+        refused(&[2, 20, 0, 0], "frame version: 2 has no meaning here");
+        refused(&[1, 20, 0, 0, 0], "NoOpRecord: 1 bytes are left over");
+        refused(&[1, 12, 0, 3, 65], "FeatureLevelRecord.name: 2 bytes are announced, 1 are there");
+    }
+}
