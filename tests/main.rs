@@ -17,4 +17,10 @@ macro_rules! it {
 
 mod harness;
 
+mod apache;
+mod crash;
+mod hostile;
 mod pipeline;
+mod python;
+mod refused;
+mod syncs;

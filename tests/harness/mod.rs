@@ -3,6 +3,7 @@
 
 mod outside;
 mod process;
+pub mod raw;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -76,7 +77,25 @@ impl Kaw {
     /// A broker in the foreground on a free port of 127.0.0.1, ready. `options` are `kaw broker`'s.
     #[track_caller]
     pub fn broker(&self, options: &str) -> Broker {
-        Broker::start(self.cmd(&format!("broker --listen 127.0.0.1:0 {options}")))
+        self.broker_at("127.0.0.1:0", options)
+    }
+
+    /// A broker in the foreground at this address of 127.0.0.1, ready.
+    #[track_caller]
+    pub fn broker_at(&self, address: &str, options: &str) -> Broker {
+        Broker::start(self.cmd(&format!("broker --listen {address} {options}")))
+    }
+
+    /// The process that serves the data directory to commands, once there is one that `wanted`
+    /// wants.
+    #[track_caller]
+    pub fn serving(&self, wanted: impl Fn(Pid) -> bool) -> Pid {
+        until("a broker on the data directory", || {
+            let text = fs::read(self.data().join("broker.json")).ok()?;
+            let json: serde_json::Value = serde_json::from_slice(&text).ok()?;
+            let pid = Pid::from_raw(json["pid"].as_i64()? as i32)?;
+            (wanted(pid) && self.processes().contains(&pid)).then_some(pid)
+        })
     }
 
     /// The data directory that commands of this home use. It may not be there yet.

@@ -214,7 +214,11 @@ impl Done {
     /// Its stdout is exactly this.
     #[track_caller]
     pub fn prints(self, want: &str) -> Done {
-        assert_eq!(self.out(), want, "stdout of {self}");
+        let out = self.out();
+        let mut lines = out.lines().zip(want.lines()).enumerate();
+        let differs = lines.find(|(_, (is, wanted))| is != wanted);
+        let counts = (out.lines().count(), want.lines().count());
+        assert!(out == want, "stdout's first wrong line {differs:?}, lines {counts:?}: {self}");
         self
     }
 

@@ -1,0 +1,186 @@
+//! Side by side with a real Apache Kafka: its tools read our files, it serves our directory and we
+//! serve its, and the same commands print the same against both.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::harness::Kaw;
+
+const DUMP_LOG: &str = "org.apache.kafka.tools.DumpLogSegments";
+
+/// Leaves a bit of everything in the data directory that this house can write.
+fn workload(kaw: &Kaw) {
+    kaw.ok("topic create small -c segment.bytes=16384 -c retention.ms=-1 -p 3");
+    kaw.ok("topic create empty");
+    kaw.sh("seq 1 100000 | kaw produce many").run().ok();
+    kaw.sh("seq 1 20000 | kaw produce small -K 9").run().ok();
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let line = format!("produce codecs -z {codec} -H codec={codec} -H null -k key");
+        kaw.cmd(&line).stdin("a\n\0\n\n\u{fffd}\n").run().ok();
+    }
+    kaw.cmd("produce codecs -Z -K :").stdin("tombstone:\n:no key\n").run().ok();
+    kaw.sh("seq 1 1000 | kaw produce plain --acks 1").run().ok();
+    kaw.ok("topic create gone");
+    kaw.ok("topic delete gone");
+}
+
+/// What every topic holds, by offset, as a user sees it.
+fn contents(kaw: &Kaw, brokers: Option<&str>) -> String {
+    let brokers = brokers.map(|brokers| format!("-b {brokers}")).unwrap_or_default();
+    let topics = kaw.ok(&format!("topic list {brokers}"));
+    let mut all = String::new();
+    for topic in topics.lines() {
+        let text = kaw.ok(&format!("consume -e -J {topic} {brokers}"));
+        let mut lines: Vec<&str> = text.lines().collect();
+        // Partitions arrive in any order; within one, a record's place is its offset.
+        lines.sort_by_key(|line| place(line));
+        all.push_str(&format!("{topic}: {}\n{}\n", lines.len(), lines.join("\n")));
+    }
+    all
+}
+
+fn place(line: &str) -> (u64, u64) {
+    let json: serde_json::Value = serde_json::from_str(line).unwrap();
+    (json["partition"].as_u64().unwrap(), json["offset"].as_u64().unwrap())
+}
+
+it!(apaches_dump_log_reads_every_file_without_a_complaint, |kaw| {
+    let broker = kaw.broker("");
+    workload(kaw);
+    broker.kill();
+    // What recovery writes is read too, and a clean stop's files.
+    let broker = kaw.broker("");
+    kaw.sh("seq 1 1000 | kaw produce many").run().ok();
+    broker.stop();
+    let catalogue = kaw.data().join("__cluster_metadata-0");
+    let (records, logs): (Vec<_>, Vec<_>) =
+        kafka_files(&kaw.data()).into_iter().partition(|file| file.starts_with(&catalogue));
+    assert!(logs.len() > 20, "too little to tell: {logs:?}");
+    dump(kaw, &["--deep-iteration", "--print-data-log"], &logs);
+    dump(kaw, &["--cluster-metadata-decoder"], &records);
+});
+
+fn dump(kaw: &Kaw, options: &[&str], files: &[PathBuf]) {
+    let Some(tool) = kaw.apache_tool(DUMP_LOG) else { return };
+    let names: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
+    let tool = tool.args(options).args(["--files", &names.join(",")]);
+    let done = tool.within(Duration::from_secs(120)).run().ok();
+    let complaints = ["Exception", "ERROR", "isvalid: false", "Found", "mismatch", "Non-consec"];
+    let text = done.out() + &done.err();
+    let complaint = text.lines().find(|line| complaints.iter().any(|word| line.contains(word)));
+    assert_eq!(complaint, None, "{}", text.lines().count());
+    for name in names {
+        assert!(text.contains(&format!("Dumping {name}")), "not read: {name}");
+    }
+}
+
+fn kafka_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        let kinds = ["log", "index", "timeindex", "snapshot"];
+        if path.is_dir() {
+            files.extend(kafka_files(&path));
+        } else if path.extension().is_some_and(|end| kinds.iter().any(|kind| end == *kind)) {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+it!(an_apache_kafka_takes_the_directory_over_and_gives_it_back, |kaw| {
+    let broker = kaw.broker("");
+    workload(kaw);
+    let before = contents(kaw, None);
+    let configs = kaw.ok("topic describe small -J");
+    broker.stop();
+
+    let Some(apache) = kaw.apache_on(&kaw.data()) else { return };
+    let address = apache.address.clone();
+    assert_eq!(strays(kaw), Vec::<PathBuf>::new());
+    same(&contents(kaw, Some(&address)), &before);
+    let theirs = kaw.ok(&format!("topic describe small -J -b {address}"));
+    for config in ["segment.bytes", "16384", "retention.ms"] {
+        assert!(configs.contains(config) && theirs.contains(config), "{configs}{theirs}");
+    }
+    kaw.ok(&format!("topic create theirs -p 2 -c retention.bytes=123456 -b {address}"));
+    kaw.sh(&format!("seq 1 5000 | kaw produce theirs -b {address}")).run().ok();
+    kaw.sh(&format!("seq 1 5000 | kaw produce many -b {address}")).run().ok();
+    let after = contents(kaw, Some(&address));
+    apache.stop();
+
+    let broker = kaw.broker("");
+    same(&contents(kaw, None), &after);
+    assert!(kaw.ok("topic describe theirs -J").contains("123456"));
+    kaw.cmd("produce theirs").stdin("ours again\n").run().ok();
+    broker.stop();
+    assert_eq!(strays(kaw), Vec::<PathBuf>::new());
+});
+
+#[track_caller]
+fn same(is: &str, want: &str) {
+    let differs = is.lines().zip(want.lines()).find(|(is, want)| is != want);
+    assert!(is == want, "first difference: {differs:?}");
+}
+
+fn strays(kaw: &Kaw) -> Vec<PathBuf> {
+    let entries = fs::read_dir(kaw.data()).unwrap().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.to_string_lossy().contains("-stray")).collect()
+}
+
+/// What a user types in a first hour, and then some. What differs from run to run is left out of
+/// the formats: times and ids.
+const SESSION: &str = r#"
+kaw topic create words -p 3 -c retention.ms=3600000
+kaw topic create words
+kaw topic create words --if-not-exists
+kaw topic create one
+kaw topic create bad/name
+kaw topic create five -r 5
+kaw topic create odd -c no.such.config=1
+kaw topic create odd -c retention.ms=soon
+kaw topic list
+kaw topic describe words
+kaw topic describe nothing
+printf 'a\nb\nc\n' | kaw produce one
+kaw consume -e one
+kaw consume -e one -o -1
+kaw consume -e one -o 1..2 -f '%t %p %o %k %s\n'
+kaw consume -e one -o 9
+printf 'k1:v1\nk2:v2\nk1:v3\n' | kaw produce words -K : -H h=1 -H n
+kaw consume -e words -f '%p %o %k %s %h\n' | sort
+kaw consume -e words -p 7
+printf 'x' | kaw produce words -p 2 && kaw consume -e words -p 2 -f '%s\n' | tail -n 1
+printf 'x' | kaw produce words -p 9
+printf 'new\n' | kaw produce made-by-produce -z zstd
+kaw consume -e made-by-produce -f '%o %s %S %K\n'
+printf 'k:\n' | kaw produce one -K : -Z --timestamp 1700000000000
+kaw consume -e one -o 3 -J
+kaw consume -e nothing
+kaw topic delete words one
+kaw topic delete words
+kaw topic delete words --if-exists
+kaw topic list
+"#;
+
+it!(the_same_commands_print_the_same_against_apache_kafka, |kaw| {
+    let broker = kaw.broker("");
+    let ours = transcript(kaw, &broker.address);
+    let Some(apache) = kaw.apache() else { return };
+    let theirs = transcript(kaw, &apache.address);
+    same(&ours, &theirs);
+    apache.stop();
+    broker.stop();
+});
+
+/// Each command with what it printed and its exit code.
+fn transcript(kaw: &Kaw, address: &str) -> String {
+    let mut all = String::new();
+    for line in SESSION.lines().filter(|line| !line.is_empty()) {
+        let done = kaw.sh(&format!("{line} 2>&1")).env("KAW_BROKERS", address).run();
+        all.push_str(&format!("$ {line}\n{}[{}]\n", done.out(), done.code));
+    }
+    all.replace(address, "BROKER")
+}

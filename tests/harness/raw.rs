@@ -1,0 +1,113 @@
+//! Kafka's protocol without a client in between, for what no client does: to know exactly what
+//! was acknowledged, and to send what nobody should.
+//! Never knows: what is shown with it.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{ProduceRequest, RequestHeader, ResponseHeader, TopicName};
+use kafka_protocol::protocol::{
+    Decodable, Encodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer,
+};
+use kafka_protocol::records::{
+    Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+};
+
+pub struct Raw {
+    stream: TcpStream,
+    correlation: i32,
+}
+
+impl Raw {
+    pub fn open(address: &str) -> io::Result<Raw> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        Ok(Raw { stream, correlation: 0 })
+    }
+
+    /// Sends a request and waits for its answer.
+    pub fn call<R: Request>(&mut self, request: &R, version: i16) -> io::Result<R::Response> {
+        self.send(request, version)?;
+        self.answer::<R>(version)
+    }
+
+    pub fn send<R: Request>(&mut self, request: &R, version: i16) -> io::Result<()> {
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation)
+            .with_client_id(Some(StrBytes::from_static_str("raw")));
+        self.correlation += 1;
+        let mut frame = BytesMut::new();
+        encode_request_header_into_buffer(&mut frame, &header).expect("a request of ours");
+        request.encode(&mut frame, version).expect("a request of ours");
+        self.write(&(frame.len() as u32).to_be_bytes())?;
+        self.write(&frame)
+    }
+
+    /// The answer to the oldest request that has none yet.
+    pub fn answer<R: Request>(&mut self, version: i16) -> io::Result<R::Response> {
+        let mut frame = Bytes::from(self.frame()?);
+        let header = R::Response::header_version(version);
+        ResponseHeader::decode(&mut frame, header).map_err(io::Error::other)?;
+        R::Response::decode(&mut frame, version).map_err(io::Error::other)
+    }
+
+    /// Bytes as they are, whatever they mean.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)
+    }
+
+    pub fn frame(&mut self) -> io::Result<Vec<u8>> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        self.stream.read_exact(&mut frame)?;
+        Ok(frame)
+    }
+
+    /// Waits until the other side has closed the connection.
+    pub fn closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        match self.stream.read_to_end(&mut rest) {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+/// A produce request of one uncompressed batch for partition 0.
+pub fn produce(topic: &str, acks: i16, values: &[String]) -> ProduceRequest {
+    let partition = PartitionProduceData::default().with_index(0).with_records(Some(batch(values)));
+    let topic = TopicProduceData::default()
+        .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
+        .with_partition_data(vec![partition]);
+    ProduceRequest::default().with_acks(acks).with_timeout_ms(10_000).with_topic_data(vec![topic])
+}
+
+fn batch(values: &[String]) -> Bytes {
+    let record = |(at, value): (usize, &String)| Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: -1,
+        producer_id: -1,
+        producer_epoch: -1,
+        timestamp_type: TimestampType::Creation,
+        offset: at as i64,
+        sequence: -1,
+        timestamp: 1_700_000_000_000,
+        key: None,
+        value: Some(Bytes::from(value.clone())),
+        headers: Default::default(),
+    };
+    let records: Vec<Record> = values.iter().enumerate().map(record).collect();
+    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
+    let mut bytes = BytesMut::new();
+    RecordBatchEncoder::encode(&mut bytes, &records, &options).expect("plain records");
+    bytes.freeze()
+}

@@ -1,0 +1,189 @@
+//! What bad input gets: one line that says what, where and what to do, the right exit code, in
+//! time, nothing half done.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::thread;
+use std::time::Duration;
+
+use crate::harness::{Kaw, free_port, skip};
+
+/// Beyond `--connect-timeout`, what a command may take to say that it is over.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// The command fails with this code within `limit`, and its one line has all of `parts`.
+#[track_caller]
+fn refused(kaw: &Kaw, line: &str, code: i32, limit: Duration, parts: &[&str]) {
+    let done = kaw.cmd(line).stdin("a line\n").run().within(limit + SLACK);
+    let said = done.fails(code);
+    for part in parts {
+        assert!(said.contains(part), "kaw {line}: no '{part}' in: {said}");
+    }
+}
+
+const EVERY_KIND: [&str; 4] = ["produce t", "consume -e t", "topic list", "topic create another"];
+
+#[track_caller]
+fn all_refused(kaw: &Kaw, brokers: &str, parts: &[&str]) {
+    for line in EVERY_KIND {
+        let line = format!("{line} -b {brokers} --connect-timeout 2s");
+        refused(kaw, &line, 1, Duration::from_secs(2), parts);
+    }
+}
+
+it!(a_dead_broker_is_named_in_time, |kaw| {
+    let address = format!("127.0.0.1:{}", free_port());
+    all_refused(kaw, &address, &[&address]);
+});
+
+it!(a_name_that_is_no_host_is_named_in_time, |kaw| {
+    all_refused(kaw, "no-such-host.invalid:9092", &["no-such-host.invalid"]);
+});
+
+it!(a_black_hole_is_named_in_time, |kaw| {
+    // It accepts connections, in the kernel, and never says a word.
+    let hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = hole.local_addr().unwrap().to_string();
+    all_refused(kaw, &address, &[&address]);
+});
+
+it!(what_is_no_kafka_is_named_in_time, |kaw| {
+    let web = answering(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    all_refused(kaw, &web, &[&web]);
+    let tls = answering(b"\x15\x03\x01\x00\x02\x02\x16");
+    all_refused(kaw, &tls, &[&tls]);
+});
+
+/// A server that answers whatever comes with these bytes and hangs up.
+fn answering(bytes: &'static [u8]) -> String {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for mut client in server.incoming().flatten() {
+            let _ = client.read(&mut [0; 1024]);
+            let _ = client.write_all(bytes);
+        }
+    });
+    address
+}
+
+it!(only_the_record_that_is_too_large_fails, |kaw| {
+    let mut lines = b"before\n".to_vec();
+    lines.extend(std::iter::repeat_n(b'x', 3 << 20));
+    lines.extend_from_slice(b"\nafter\n");
+    let done = kaw.cmd("produce t").stdin(lines).run().code(1);
+    assert!(done.err().lines().any(|line| line.starts_with("kaw: ")), "{done}");
+    assert_eq!(kaw.ok("consume -e t"), "before\nafter\n");
+});
+
+it!(a_data_directory_that_cannot_be_is_named, |kaw| {
+    let file = kaw.file("a-file", "not a directory");
+    for line in ["produce t", "consume -e t", "topic list", "broker --listen 127.0.0.1:0"] {
+        let limit = Duration::from_secs(1);
+        refused(kaw, &format!("{line} --data-dir a-file"), 1, limit, &["a-file"]);
+        refused(kaw, &format!("{line} --data-dir a-file/below"), 1, limit, &["a-file"]);
+        refused(kaw, &format!("{line} --data-dir /proc/kaw"), 1, limit, &["/proc/kaw"]);
+    }
+    assert_eq!(fs::read(file).unwrap(), b"not a directory");
+});
+
+it!(a_data_directory_without_rights_is_named, |kaw| {
+    let closed = kaw.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(closed.join("probe"), "").is_ok() {
+        // Root writes where it likes; without rights means another user.
+        return without_rights_as_nobody(kaw);
+    }
+    refused(kaw, "produce t --data-dir closed/data", 1, Duration::from_secs(1), &["permission"]);
+});
+
+fn without_rights_as_nobody(kaw: &Kaw) {
+    for dir in [kaw.path(""), kaw.path("home")] {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let program = kaw.path("kaw");
+    fs::copy(crate::harness::PROGRAM, &program).unwrap();
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let produce = kaw.tool("setpriv").args(nobody).arg(program);
+    let done = produce.args(["produce", "t", "--data-dir", "closed/data"]).stdin("a\n").run();
+    let said = done.within(SLACK).fails(1);
+    assert!(said.contains("closed") && said.contains("ermission denied"), "{said}");
+}
+
+it!(wrong_words_are_a_usage_error, |kaw| {
+    let now = Duration::from_secs(1);
+    let table: &[(&str, &str)] = &[
+        ("produce t -X no.such.property=1", "no.such.property"),
+        ("consume t -X no.such.property=1", "no.such.property"),
+        ("consume -e t -o nowhere", "nowhere"),
+        ("consume -e t -o @soon", "@soon"),
+        ("produce t -z brotli", "brotli"),
+        ("produce t --acks 2", "2"),
+        ("produce", "TOPIC"),
+        ("topic create t -p 0", "0"),
+        ("topic create t -c no.such.config=1", "no.such.config"),
+        ("consume -e t --connect-timeout soon", "soon"),
+        ("nonsense", "nonsense"),
+        ("produce t --no-such-option", "--no-such-option"),
+    ];
+    for (line, part) in table {
+        let done = kaw.cmd(line).run().within(now + SLACK);
+        assert!(done.code == 2 || done.code == 1, "{done}");
+        assert!(done.stdout.is_empty() && done.err().contains(part), "no '{part}': {done}");
+    }
+    for line in ["produce t --no-such-option", "produce", "nonsense", "consume -e t -o nowhere"] {
+        kaw.cmd(line).run().code(2);
+    }
+});
+
+it!(a_topic_that_is_not_there_is_said_at_once, |kaw| {
+    let now = Duration::from_secs(2);
+    refused(kaw, "consume -e nothing", 1, now, &["nothing"]);
+    refused(kaw, "topic describe nothing", 1, now, &["nothing"]);
+    refused(kaw, "topic delete nothing", 1, now, &["nothing"]);
+});
+
+it!(an_offset_outside_the_log_is_said_with_what_there_is, |kaw| {
+    kaw.cmd("produce t").stdin("a\nb\n").run().ok();
+    refused(kaw, "consume -e t -o 7", 1, Duration::from_secs(2), &["7", "2"]);
+});
+
+it!(a_full_disk_is_said_at_once_and_nothing_is_lost, |kaw| {
+    let Some(disk) = SmallDisk::mount(kaw) else { return };
+    let data = disk.0.join("data");
+    let data = data.to_str().unwrap();
+    kaw.cmd("produce t").env("KAW_DATA_DIR", data).stdin("first\n").run().ok();
+    let lines = format!("{}\n", "x".repeat(1000)).repeat(40_000);
+    let done = kaw.cmd("produce t").env("KAW_DATA_DIR", data).stdin(lines).run();
+    let done = done.within(Duration::from_secs(20)).code(1);
+    assert!(done.err().to_lowercase().contains("space"), "{done}");
+    let back = kaw.cmd("consume -e t").env("KAW_DATA_DIR", data).run().ok();
+    assert!(back.stdout.starts_with(b"first\nxxx"), "{back}");
+});
+
+/// A file system of 16 MiB, gone with the value.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    #[track_caller]
+    fn mount(kaw: &Kaw) -> Option<SmallDisk> {
+        let at = kaw.path("small");
+        fs::create_dir(&at).unwrap();
+        let options = ["-t", "tmpfs", "-o", "size=16m", "tmpfs"];
+        if kaw.tool("mount").args(options).arg(&at).run().code != 0 {
+            skip("a small file system can be mounted by root only");
+            return None;
+        }
+        Some(SmallDisk(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: a broker may still stand on it.
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
