@@ -1,2 +1,11 @@
 //! librdkafka, wrapped once: options to config, admin, produce, consume.
 //! Never knows: clap, the broker, the log.
+
+mod config;
+mod error;
+pub mod produce;
+mod sys;
+
+pub use config::Config;
+pub use error::{Code, Error};
+pub use sys::{Complaint, properties};

@@ -1,0 +1,165 @@
+//! What Kafka or librdkafka refused, in words a user can act on.
+
+use std::fmt;
+
+use rdkafka_sys::rd_kafka_resp_err_t as resp;
+
+use super::sys;
+
+/// An error code of Kafka (positive) or of librdkafka itself (negative).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Code(pub i32);
+
+macro_rules! codes {
+    ($($name:ident = $of:ident,)*) => {
+        impl Code {
+            $(pub const $name: Code = Code(resp::$of as i32);)*
+        }
+    };
+}
+
+codes! {
+    NONE = RD_KAFKA_RESP_ERR_NO_ERROR,
+    QUEUE_FULL = RD_KAFKA_RESP_ERR__QUEUE_FULL,
+    TRANSPORT = RD_KAFKA_RESP_ERR__TRANSPORT,
+    RESOLVE = RD_KAFKA_RESP_ERR__RESOLVE,
+    ALL_BROKERS_DOWN = RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+    AUTHENTICATION = RD_KAFKA_RESP_ERR__AUTHENTICATION,
+    TIMED_OUT = RD_KAFKA_RESP_ERR__TIMED_OUT,
+    MSG_TIMED_OUT = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
+    UNKNOWN_TOPIC = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
+    UNKNOWN_PARTITION = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+    PURGE_QUEUE = RD_KAFKA_RESP_ERR__PURGE_QUEUE,
+    PURGE_INFLIGHT = RD_KAFKA_RESP_ERR__PURGE_INFLIGHT,
+    UNKNOWN_TOPIC_OR_PART = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+    MSG_SIZE_TOO_LARGE = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+    RECORD_LIST_TOO_LARGE = RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+    INVALID_RECORD = RD_KAFKA_RESP_ERR_INVALID_RECORD,
+    INVALID_TIMESTAMP = RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+    INVALID_TOPIC = RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+    TOPIC_ALREADY_EXISTS = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS,
+    STORAGE_ERROR = RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
+}
+
+impl Code {
+    /// Kafka's own name, such as `MSG_SIZE_TOO_LARGE`.
+    pub fn name(self) -> String {
+        sys::code_name(self.0)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&sys::code_text(self.0))
+    }
+}
+
+/// Why a client could not be made, or what it was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// librdkafka has no such property.
+    UnknownProperty { key: String },
+    /// librdkafka does not take this value.
+    Property { key: String, why: String },
+    /// The properties do not go together.
+    Start { why: String },
+    /// Not a name that a topic can have.
+    Topic { name: String },
+    /// No broker answered in time, and what was heard last.
+    Unreachable { brokers: String, why: String },
+    /// Kafka said no. `what` says to which request, with the user's names.
+    Refused { what: String, code: Code },
+}
+
+impl Error {
+    /// Whether what was typed is wrong, so that trying again cannot help.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Error::UnknownProperty { .. }
+                | Error::Property { .. }
+                | Error::Start { .. }
+                | Error::Topic { .. }
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::UnknownProperty { key } => {
+                write!(f, "librdkafka has no property '{key}'; `kaw -X list` prints them all")
+            }
+            Error::Property { key, why } => write!(f, "property '{key}': {}", plain_end(why)),
+            Error::Start { why } => write!(f, "these properties do not work: {}", plain_end(why)),
+            Error::Topic { name } => write!(
+                f,
+                "'{name}' cannot be a topic's name; use up to 249 letters, digits, '.', '_', '-'"
+            ),
+            Error::Unreachable { brokers, why } => write!(
+                f,
+                "cannot reach {brokers} ({why}); start one with `kaw broker` or pass -b HOST:PORT"
+            ),
+            Error::Refused { what, code } => write!(f, "{what}: {code}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// librdkafka ends some texts with a full stop, ours have none.
+fn plain_end(text: &str) -> &str {
+    text.trim_end_matches(['.', '\n', ' '])
+}
+
+/// The cause in a complaint of librdkafka's about a broker, without what it adds about itself:
+/// `sasl_ssl://h:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after
+/// 0ms in state CONNECT)` → `connection refused`.
+pub fn cause(text: &str) -> String {
+    let text = text.trim();
+    let text = text.split_once("://").map_or(text, |(_, rest)| {
+        rest.split_once(": ").map_or(rest, |(_, cause)| cause)
+    });
+    let text = text.split(" (after ").next().unwrap_or(text);
+    let text = text.rsplit_once(" failed: ").map_or(text, |(_, cause)| cause);
+    let mut letters = plain_end(text).chars();
+    match letters.next() {
+        // An abbreviation such as SASL stays as it is.
+        Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        Some(first) => std::iter::once(first).chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(said: &str, want: &str) {
+        assert_eq!(cause(said), want);
+    }
+
+    #[test]
+    fn causes_are_said_without_librdkafkas_ado() {
+        check(
+            "localhost:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection refused \
+             (after 0ms in state CONNECT, 1 identical error(s) suppressed)",
+            "connection refused",
+        );
+        check(
+            "sasl_plaintext://h:9092/bootstrap: SASL authentication error: Authentication failed \
+             (after 3ms in state AUTH_REQ)",
+            "SASL authentication error: Authentication failed",
+        );
+        check("Failed to resolve 'nohost:9092'.", "failed to resolve 'nohost:9092'");
+        check("", "");
+    }
+
+    #[test]
+    fn codes_have_kafkas_names() {
+        assert_eq!(Code::MSG_SIZE_TOO_LARGE.name(), "MSG_SIZE_TOO_LARGE");
+    }
+}

@@ -1,0 +1,393 @@
+//! rdkafka-sys made safe: one native client, its event queue, its errors; the only unsafe code.
+//! Never knows: what a command wants; topics, partitions and bytes are all it sees.
+// librdkafka has no safe binding for delivery reports as events, for header names that are not
+// UTF-8, or for borrowed payloads. Each block says why it is sound.
+#![allow(unsafe_code)]
+
+mod produce;
+
+pub use produce::{Flusher, Full, Hold, Report, Sender, Token};
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::ptr::{self, NonNull};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rdkafka_sys as rd;
+
+use super::{Code, Error};
+
+/// The same functions as in `rdkafka_sys`, with error codes as plain integers: a broker may answer
+/// with a code newer than the generated enum, and an enum outside its range is undefined.
+mod plain {
+    use super::{c_char, c_int, rd};
+
+    unsafe extern "C" {
+        pub fn rd_kafka_err2str(code: c_int) -> *const c_char;
+        pub fn rd_kafka_err2name(code: c_int) -> *const c_char;
+        pub fn rd_kafka_event_error(event: *mut rd::rd_kafka_event_t) -> c_int;
+        pub fn rd_kafka_error_code(error: *const rd::rd_kafka_error_t) -> c_int;
+        pub fn rd_kafka_fatal_error(
+            client: *mut rd::rd_kafka_t,
+            text: *mut c_char,
+            size: usize,
+        ) -> c_int;
+    }
+}
+
+const TEXT_BYTES_MAX: usize = 512;
+
+/// Which half of librdkafka a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Producer,
+    /// Admin clients are of this kind too: it starts nothing of a producer's.
+    Consumer,
+}
+
+/// Where librdkafka's own log goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogTo {
+    Nowhere,
+    Stderr,
+}
+
+/// What librdkafka said last about a broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    pub code: Code,
+    pub text: String,
+    pub fatal: bool,
+}
+
+/// A running client of librdkafka and its main queue.
+pub struct Native {
+    client: NonNull<rd::rd_kafka_t>,
+    main: Queue,
+    complaint: Mutex<Option<Complaint>>,
+    /// The write end that librdkafka pokes; kept open for as long as the client lives.
+    wake: Mutex<Option<OwnedFd>>,
+}
+
+// SAFETY: a rd_kafka_t may be used from any number of threads at once (rdkafka.h, INTRODUCTION.md).
+unsafe impl Send for Native {}
+// SAFETY: as above; the fields beside it are behind locks.
+unsafe impl Sync for Native {}
+
+impl Native {
+    /// Starts a client. `properties` are set in order, so that a later one wins.
+    pub fn open(
+        kind: Kind,
+        properties: &[(String, String)],
+        log: LogTo,
+    ) -> Result<Native, Error> {
+        let mut conf = Conf::new();
+        for (key, value) in properties {
+            conf.set(key, value)?;
+        }
+        conf.log_to(log);
+        conf.events();
+        conf.start(kind)
+    }
+
+    /// The next event of the main queue. Broker errors are kept for `complaint` on the way.
+    pub fn poll(&self, wait: Duration) -> Option<Event> {
+        self.noted(self.main.poll(wait)?)
+    }
+
+    /// Keeps broker errors for `complaint`; any other event is handed back.
+    pub fn noted(&self, event: Event) -> Option<Event> {
+        if event.kind() != rd::RD_KAFKA_EVENT_ERROR {
+            return Some(event);
+        }
+        let mut complaint = event.complaint();
+        if complaint.fatal {
+            complaint = self.fatal().unwrap_or(complaint);
+        }
+        *self.complaint.lock().expect("no holder panics") = Some(complaint);
+        None
+    }
+
+    /// What librdkafka said last about a broker, among the events polled so far.
+    pub fn complaint(&self) -> Option<Complaint> {
+        self.complaint.lock().expect("no holder panics").clone()
+    }
+
+    /// Forgets the last complaint: progress was made since.
+    pub fn forgive(&self) {
+        *self.complaint.lock().expect("no holder panics") = None;
+    }
+
+    /// The error after which this client can do nothing more, if there was one.
+    pub fn fatal(&self) -> Option<Complaint> {
+        let mut text = [0 as c_char; TEXT_BYTES_MAX];
+        // SAFETY: the client is alive, and the buffer is as long as we say.
+        let code = unsafe {
+            plain::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len())
+        };
+        let text = text_of(text.as_ptr());
+        (code != 0).then(|| Complaint { code: Code(code), text, fatal: true })
+    }
+
+    /// Whether a broker has answered a metadata request.
+    pub fn reached(&self) -> bool {
+        // SAFETY: the client is alive; the text is ours, to be freed with its own function.
+        unsafe {
+            let id = rd::rd_kafka_clusterid(self.as_ptr(), 0);
+            if !id.is_null() {
+                rd::rd_kafka_mem_free(self.as_ptr(), id.cast());
+            }
+            !id.is_null()
+        }
+    }
+
+    /// From now on one byte is written to `fd` when the main queue stops being empty.
+    pub fn wake(&self, fd: OwnedFd) {
+        // SAFETY: the payload is copied by the call; the descriptor is kept below, so it is open
+        // for as long as the client lives.
+        unsafe {
+            let byte = b"q".as_ptr().cast();
+            rd::rd_kafka_queue_io_event_enable(self.main.as_ptr(), fd.as_raw_fd(), byte, 1);
+        }
+        *self.wake.lock().expect("no holder panics") = Some(fd);
+    }
+
+    /// The client itself, for calls that are wrapped in this folder; it lives as long as `self`.
+    fn as_ptr(&self) -> *mut rd::rd_kafka_t {
+        self.client.as_ptr()
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        // SAFETY: nothing else holds the client, since topics, queues and events borrow `self`
+        // or count as its users. The queue's reference must go first.
+        unsafe {
+            // Otherwise librdkafka could poke a descriptor that is about to be closed.
+            rd::rd_kafka_queue_io_event_enable(self.main.as_ptr(), -1, ptr::null(), 0);
+            self.main.release();
+            rd::rd_kafka_destroy(self.as_ptr());
+        }
+    }
+}
+
+/// A queue of events.
+pub struct Queue(NonNull<rd::rd_kafka_queue_t>);
+
+impl Queue {
+    /// The next event, or `None` when there was none in time.
+    fn poll(&self, wait: Duration) -> Option<Event> {
+        let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the queue is alive. The event is ours, and freed by its `Drop`.
+        let event = unsafe { rd::rd_kafka_queue_poll(self.as_ptr(), wait_ms) };
+        NonNull::new(event).map(Event)
+    }
+
+    fn as_ptr(&self) -> *mut rd::rd_kafka_queue_t {
+        self.0.as_ptr()
+    }
+
+    /// # Safety
+    /// The queue must not be used again.
+    unsafe fn release(&mut self) {
+        // SAFETY: it is the caller's promise that this reference is used no more.
+        unsafe { rd::rd_kafka_queue_destroy(self.as_ptr()) }
+    }
+}
+
+/// One event; what it is about is read by the part that asked for it.
+pub struct Event(NonNull<rd::rd_kafka_event_t>);
+
+impl Event {
+    /// One of `RD_KAFKA_EVENT_*`.
+    pub fn kind(&self) -> c_int {
+        // SAFETY: the event is alive.
+        unsafe { rd::rd_kafka_event_type(self.as_ptr()) }
+    }
+
+    /// The code of the error that this event brings; no error where it brings none.
+    pub fn code(&self) -> Code {
+        // SAFETY: the event is alive.
+        Code(unsafe { plain::rd_kafka_event_error(self.as_ptr()) })
+    }
+
+    /// The text of the error that this event brings.
+    pub fn text(&self) -> String {
+        // SAFETY: the event is alive, and the text lives as long as the event.
+        text_of(unsafe { rd::rd_kafka_event_error_string(self.as_ptr()) })
+    }
+
+    fn complaint(&self) -> Complaint {
+        // SAFETY: the event is alive.
+        let fatal = unsafe { rd::rd_kafka_event_error_is_fatal(self.as_ptr()) } != 0;
+        Complaint { code: self.code(), text: self.text(), fatal }
+    }
+
+    fn as_ptr(&self) -> *mut rd::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: the event is ours and used no more.
+        unsafe { rd::rd_kafka_event_destroy(self.as_ptr()) }
+    }
+}
+
+/// A configuration that is not yet a client.
+struct Conf(NonNull<rd::rd_kafka_conf_t>);
+
+impl Conf {
+    fn new() -> Conf {
+        // SAFETY: no argument; it aborts rather than return null.
+        let conf = unsafe { rd::rd_kafka_conf_new() };
+        Conf(NonNull::new(conf).expect("librdkafka aborts when out of memory"))
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        let wrong = |why: &str| Error::Property { key: key.to_owned(), why: why.to_owned() };
+        let name = CString::new(key).map_err(|_| wrong("its name has a NUL"))?;
+        let text = CString::new(value).map_err(|_| wrong("its value has a NUL"))?;
+        let mut why = [0 as c_char; TEXT_BYTES_MAX];
+        // SAFETY: the configuration is alive; all texts end with NUL and are copied by the call.
+        let result = unsafe {
+            rd::rd_kafka_conf_set(
+                self.0.as_ptr(),
+                name.as_ptr(),
+                text.as_ptr(),
+                why.as_mut_ptr(),
+                why.len(),
+            )
+        };
+        match result {
+            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
+            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => {
+                Err(Error::UnknownProperty { key: key.to_owned() })
+            }
+            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_INVALID => Err(wrong(&text_of(why.as_ptr()))),
+        }
+    }
+
+    fn log_to(&mut self, log: LogTo) {
+        let callback = match log {
+            LogTo::Nowhere => log_nowhere,
+            LogTo::Stderr => log_to_stderr,
+        };
+        // SAFETY: both are plain functions that may be called from any thread at any time.
+        unsafe { rd::rd_kafka_conf_set_log_cb(self.0.as_ptr(), Some(callback)) }
+    }
+
+    fn events(&mut self) {
+        let events = rd::RD_KAFKA_EVENT_DR | rd::RD_KAFKA_EVENT_ERROR;
+        // SAFETY: the configuration is alive.
+        unsafe { rd::rd_kafka_conf_set_events(self.0.as_ptr(), events) }
+    }
+
+    fn start(self, kind: Kind) -> Result<Native, Error> {
+        let kind = match kind {
+            Kind::Producer => rd::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+            Kind::Consumer => rd::rd_kafka_type_t::RD_KAFKA_CONSUMER,
+        };
+        let mut why = [0 as c_char; TEXT_BYTES_MAX];
+        // SAFETY: the configuration is alive and becomes the client's when a client is made;
+        // the buffer is as long as we say.
+        let client =
+            unsafe { rd::rd_kafka_new(kind, self.0.as_ptr(), why.as_mut_ptr(), why.len()) };
+        let Some(client) = NonNull::new(client) else {
+            return Err(Error::Start { why: text_of(why.as_ptr()) });
+        };
+        std::mem::forget(self);
+        // SAFETY: the client is alive; the reference is given back in `Drop`.
+        let main = unsafe { rd::rd_kafka_queue_get_main(client.as_ptr()) };
+        let main = Queue(NonNull::new(main).expect("every client has a main queue"));
+        Ok(Native { client, main, complaint: Mutex::new(None), wake: Mutex::new(None) })
+    }
+}
+
+impl Drop for Conf {
+    fn drop(&mut self) {
+        // SAFETY: the configuration never became a client, so it is still ours.
+        unsafe { rd::rd_kafka_conf_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// Whether librdkafka knows the property and takes the value.
+pub fn check_property(key: &str, value: &str) -> Result<(), Error> {
+    Conf::new().set(key, value)
+}
+
+/// Every property that librdkafka has, with its default.
+pub fn properties() -> Vec<(String, String)> {
+    let conf = Conf::new();
+    let mut count = 0;
+    // SAFETY: the configuration is alive. The array has `count` texts, names and values in turn,
+    // all ending with NUL, which live until it is freed below.
+    unsafe {
+        let dump = rd::rd_kafka_conf_dump(conf.0.as_ptr(), &raw mut count);
+        let texts = std::slice::from_raw_parts(dump, count);
+        let pairs = texts.chunks_exact(2).map(|pair| (text_of(pair[0]), text_of(pair[1])));
+        let pairs = pairs.collect();
+        rd::rd_kafka_conf_dump_free(dump, count);
+        pairs
+    }
+}
+
+/// What librdkafka says about a code, in words.
+pub fn code_text(code: i32) -> String {
+    // SAFETY: any integer is taken; the text is static, or a thread-local one for unknown codes.
+    text_of(unsafe { plain::rd_kafka_err2str(code) })
+}
+
+/// Kafka's own name of a code, such as `MSG_SIZE_TOO_LARGE`.
+pub fn code_name(code: i32) -> String {
+    // SAFETY: as in `code_text`.
+    text_of(unsafe { plain::rd_kafka_err2name(code) })
+}
+
+/// librdkafka's version, such as `2.12.1`.
+pub fn version() -> String {
+    // SAFETY: no argument; the text is static.
+    text_of(unsafe { rd::rd_kafka_version_str() })
+}
+
+fn text_of(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: every caller passes a text of librdkafka's that ends with NUL and is alive.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+unsafe extern "C" fn log_nowhere(
+    _client: *const rd::rd_kafka_t,
+    _level: c_int,
+    _facility: *const c_char,
+    _text: *const c_char,
+) {
+}
+
+unsafe extern "C" fn log_to_stderr(
+    _client: *const rd::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    text: *const c_char,
+) {
+    use std::io::Write;
+    // A line that cannot be written is lost: a panic must not cross into C.
+    let _ = writeln!(
+        std::io::stderr(),
+        "level={level} librdkafka={} {}",
+        text_of(facility),
+        text_of(text)
+    );
+}
+
+/// Bytes for C: null where there is none, never null where there are, even when empty.
+fn raw(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
+    match bytes {
+        None => (ptr::null_mut(), 0),
+        Some(bytes) => (bytes.as_ptr().cast_mut().cast(), bytes.len()),
+    }
+}

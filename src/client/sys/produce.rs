@@ -1,0 +1,496 @@
+//! Records out, delivery reports in. Payloads are lent to librdkafka from blocks that are kept
+//! until every record in them is reported.
+
+use std::ffi::{CString, c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka_sys as rd;
+
+use super::{Kind, LogTo, Native, code_text, plain, raw};
+use crate::client::{Code, Error};
+use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
+
+/// A record's name among those sent; it comes back with its report.
+pub type Token = u64;
+
+/// `RD_KAFKA_PARTITION_UA`: the partitioner decides.
+const ANY_PARTITION: i32 = -1;
+const TOKEN_BITS: u32 = 40;
+const BLOCKS_MAX: usize = 1 << (64 - TOKEN_BITS);
+/// Records handed over in one call. More would save nothing: the call's fixed cost is gone by then.
+const BATCH_RECORDS: usize = 1000;
+
+/// A block of input that records are sent from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold(usize);
+
+/// librdkafka's queue has no room: wait for reports and send again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Sends records to one topic.
+// The order of the fields is the order in which they end: the topic before its client, and the
+// client, whose end frees all that is queued, before the blocks that it reads from.
+pub struct Sender {
+    topic: Topic,
+    native: Native,
+    blocks: Blocks,
+    /// Taken, not yet handed over. Keys and values point into blocks.
+    pending: Vec<rd::rd_kafka_message_t>,
+    pending_partition: i32,
+    /// Refused at once by librdkafka; reported with the others.
+    refused: Vec<(u64, Code)>,
+}
+
+// SAFETY: the pointers in `pending` go into blocks, which are `Send` and travel along.
+unsafe impl Send for Sender {}
+
+impl Sender {
+    pub fn open(
+        properties: &[(String, String)],
+        log: LogTo,
+        topic: &str,
+    ) -> Result<Sender, Error> {
+        let native = Native::open(Kind::Producer, properties, log)?;
+        let topic = Topic::open(&native, topic)?;
+        Ok(Sender {
+            topic,
+            native,
+            blocks: Blocks::default(),
+            pending: Vec::with_capacity(BATCH_RECORDS),
+            pending_partition: ANY_PARTITION,
+            refused: Vec::new(),
+        })
+    }
+
+    pub fn native(&self) -> &Native {
+        &self.native
+    }
+
+    /// Keeps a block, so that records can be sent from it without a copy.
+    pub fn hold(&mut self, bytes: Bytes) -> Hold {
+        self.blocks.hold(bytes)
+    }
+
+    /// No more records come from this block; it goes when its last one is reported.
+    pub fn release(&mut self, hold: Hold) {
+        self.blocks.release(hold);
+    }
+
+    /// Takes a record. What lies outside the block is copied.
+    pub fn send(
+        &mut self,
+        hold: Hold,
+        token: Token,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<(), Full> {
+        assert!(token >> TOKEN_BITS == 0, "a token fits its bits");
+        let opaque = ((hold.0 as u64) << TOKEN_BITS) | token;
+        let partition = outgoing.partition.map_or(ANY_PARTITION, PartitionId::get);
+        if !self.is_plain(hold, outgoing) {
+            self.submit()?;
+            return self.send_one(hold, opaque, partition, outgoing);
+        }
+        if self.pending.len() == BATCH_RECORDS || self.pending_partition != partition {
+            self.submit()?;
+        }
+        self.pending_partition = partition;
+        self.pending.push(message(opaque, partition, &outgoing.record));
+        self.blocks.lend(hold);
+        Ok(())
+    }
+
+    /// Hands over what was taken. On `Full` the rest stays for the next call.
+    pub fn submit(&mut self) -> Result<(), Full> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let count = c_int::try_from(self.pending.len()).expect("bounded by BATCH_RECORDS");
+        // SAFETY: the topic is alive. Keys are copied by the call. Values are read until their
+        // report: they lie in blocks that are kept until then (`is_plain`, `Blocks`).
+        unsafe {
+            rd::rd_kafka_produce_batch(
+                self.topic.as_ptr(),
+                self.pending_partition,
+                0,
+                self.pending.as_mut_ptr(),
+                count,
+            );
+        }
+        let full = Code::QUEUE_FULL;
+        let refused = &mut self.refused;
+        self.pending.retain(|message| {
+            let code = code_of(message);
+            if code != full && code != Code::NONE {
+                refused.push((message._private as u64, code));
+            }
+            code == full
+        });
+        if self.pending.is_empty() { Ok(()) } else { Err(Full) }
+    }
+
+    /// Passes on every report that is there, waiting for the first one at most this long.
+    /// Returns how many.
+    pub fn reports(&mut self, wait: Duration, mut each: impl FnMut(Report<'_>)) -> usize {
+        let mut count = self.refused.len();
+        for (opaque, code) in std::mem::take(&mut self.refused) {
+            each(Report { opaque, code, message: None });
+            self.blocks.returned(opaque);
+        }
+        let mut wait = if count == 0 { wait } else { Duration::ZERO };
+        while let Some(event) = self.native.main.poll(wait) {
+            wait = Duration::ZERO;
+            let Some(event) = self.native.noted(event) else { continue };
+            // SAFETY: the event is alive; each message lives as long as the event, and its
+            // headers, key and value as long as the message or the block it was sent from.
+            while let Some(message) =
+                unsafe { rd::rd_kafka_event_message_next(event.as_ptr()).as_ref() }
+            {
+                let opaque = message._private as u64;
+                each(Report { opaque, code: code_of(message), message: Some(message) });
+                self.blocks.returned(opaque);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Sends at once what waits for its batch to fill, and waits for reports to be taken by
+    /// `reports` on another thread, or for the time to pass.
+    pub fn flusher(&self) -> Flusher<'_> {
+        Flusher(&self.native)
+    }
+
+    /// Gives up on all that is not delivered; it is reported as such.
+    pub fn purge(&self) {
+        let everything = rd::RD_KAFKA_PURGE_F_QUEUE | rd::RD_KAFKA_PURGE_F_INFLIGHT;
+        // SAFETY: the client is alive.
+        unsafe { rd::rd_kafka_purge(self.native.as_ptr(), everything) };
+    }
+
+    /// Records taken and not yet reported.
+    pub fn in_flight(&self) -> usize {
+        self.blocks.lent
+    }
+
+    fn is_plain(&self, hold: Hold, outgoing: &Outgoing<'_>) -> bool {
+        let block = &self.blocks.slots[hold.0].bytes;
+        let inside = |part: Option<&[u8]>| part.is_none_or(|part| contains(block, part));
+        outgoing.timestamp.is_none()
+            && outgoing.record.headers.is_empty()
+            && inside(outgoing.record.key)
+            && inside(outgoing.record.value)
+    }
+
+    /// Hands over one record with all that a record can have.
+    fn send_one(
+        &mut self,
+        hold: Hold,
+        opaque: u64,
+        partition: i32,
+        outgoing: &Outgoing<'_>,
+    ) -> Result<(), Full> {
+        let block = &self.blocks.slots[hold.0].bytes;
+        let copy = !outgoing.record.value.is_none_or(|value| contains(block, value));
+        let headers = Headers::of(outgoing.record.headers);
+        let code = self.topic.produce(opaque, partition, outgoing, &headers, copy, &self.native);
+        match code {
+            Code::QUEUE_FULL => return Err(Full),
+            Code::NONE => headers.given_away(),
+            code => self.refused.push((opaque, code)),
+        }
+        self.blocks.lend(hold);
+        Ok(())
+    }
+}
+
+/// `rd_kafka_flush`, which ends the wait for a batch to fill for as long as it runs.
+pub struct Flusher<'a>(&'a Native);
+
+impl Flusher<'_> {
+    /// Returns when nothing is left, or when the time has passed.
+    pub fn run(&self, wait: Duration) {
+        let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the client is alive. With reports as events it takes none from the queue.
+        unsafe { rd::rd_kafka_flush(self.0.as_ptr(), wait_ms) };
+    }
+}
+
+/// What became of a record.
+pub struct Report<'a> {
+    opaque: u64,
+    code: Code,
+    message: Option<&'a rd::rd_kafka_message_t>,
+}
+
+impl<'a> Report<'a> {
+    pub fn token(&self) -> Token {
+        self.opaque & ((1 << TOKEN_BITS) - 1)
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Where the record lies, as far as the broker said (with `acks=0` it says nothing).
+    pub fn place(&self) -> Option<(PartitionId, Option<Offset>)> {
+        let message = self.message?;
+        let offset = (message.offset >= 0).then_some(Offset(message.offset));
+        Some((PartitionId(message.partition), offset))
+    }
+
+    /// The broker's own words about this record, where it had any, else librdkafka's.
+    pub fn why(&self) -> String {
+        let Some(message) = self.message else { return code_text(self.code.0) };
+        // SAFETY: the message is alive, and so is its text.
+        let text = unsafe { rd::rd_kafka_message_produce_errstr(message) };
+        if text.is_null() { code_text(self.code.0) } else { super::text_of(text) }
+    }
+
+    /// The record itself, to be sent again; `None` where it never got into the queue.
+    pub fn outgoing(&self, headers: &'a mut Vec<Header<'a>>) -> Option<Outgoing<'a>> {
+        let message = self.message?;
+        headers_of(message, headers);
+        let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive.
+        let time = unsafe { rd::rd_kafka_message_timestamp(message, &raw mut kind) };
+        Some(Outgoing {
+            record: Record {
+                // SAFETY: key and value live as long as the message (`reports`).
+                key: unsafe { part(message.key, message.key_len) },
+                value: unsafe { part(message.payload, message.len) },
+                headers,
+            },
+            partition: (message.partition >= 0).then_some(PartitionId(message.partition)),
+            timestamp: (time > 0).then_some(Timestamp(time)),
+        })
+    }
+}
+
+fn headers_of<'a>(message: &'a rd::rd_kafka_message_t, out: &mut Vec<Header<'a>>) {
+    let mut list = ptr::null_mut();
+    // SAFETY: the message is alive and keeps its list; each name ends with NUL, and each value
+    // is as long as its size says.
+    unsafe {
+        if code(rd::rd_kafka_message_headers(message, &raw mut list)) != Code::NONE {
+            return;
+        }
+        let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
+        for index in 0.. {
+            let (n, v, s) = (&raw mut name, &raw mut value, &raw mut size);
+            if code(rd::rd_kafka_header_get_all(list, index, n, v, s)) != Code::NONE {
+                return;
+            }
+            let name = std::ffi::CStr::from_ptr(name).to_bytes();
+            out.push(Header { name, value: part(value, size) });
+        }
+    }
+}
+
+/// A topic to produce to.
+pub struct Topic(NonNull<rd::rd_kafka_topic_t>);
+
+impl Topic {
+    fn open(native: &Native, name: &str) -> Result<Topic, Error> {
+        let wrong = || Error::Topic { name: name.to_owned() };
+        let text = CString::new(name).map_err(|_| wrong())?;
+        // SAFETY: the client is alive, and the name is copied by the call.
+        let topic =
+            unsafe { rd::rd_kafka_topic_new(native.as_ptr(), text.as_ptr(), ptr::null_mut()) };
+        NonNull::new(topic).map(Topic).ok_or_else(wrong)
+    }
+
+    fn as_ptr(&self) -> *mut rd::rd_kafka_topic_t {
+        self.0.as_ptr()
+    }
+
+    fn produce(
+        &self,
+        opaque: u64,
+        partition: i32,
+        outgoing: &Outgoing<'_>,
+        headers: &Headers,
+        copy: bool,
+        native: &Native,
+    ) -> Code {
+        use rd::rd_kafka_vtype_t as t;
+        let flags = if copy { rd::RD_KAFKA_MSG_F_COPY } else { 0 };
+        let timestamp = outgoing.timestamp.map_or(0, Timestamp::get);
+        let arguments = [
+            argument(t::RD_KAFKA_VTYPE_RKT, |u| u.rkt = self.as_ptr()),
+            argument(t::RD_KAFKA_VTYPE_PARTITION, |u| u.i32_ = partition),
+            argument(t::RD_KAFKA_VTYPE_VALUE, |u| u.mem = memory(outgoing.record.value)),
+            argument(t::RD_KAFKA_VTYPE_KEY, |u| u.mem = memory(outgoing.record.key)),
+            argument(t::RD_KAFKA_VTYPE_TIMESTAMP, |u| u.i64_ = timestamp),
+            argument(t::RD_KAFKA_VTYPE_OPAQUE, |u| u.ptr = opaque as *mut c_void),
+            argument(t::RD_KAFKA_VTYPE_MSGFLAGS, |u| u.i = flags),
+            argument(t::RD_KAFKA_VTYPE_HEADERS, |u| u.headers = headers.0),
+        ];
+        // SAFETY: client and topic are alive, and each argument's field is the one that its type
+        // asks for. Key and headers are taken over; a value that is not copied lies in a block
+        // that is kept until its report.
+        unsafe {
+            let error =
+                rd::rd_kafka_produceva(native.as_ptr(), arguments.as_ptr(), arguments.len());
+            if error.is_null() {
+                return Code::NONE;
+            }
+            let code = Code(plain::rd_kafka_error_code(error));
+            rd::rd_kafka_error_destroy(error);
+            code
+        }
+    }
+}
+
+impl Drop for Topic {
+    fn drop(&mut self) {
+        // SAFETY: the reference is ours and used no more; its client is still alive (`Sender`).
+        unsafe { rd::rd_kafka_topic_destroy(self.as_ptr()) }
+    }
+}
+
+type Union = rd::rd_kafka_vu_s__bindgen_ty_1;
+
+fn argument(vtype: rd::rd_kafka_vtype_t, set: impl FnOnce(&mut Union)) -> rd::rd_kafka_vu_t {
+    let mut u = Union { _pad: [0; 64] };
+    set(&mut u);
+    rd::rd_kafka_vu_t { vtype, u }
+}
+
+fn memory(bytes: Option<&[u8]>) -> rd::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+    let (ptr, size) = raw(bytes);
+    rd::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size }
+}
+
+/// A list of headers, ours until a record takes it.
+struct Headers(*mut rd::rd_kafka_headers_t);
+
+impl Headers {
+    fn of(headers: &[Header<'_>]) -> Headers {
+        if headers.is_empty() {
+            return Headers(ptr::null_mut());
+        }
+        // SAFETY: name and value are copied by the calls; sizes are those of the slices, which
+        // Rust bounds by isize::MAX.
+        unsafe {
+            let list = rd::rd_kafka_headers_new(headers.len());
+            for header in headers {
+                let (value, size) = raw(header.value);
+                let name = header.name.as_ptr().cast();
+                let name_size = header.name.len() as isize;
+                rd::rd_kafka_header_add(list, name, name_size, value, size as isize);
+            }
+            Headers(list)
+        }
+    }
+
+    /// A record has taken the list over.
+    fn given_away(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Headers {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: no record took the list, so it is still ours.
+            unsafe { rd::rd_kafka_headers_destroy(self.0) }
+        }
+    }
+}
+
+/// Blocks of input, each kept until all that was sent from it is reported.
+#[derive(Default)]
+struct Blocks {
+    slots: Vec<Block>,
+    free: Vec<usize>,
+    lent: usize,
+}
+
+struct Block {
+    bytes: Bytes,
+    lent: usize,
+    released: bool,
+}
+
+impl Blocks {
+    fn hold(&mut self, bytes: Bytes) -> Hold {
+        let block = Block { bytes, lent: 0, released: false };
+        if let Some(slot) = self.free.pop() {
+            self.slots[slot] = block;
+            return Hold(slot);
+        }
+        assert!(self.slots.len() < BLOCKS_MAX, "more blocks than an opaque has bits for");
+        self.slots.push(block);
+        Hold(self.slots.len() - 1)
+    }
+
+    fn release(&mut self, hold: Hold) {
+        self.slots[hold.0].released = true;
+        self.drop_if_done(hold.0);
+    }
+
+    fn lend(&mut self, hold: Hold) {
+        assert!(!self.slots[hold.0].released, "a released block lends no more");
+        self.slots[hold.0].lent += 1;
+        self.lent += 1;
+    }
+
+    fn returned(&mut self, opaque: u64) {
+        let slot = (opaque >> TOKEN_BITS) as usize;
+        self.slots[slot].lent -= 1;
+        self.lent -= 1;
+        self.drop_if_done(slot);
+    }
+
+    fn drop_if_done(&mut self, slot: usize) {
+        let block = &mut self.slots[slot];
+        if block.released && block.lent == 0 {
+            block.bytes = Bytes::new();
+            self.free.push(slot);
+        }
+    }
+}
+
+/// Whether `part` is a piece of `block`, by address.
+fn contains(block: &Bytes, part: &[u8]) -> bool {
+    let (block, part) = (block.as_ptr_range(), part.as_ptr_range());
+    block.start <= part.start && part.end <= block.end
+}
+
+fn message(opaque: u64, partition: i32, record: &Record<'_>) -> rd::rd_kafka_message_t {
+    let (payload, len) = raw(record.value);
+    let (key, key_len) = raw(record.key);
+    rd::rd_kafka_message_t {
+        err: rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
+        rkt: ptr::null_mut(),
+        partition,
+        payload,
+        len,
+        key,
+        key_len,
+        offset: 0,
+        _private: opaque as *mut c_void,
+    }
+}
+
+/// The code of a message, read as a plain integer (see `plain`).
+fn code_of(message: &rd::rd_kafka_message_t) -> Code {
+    // SAFETY: the field is an enum of C, an int, and every int is an i32.
+    Code(unsafe { (&raw const message.err).cast::<i32>().read() })
+}
+
+/// The code of a call that can only answer with librdkafka's own codes.
+fn code(code: rd::rd_kafka_resp_err_t) -> Code {
+    Code(code as i32)
+}
+
+/// # Safety
+/// `bytes` must be null or be valid for `size` bytes as long as `'a`.
+unsafe fn part<'a>(bytes: *const c_void, size: usize) -> Option<&'a [u8]> {
+    // SAFETY: it is the caller's promise.
+    (!bytes.is_null()).then(|| unsafe { slice::from_raw_parts(bytes.cast(), size) })
+}
