@@ -117,9 +117,9 @@ fn plain_end(text: &str) -> &str {
 /// 0ms in state CONNECT)` → `connection refused`.
 pub fn cause(text: &str) -> String {
     let text = text.trim();
-    let text = text.split_once("://").map_or(text, |(_, rest)| {
-        rest.split_once(": ").map_or(rest, |(_, cause)| cause)
-    });
+    let text = text
+        .split_once("://")
+        .map_or(text, |(_, rest)| rest.split_once(": ").map_or(rest, |(_, cause)| cause));
     let text = text.split(" (after ").next().unwrap_or(text);
     let text = text.rsplit_once(" failed: ").map_or(text, |(_, cause)| cause);
     let mut letters = plain_end(text).chars();

@@ -7,5 +7,6 @@ pub mod produce;
 mod sys;
 
 pub use config::Config;
+pub use error::cause;
 pub use error::{Code, Error};
 pub use sys::{Complaint, properties};

@@ -77,12 +77,7 @@ impl Producer {
 
     /// Takes a record; what of it lies in the block is not copied. It may wait for others until
     /// `submit`. On `Full` it was not taken: take reports, then send it again.
-    pub fn send(
-        &mut self,
-        hold: Hold,
-        token: Token,
-        outgoing: &Outgoing<'_>,
-    ) -> Result<(), Full> {
+    pub fn send(&mut self, hold: Hold, token: Token, outgoing: &Outgoing<'_>) -> Result<(), Full> {
         self.sender.send(hold, token, outgoing)
     }
 

@@ -4,14 +4,18 @@
 mod cluster;
 #[cfg(test)]
 mod generated;
+mod interrupt;
+mod produce;
 
 use std::fmt;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::{client, quantity};
 
 /// How a command ended, as its exit code (CLI.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,21 +58,57 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
+/// Who read stdout has gone, as `head` does when it has seen enough: a quiet end, not an error.
+#[derive(Debug)]
+pub struct ClosedStdout;
+
+impl fmt::Display for ClosedStdout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("stdout is closed")
+    }
+}
+
+impl std::error::Error for ClosedStdout {}
+
+/// What a failed write to stdout means for the command.
+pub fn stdout_failed(error: io::Error) -> anyhow::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => ClosedStdout.into(),
+        _ => anyhow::Error::from(error).context("cannot write to stdout"),
+    }
+}
+
+/// What `kaw` alone says.
+const START: &str = "\
+A command-line toolkit for Kafka with a light broker inside
+
+  seq 1 5 | kaw produce numbers   write lines to a topic; nothing has to be running
+  kaw consume -e numbers          read them back
+  kaw topic list                  see which topics there are
+  kaw bench                       measure how fast it is
+  kaw broker                      serve other programs, on port 9092
+
+-b HOST:PORT names the brokers of a cluster. `kaw COMMAND --help` explains a command.
+";
+
 /// A command-line toolkit for Kafka with a light broker inside
 #[derive(Parser)]
-#[command(name = "kaw", version, max_term_width = 100, subcommand_required = true)]
+#[command(name = "kaw", version, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 #[derive(Subcommand)]
-pub enum Command {}
+pub enum Command {
+    Produce(produce::Args),
+}
 
 /// Options that every command takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Global {
     /// Kafka brokers; without any, the built-in broker is found or started
     #[arg(short, long, global = true, value_name = "HOST:PORT,…", alias = "bootstrap-server")]
@@ -90,7 +130,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "KAW_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,
     /// How long a broker may take to answer
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = time)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TIME",
+        default_value = "10s",
+        value_parser = quantity::time
+    )]
     pub connect_timeout: Duration,
     /// Print no progress, summaries or warnings
     #[arg(short, long, global = true)]
@@ -100,25 +146,103 @@ pub struct Global {
     pub verbose: u8,
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    let _ = text;
-    Ok(Duration::from_secs(10))
-}
-
 /// Parses the command line, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => parse_failed(&error),
+    };
+    match result {
         Ok(exit) => ExitCode::from(exit.code()),
+        Err(error) if error.is::<ClosedStdout>() => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing can be done where stderr is closed.
-            let _ = writeln!(std::io::stderr(), "kaw: {error:#}");
-            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+            let _ = writeln!(io::stderr(), "kaw: {error:#}");
+            let usage = error.is::<Usage>()
+                || error.downcast_ref::<client::Error>().is_some_and(client::Error::is_usage);
+            ExitCode::from(if usage { 2 } else { 1 })
         }
     }
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
-    let _ = (&cli.global, Exit::Refused, Exit::Unmet, Exit::TimedOut);
-    match cli.command {}
+    if cli.global.set.iter().any(|set| set == "list") {
+        return print(&client::properties());
+    }
+    match cli.command {
+        None => {
+            let _ = io::stderr().write_all(START.as_bytes());
+            Ok(Exit::Passed(2))
+        }
+        Some(Command::Produce(args)) => produce::run(&cli.global, args),
+    }
+}
+
+/// Help and version go to stdout; everything else that clap says becomes one line.
+fn parse_failed(error: &clap::Error) -> anyhow::Result<Exit> {
+    if error.use_stderr() {
+        return Err(Usage(one_line(&error.render().to_string())).into());
+    }
+    print(&error.render().to_string())
+}
+
+/// What clap spreads over several lines, without its heading and its usage.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let said: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    let said = said.join(" ").replace(" tip: ", "; ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    said.replace("For more information, try '--help'.", "").trim().to_owned()
+}
+
+fn print(text: &str) -> anyhow::Result<Exit> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(stdout_failed)?;
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(words: &[&str], want: &str) {
+        let said = Cli::try_parse_from(words).err().map(|error| error.render().to_string());
+        assert_eq!(said.map(|text| one_line(&text)).unwrap_or_default(), want);
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_with_a_suggestion() {
+        check(
+            &["kaw", "produce", "t", "--timestmp", "5"],
+            "unexpected argument '--timestmp' found; a similar argument exists: '--timestamp'",
+        );
+        check(
+            &["kaw", "prodcue"],
+            "unrecognized subcommand 'prodcue'; a similar subcommand exists: 'produce'",
+        );
+        check(
+            &["kaw", "--connect-timeout", "soon"],
+            "invalid value 'soon' for '--connect-timeout <TIME>': \
+             'soon' is not a time; write 250ms, 10s, 5m or 2h",
+        );
+    }
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_kaw_alone_shows_is_there() {
+        let mut commands = Cli::command();
+        commands.build();
+        let named = START.lines().filter_map(|line| line.split("kaw ").nth(1));
+        for name in named.filter_map(|rest| rest.split(' ').next()) {
+            let is_shown = name.starts_with(char::is_uppercase);
+            assert!(is_shown || commands.find_subcommand(name).is_some(), "{name}");
+        }
+    }
 }

@@ -19,14 +19,18 @@ use rdkafka_sys as rd;
 use super::{Code, Error};
 
 /// The same functions as in `rdkafka_sys`, with error codes as plain integers: a broker may answer
-/// with a code newer than the generated enum, and an enum outside its range is undefined.
+/// with a code newer than the generated enum, and an enum outside its range is undefined. And the
+/// three of C's library with which librdkafka's table of properties is caught.
 mod plain {
-    use super::{c_char, c_int, rd};
+    use super::{c_char, c_int, c_void, rd};
 
     unsafe extern "C" {
         pub fn rd_kafka_err2str(code: c_int) -> *const c_char;
         pub fn rd_kafka_err2name(code: c_int) -> *const c_char;
         pub fn rd_kafka_event_error(event: *mut rd::rd_kafka_event_t) -> c_int;
+        pub fn open_memstream(text: *mut *mut c_char, size: *mut usize) -> *mut c_void;
+        pub fn fclose(stream: *mut c_void) -> c_int;
+        pub fn free(memory: *mut c_void);
         pub fn rd_kafka_error_code(error: *const rd::rd_kafka_error_t) -> c_int;
         pub fn rd_kafka_fatal_error(
             client: *mut rd::rd_kafka_t,
@@ -77,11 +81,7 @@ unsafe impl Sync for Native {}
 
 impl Native {
     /// Starts a client. `properties` are set in order, so that a later one wins.
-    pub fn open(
-        kind: Kind,
-        properties: &[(String, String)],
-        log: LogTo,
-    ) -> Result<Native, Error> {
+    pub fn open(kind: Kind, properties: &[(String, String)], log: LogTo) -> Result<Native, Error> {
         let mut conf = Conf::new();
         for (key, value) in properties {
             conf.set(key, value)?;
@@ -123,9 +123,8 @@ impl Native {
     pub fn fatal(&self) -> Option<Complaint> {
         let mut text = [0 as c_char; TEXT_BYTES_MAX];
         // SAFETY: the client is alive, and the buffer is as long as we say.
-        let code = unsafe {
-            plain::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len())
-        };
+        let code =
+            unsafe { plain::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len()) };
         let text = text_of(text.as_ptr());
         (code != 0).then(|| Complaint { code: Code(code), text, fatal: true })
     }
@@ -318,19 +317,22 @@ pub fn check_property(key: &str, value: &str) -> Result<(), Error> {
     Conf::new().set(key, value)
 }
 
-/// Every property that librdkafka has, with its default.
-pub fn properties() -> Vec<(String, String)> {
-    let conf = Conf::new();
-    let mut count = 0;
-    // SAFETY: the configuration is alive. The array has `count` texts, names and values in turn,
-    // all ending with NUL, which live until it is freed below.
+/// librdkafka's own table of every property: its range, its default, what it does.
+pub fn properties() -> String {
+    let (mut text, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the stream is closed before its text is read, as open_memstream(3) wants it; the
+    // text is as long as the size says, and comes from malloc.
     unsafe {
-        let dump = rd::rd_kafka_conf_dump(conf.0.as_ptr(), &raw mut count);
-        let texts = std::slice::from_raw_parts(dump, count);
-        let pairs = texts.chunks_exact(2).map(|pair| (text_of(pair[0]), text_of(pair[1])));
-        let pairs = pairs.collect();
-        rd::rd_kafka_conf_dump_free(dump, count);
-        pairs
+        let stream = plain::open_memstream(&raw mut text, &raw mut size);
+        if stream.is_null() {
+            return String::new();
+        }
+        rd::rd_kafka_conf_properties_show(stream.cast());
+        plain::fclose(stream);
+        let bytes = std::slice::from_raw_parts(text.cast::<u8>(), size);
+        let table = String::from_utf8_lossy(bytes).into_owned();
+        plain::free(text.cast());
+        table
     }
 }
 

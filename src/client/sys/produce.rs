@@ -49,11 +49,7 @@ pub struct Sender {
 unsafe impl Send for Sender {}
 
 impl Sender {
-    pub fn open(
-        properties: &[(String, String)],
-        log: LogTo,
-        topic: &str,
-    ) -> Result<Sender, Error> {
+    pub fn open(properties: &[(String, String)], log: LogTo, topic: &str) -> Result<Sender, Error> {
         let native = Native::open(Kind::Producer, properties, log)?;
         let topic = Topic::open(&native, topic)?;
         Ok(Sender {
@@ -81,12 +77,7 @@ impl Sender {
     }
 
     /// Takes a record. What lies outside the block is copied.
-    pub fn send(
-        &mut self,
-        hold: Hold,
-        token: Token,
-        outgoing: &Outgoing<'_>,
-    ) -> Result<(), Full> {
+    pub fn send(&mut self, hold: Hold, token: Token, outgoing: &Outgoing<'_>) -> Result<(), Full> {
         assert!(token >> TOKEN_BITS == 0, "a token fits its bits");
         let opaque = ((hold.0 as u64) << TOKEN_BITS) | token;
         let partition = outgoing.partition.map_or(ANY_PARTITION, PartitionId::get);

@@ -1,0 +1,83 @@
+//! SIGINT and SIGTERM: the first asks a command to finish, a second one ends it at once.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+
+use super::Exit;
+
+/// Watches for the signals that ask a command to finish.
+pub struct Interrupt {
+    interrupted: Arc<AtomicBool>,
+    terminated: Arc<AtomicBool>,
+    wake: Wake,
+}
+
+impl Interrupt {
+    /// From now on the first signal is only noted here.
+    pub fn watch() -> anyhow::Result<Interrupt> {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        let terminated = Arc::new(AtomicBool::new(false));
+        let wake = Wake::new().context("cannot make a pipe")?;
+        for (signal, noted) in [(SIGINT, &interrupted), (SIGTERM, &terminated)] {
+            // In this order: what is set by the first signal ends the command at the second.
+            for seen in [&interrupted, &terminated] {
+                let code = i32::from(Exit::Signalled(signal).code());
+                flag::register_conditional_shutdown(signal, code, Arc::clone(seen))?;
+            }
+            flag::register(signal, Arc::clone(noted))?;
+            low_level::pipe::register(signal, wake.writer()?)?;
+        }
+        Ok(Interrupt { interrupted, terminated, wake })
+    }
+
+    /// How the command must end, if a signal came.
+    pub fn exit(&self) -> Option<Exit> {
+        if self.terminated.load(Ordering::Relaxed) {
+            return Some(Exit::Signalled(SIGTERM));
+        }
+        self.interrupted.load(Ordering::Relaxed).then_some(Exit::Signalled(SIGINT))
+    }
+
+    /// Becomes readable when a signal comes, or when something is written to `wake().writer()`.
+    pub fn wake(&self) -> &Wake {
+        &self.wake
+    }
+}
+
+/// A pipe whose only message is that something happened: one `poll` then waits for all of it.
+pub struct Wake {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+impl Wake {
+    fn new() -> io::Result<Wake> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        Ok(Wake { read, write })
+    }
+
+    /// An end to write to; a full pipe is as good as a write.
+    pub fn writer(&self) -> io::Result<OwnedFd> {
+        self.write.try_clone()
+    }
+
+    /// Takes all that was written.
+    pub fn clear(&self) {
+        let mut bytes = [0; 64];
+        while !matches!(rustix::io::read(&self.read, &mut bytes), Ok(0) | Err(Errno::AGAIN)) {}
+    }
+}
+
+impl AsFd for Wake {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.read.as_fd()
+    }
+}
