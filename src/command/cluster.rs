@@ -4,8 +4,9 @@ mod file;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context;
 
@@ -67,13 +68,19 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
 }
 
 fn lease(global: &Global, config: &mut Config) -> anyhow::Result<Lease> {
-    let place = Place::new(global.data_dir.as_deref());
-    let lease = embedded::lease(&place, Instant::now() + global.connect_timeout)?;
+    let place = Place::new(global.data_dir.as_deref(), global.connect_timeout, tell)?;
+    let lease = embedded::lease(&place)?;
     config.remove(|key| SECURITY.iter().any(|prefix| key.starts_with(prefix)));
     for (key, value) in lease.client_settings() {
         config.set(key, &value)?;
     }
     Ok(lease)
+}
+
+/// Says what goes on with the built-in broker while a command waits for it.
+fn tell(news: &str) {
+    // Nothing can be done where stderr is closed.
+    let _ = writeln!(io::stderr(), "kaw: {news}");
 }
 
 /// The file that was named, or the first that is there of those that kaw and kcat look for.
