@@ -22,5 +22,6 @@ mod crash;
 mod hostile;
 mod pipeline;
 mod python;
+mod readme;
 mod refused;
 mod syncs;
