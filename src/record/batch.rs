@@ -351,3 +351,112 @@ pub fn batches(bytes: &[u8]) -> impl Iterator<Item = Result<BatchView<'_>, Batch
         Some(batch)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::BatchBuilder;
+
+    const CODECS: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
+
+    fn sample(codec: Codec) -> Vec<u8> {
+        let headers = [
+            Header { name: b"h", value: None },
+            Header { name: b"h", value: Some(b"") },
+            Header { name: b"", value: Some(b"\xff\0") },
+        ];
+        let long = vec![b'x'; 100_000];
+        let mut builder = BatchBuilder::new().codec(codec).base_offset(Offset(7));
+        builder.push(Timestamp(1000), &Record { key: None, value: None, headers: &headers });
+        builder.push(Timestamp(900), &Record { key: Some(b""), value: Some(b""), headers: &[] });
+        builder
+            .push(Timestamp(1100), &Record { key: Some(b"k"), value: Some(&long), headers: &[] });
+        builder.build()
+    }
+
+    #[test]
+    fn what_was_built_is_read_back_with_every_codec() {
+        for codec in CODECS {
+            let bytes = sample(codec);
+            let batch = BatchView::parse(&bytes).unwrap();
+            batch.check_crc().unwrap();
+            assert_eq!((batch.base_offset(), batch.last_offset()), (Offset(7), Offset(9)));
+            assert_eq!((batch.count(), batch.codec()), (3, Ok(codec)));
+            assert_eq!(batch.max_timestamp(), Timestamp(1100));
+            let mut scratch = Scratch::default();
+            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
+            let first = records.next().unwrap().unwrap();
+            assert_eq!((first.offset, first.timestamp), (Offset(7), Timestamp(1000)));
+            assert_eq!((first.record.key, first.record.value), (None, None));
+            assert_eq!(first.record.headers.len(), 3);
+            assert_eq!(first.record.headers[1].value, Some(&b""[..]));
+            assert_eq!(first.record.headers[2].value, Some(&b"\xff\0"[..]));
+            let second = records.next().unwrap().unwrap();
+            assert_eq!((second.timestamp, second.record.key), (Timestamp(900), Some(&b""[..])));
+            assert_eq!(second.record.headers, []);
+            let third = records.next().unwrap().unwrap();
+            assert_eq!(third.record.value.unwrap().len(), 100_000);
+            assert!(records.next().is_none());
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = sample(Codec::Snappy);
+        for cut in 0..bytes.len() {
+            assert_eq!(BatchView::parse(&bytes[..cut]).unwrap_err(), BatchError::Short);
+        }
+        // The same with a length that fits: the records themselves are cut.
+        for codec in CODECS {
+            let whole = sample(codec);
+            // The last bytes of a frame are its end mark or checksum, which readers may forgo.
+            for cut in (HEADER_BYTES..whole.len() - 8).rev().step_by(101) {
+                let mut bytes = whole[..cut].to_vec();
+                let length = (cut - LENGTH_STARTS) as i32;
+                bytes[8..12].copy_from_slice(&length.to_be_bytes());
+                let batch = BatchView::parse(&bytes).unwrap();
+                let mut scratch = Scratch::default();
+                let all = match batch.records(&mut scratch, 1 << 20) {
+                    Ok(mut records) => {
+                        std::iter::from_fn(|| Some(records.next()?.is_ok())).all(|ok| ok)
+                    }
+                    Err(_) => false,
+                };
+                assert!(!all, "{codec:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn decompression_stops_at_its_limit() {
+        for codec in CODECS.into_iter().skip(1) {
+            let bytes = sample(codec);
+            let batch = BatchView::parse(&bytes).unwrap();
+            let mut scratch = Scratch::default();
+            let error = batch.records(&mut scratch, 50_000).err();
+            assert_eq!(error, Some(BatchError::Compression), "{codec:?}");
+            assert!(scratch.inflated.capacity() <= 200_000, "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn batches_end_at_the_first_that_is_none() {
+        let mut bytes = [sample(Codec::None), sample(Codec::Gzip)].concat();
+        assert_eq!(batches(&bytes).filter(Result::is_ok).count(), 2);
+        bytes.extend_from_slice(&[0; 30]);
+        let all: Vec<_> = batches(&bytes).collect();
+        assert_eq!(all.len(), 3);
+        assert!(all[2].is_err());
+    }
+
+    #[test]
+    fn impossible_lengths_and_formats_are_named() {
+        let mut bytes = sample(Codec::None);
+        bytes[8..12].copy_from_slice(&(-5i32).to_be_bytes());
+        assert_eq!(BatchView::parse(&bytes).unwrap_err(), BatchError::Length(-5));
+        bytes[8..12].copy_from_slice(&48i32.to_be_bytes());
+        assert_eq!(BatchView::parse(&bytes).unwrap_err(), BatchError::Length(48));
+        bytes[16] = 1;
+        assert_eq!(BatchView::parse(&bytes).unwrap_err(), BatchError::Magic(1));
+    }
+}

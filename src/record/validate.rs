@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{BatchError, BatchView, Codec, Scratch, Timestamp, TimestampType};
+use super::{BatchError, BatchView, Codec, Offset, Scratch, Timestamp, TimestampType};
 
 /// Which codecs the request's version may carry: zstd came with Produce 7 (KIP-110).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +91,114 @@ pub enum Invalid {
 }
 
 /// The one batch that a produce request may hold for a partition, checked.
+///
+/// Uncompressed records are walked one by one. Compressed ones only where the topic asks for what
+/// their header cannot tell: Apache Kafka decompresses always, which costs more than all else.
 pub fn validate<'a>(
     records: &'a [u8],
     rules: &Rules,
     scratch: &mut Scratch,
 ) -> Result<Valid<'a>, Invalid> {
-    let _ = (records, rules, scratch);
-    unimplemented!()
+    let batch = only_batch(records, rules)?;
+    check_header(&batch, rules)?;
+    let keyless = rules.keys == Keys::Required;
+    let bounded = rules.before_max_ms != i64::MAX && batch.max_timestamp().get() >= 0;
+    let times = match batch.codec().map_err(Invalid::Records)? {
+        codec if codec == Codec::None || keyless || bounded => walk(&batch, rules, scratch)?,
+        _ => check_times_of_header(&batch, rules)?,
+    };
+    Ok(Valid { batch, times })
+}
+
+fn only_batch<'a>(records: &'a [u8], rules: &Rules) -> Result<BatchView<'a>, Invalid> {
+    let batch = BatchView::parse(records).map_err(|error| match error {
+        BatchError::Short => Invalid::NoBatch,
+        BatchError::Magic(magic @ 0..=1) => Invalid::OldFormat(magic),
+        error => Invalid::Corrupt(error),
+    })?;
+    if rules.zstd == Zstd::TooNew && batch.codec() == Ok(Codec::Zstd) {
+        return Err(Invalid::ZstdTooNew);
+    }
+    // What follows the batch counts only if it is a batch itself, as for MemoryRecords.java.
+    match BatchView::parse(&records[batch.size()..]) {
+        Err(BatchError::Short) => Ok(batch),
+        _ => Err(Invalid::SecondBatch),
+    }
+}
+
+fn check_header(batch: &BatchView<'_>, rules: &Rules) -> Result<(), Invalid> {
+    if batch.base_offset() != Offset::ZERO {
+        return Err(Invalid::BaseOffset);
+    }
+    if batch.size() > rules.batch_bytes_max {
+        return Err(Invalid::TooLarge { size: batch.size(), size_max: rules.batch_bytes_max });
+    }
+    batch.check_crc().map_err(Invalid::Corrupt)?;
+    if batch.count() <= 0 || i64::from(batch.last_offset_delta()) + 1 != i64::from(batch.count()) {
+        return Err(Invalid::Count);
+    }
+    if batch.is_control() {
+        return Err(Invalid::Control);
+    }
+    if batch.producer().is_some_and(|producer| producer.base_sequence < 0) {
+        return Err(Invalid::Sequence);
+    }
+    Ok(())
+}
+
+/// Reads every record.
+fn walk(batch: &BatchView<'_>, rules: &Rules, scratch: &mut Scratch) -> Result<Times, Invalid> {
+    let mut max = Timestamp(-1);
+    let (mut keyless, mut untimely, mut kind) = (Vec::new(), Vec::new(), None);
+    let mut records = batch.records(scratch, rules.inflated_bytes_max).map_err(Invalid::Records)?;
+    let mut place = 0;
+    while let Some(entry) = records.next() {
+        let entry = entry.map_err(Invalid::Records)?;
+        if rules.keys == Keys::Required && entry.record.key.is_none() {
+            keyless.push(place);
+        } else {
+            match check_time(entry.timestamp, batch, rules) {
+                Ok(()) => {}
+                Err(Invalid::TimestampType) => kind = Some(Invalid::TimestampType),
+                Err(_) => untimely.push(place),
+            }
+        }
+        max = max.max(entry.timestamp);
+        place += 1;
+    }
+    // LogValidator.processRecordErrors: a wrong timestamp outweighs a missing key.
+    match (kind, untimely.is_empty(), keyless.is_empty()) {
+        (Some(kind), ..) => Err(kind),
+        (None, false, _) => Err(Invalid::TimestampRange(untimely)),
+        (None, true, false) => Err(Invalid::KeylessRecords(keyless)),
+        (None, true, true) => Ok(times(batch, rules, max)),
+    }
+}
+
+/// The header's maximum is taken at its word; it can only make a record seem younger.
+fn check_times_of_header(batch: &BatchView<'_>, rules: &Rules) -> Result<Times, Invalid> {
+    check_time(batch.max_timestamp(), batch, rules)?;
+    Ok(times(batch, rules, batch.max_timestamp()))
+}
+
+fn check_time(time: Timestamp, batch: &BatchView<'_>, rules: &Rules) -> Result<(), Invalid> {
+    if rules.timestamp_type == TimestampType::CreateTime && time.get() != -1 {
+        let age_ms = rules.now.get().saturating_sub(time.get());
+        let late = age_ms > rules.before_max_ms || age_ms.saturating_neg() > rules.after_max_ms;
+        return if late { Err(Invalid::TimestampRange(Vec::new())) } else { Ok(()) };
+    }
+    match batch.timestamp_type() {
+        TimestampType::CreateTime => Ok(()),
+        TimestampType::LogAppendTime => Err(Invalid::TimestampType),
+    }
+}
+
+fn times(batch: &BatchView<'_>, rules: &Rules, max: Timestamp) -> Times {
+    if rules.timestamp_type == TimestampType::LogAppendTime {
+        return Times::Append;
+    }
+    let as_written = batch.timestamp_type() == TimestampType::CreateTime;
+    if as_written && max == batch.max_timestamp() { Times::Keep } else { Times::Max(max) }
 }
 
 impl fmt::Display for Invalid {
@@ -120,6 +221,118 @@ impl fmt::Display for Invalid {
             }
             Invalid::TimestampType => f.write_str("clients may not set LogAppendTime"),
             Invalid::TimestampRange(_) => f.write_str("a timestamp is out of bounds"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{BatchBuilder, Producer, ProducerEpoch, ProducerId, Record};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+    const RULES: Rules = Rules {
+        zstd: Zstd::Allowed,
+        batch_bytes_max: 1000,
+        inflated_bytes_max: 1 << 20,
+        keys: Keys::Optional,
+        timestamp_type: TimestampType::CreateTime,
+        before_max_ms: i64::MAX,
+        after_max_ms: 3_600_000,
+        now: NOW,
+    };
+
+    fn builder(values: &[&str]) -> BatchBuilder {
+        let mut builder = BatchBuilder::new();
+        for value in values {
+            builder.push(NOW, &Record { value: Some(value.as_bytes()), ..Record::default() });
+        }
+        builder
+    }
+
+    /// A batch with some bytes of its header overwritten, and the CRC mended.
+    fn patched(at: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut batch = builder(&["a", "b"]).build();
+        batch[at..at + bytes.len()].copy_from_slice(bytes);
+        let crc = crc32c::crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch
+    }
+
+    #[track_caller]
+    fn check(records: &[u8], rules: Rules, want: Result<Times, Invalid>) {
+        let got = validate(records, &rules, &mut Scratch::default());
+        assert_eq!(got.map(|valid| valid.times), want);
+    }
+
+    #[test]
+    fn faults_are_found_in_kafkas_order() {
+        let good = builder(&["a", "b"]).build();
+        check(&good, RULES, Ok(Times::Keep));
+        check(&[], RULES, Err(Invalid::NoBatch));
+        for cut in 0..good.len() {
+            check(&good[..cut], RULES, Err(Invalid::NoBatch));
+        }
+        check(&[&good[..], &good].concat(), RULES, Err(Invalid::SecondBatch));
+        check(&[&good[..], &[0; 9]].concat(), RULES, Ok(Times::Keep));
+        check(&patched(16, &[1]), RULES, Err(Invalid::OldFormat(1)));
+        check(&patched(16, &[3]), RULES, Err(Invalid::Corrupt(BatchError::Magic(3))));
+        check(&patched(7, &[1]), RULES, Err(Invalid::BaseOffset));
+        check(&patched(23, &2i32.to_be_bytes()), RULES, Err(Invalid::Count));
+        check(&patched(57, &0i32.to_be_bytes()), RULES, Err(Invalid::Count));
+        let small = Rules { batch_bytes_max: 70, ..RULES };
+        check(&good, small, Err(Invalid::TooLarge { size: good.len(), size_max: 70 }));
+        let control = builder(&["a"]).control().build();
+        check(&control, RULES, Err(Invalid::Control));
+        let mut damaged = good.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        assert!(matches!(
+            validate(&damaged, &RULES, &mut Scratch::default()),
+            Err(Invalid::Corrupt(BatchError::Crc { .. }))
+        ));
+        let producer = Producer { id: ProducerId(1), epoch: ProducerEpoch(0), base_sequence: -1 };
+        check(&builder(&["a"]).producer(producer).build(), RULES, Err(Invalid::Sequence));
+        // The leader epoch is the broker's to overwrite: sarama sends 0.
+        let mut other_epoch = good.clone();
+        other_epoch[15] = 7;
+        check(&other_epoch, RULES, Ok(Times::Keep));
+    }
+
+    #[test]
+    fn a_record_that_runs_out_of_its_batch_is_refused() {
+        let mut batch = builder(&["a", "b"]).build();
+        batch[61] = 0x7e;
+        let crc = crc32c::crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        check(&batch, RULES, Err(Invalid::Records(BatchError::Record)));
+    }
+
+    #[test]
+    fn timestamps_and_keys_are_the_topics_to_rule() {
+        let good = builder(&["a", "b"]).build();
+        let stamped = Rules { timestamp_type: TimestampType::LogAppendTime, ..RULES };
+        check(&good, stamped, Ok(Times::Append));
+        let late = Rules { now: Timestamp(NOW.get() - 3_600_001), ..RULES };
+        check(&good, late, Err(Invalid::TimestampRange(vec![0, 1])));
+        let early = Rules { now: Timestamp(NOW.get() + 11), before_max_ms: 10, ..RULES };
+        check(&good, early, Err(Invalid::TimestampRange(vec![0, 1])));
+        let keyed = Rules { keys: Keys::Required, ..RULES };
+        check(&good, keyed, Err(Invalid::KeylessRecords(vec![0, 1])));
+        check(&patched(35, &1i64.to_be_bytes()), RULES, Ok(Times::Max(NOW)));
+        check(&patched(22, &[8]), stamped, Err(Invalid::TimestampType));
+        check(&patched(22, &[8]), RULES, Ok(Times::Max(NOW)));
+    }
+
+    #[test]
+    fn compressed_records_are_read_only_where_the_topic_asks() {
+        for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+            let batch = builder(&["a", "b"]).codec(codec).build();
+            check(&batch, RULES, Ok(Times::Keep));
+            let keyed = Rules { keys: Keys::Required, ..RULES };
+            check(&batch, keyed, Err(Invalid::KeylessRecords(vec![0, 1])));
+            let old = Rules { zstd: Zstd::TooNew, ..RULES };
+            let refused = Err(Invalid::ZstdTooNew);
+            check(&batch, old, if codec == Codec::Zstd { refused } else { Ok(Times::Keep) });
         }
     }
 }
