@@ -1,2 +1,9 @@
 //! A small blocking Kafka client: connect, authenticate, call.
 //! Never knows: librdkafka, the broker, tokio.
+
+mod connection;
+mod error;
+mod versions;
+
+pub use connection::Connection;
+pub use error::{Error, Trouble};

@@ -1,0 +1,125 @@
+//! Why a call to a broker came to nothing.
+//! Never knows: who wanted it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use crate::protocol::{ApiKey, DecodeError, EncodeError, ErrorCode};
+
+#[derive(Debug)]
+pub struct Error {
+    pub address: SocketAddr,
+    pub trouble: Trouble,
+}
+
+#[derive(Debug)]
+pub enum Trouble {
+    /// Nobody let us in.
+    Unreachable(io::Error),
+    /// The connection broke, or the other side closed it.
+    Broken {
+        calling: ApiKey,
+        error: io::Error,
+    },
+    /// No answer by the deadline.
+    Silent {
+        calling: ApiKey,
+    },
+    /// What came is no answer of a broker.
+    NotKafka(Stranger),
+    Garbled {
+        calling: ApiKey,
+        error: DecodeError,
+    },
+    Unspeakable {
+        calling: ApiKey,
+        error: EncodeError,
+    },
+    /// The broker does not offer the API, or at no version that we speak.
+    NotOffered {
+        calling: ApiKey,
+    },
+    /// The broker answered, and it was no.
+    Refused {
+        calling: ApiKey,
+        code: ErrorCode,
+        message: Option<String>,
+    },
+}
+
+/// Who speaks instead, by the first bytes of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stranger {
+    Http,
+    Tls,
+    Unknown,
+}
+
+impl Stranger {
+    pub fn guess(start: [u8; 4]) -> Stranger {
+        match start {
+            [b'H', b'T', b'T', b'P'] => Stranger::Http,
+            // A TLS record: an alert (21) or a handshake (22), version 3.x (RFC 8446, 5.1).
+            [21 | 22, 3, ..=4, _] => Stranger::Tls,
+            _ => Stranger::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.address;
+        match &self.trouble {
+            Trouble::Unreachable(error) => {
+                let why = plain(error);
+                write!(f, "cannot reach {address} ({why}); check that a broker listens there")
+            }
+            Trouble::Broken { error, .. } if error.kind() == io::ErrorKind::UnexpectedEof => {
+                write!(f, "{address} closed the connection; check the port, password and log")
+            }
+            Trouble::Broken { calling, error } => {
+                let why = plain(error);
+                write!(f, "lost the connection to {address} in {calling} ({why}); try again")
+            }
+            Trouble::Silent { calling } => {
+                write!(f, "{address} did not answer {calling} in time; check that it is a broker")
+            }
+            Trouble::NotKafka(stranger) => {
+                let what = match stranger {
+                    Stranger::Http => "HTTP",
+                    Stranger::Tls => "TLS",
+                    Stranger::Unknown => "something that is not Kafka",
+                };
+                write!(f, "{address} speaks {what}; check the port")
+            }
+            Trouble::Garbled { calling, error } => {
+                write!(f, "{address} answered {calling} with what cannot be read ({error})")
+            }
+            Trouble::Unspeakable { calling, error } => {
+                write!(f, "cannot ask {address} for {calling} ({error}); update the broker")
+            }
+            Trouble::NotOffered { calling } => {
+                write!(f, "{address} does not offer {calling}; check that it is a broker of kaw")
+            }
+            Trouble::Refused { calling, code, message: None } => {
+                write!(f, "{address} refused {calling} ({code})")
+            }
+            Trouble::Refused { calling, code, message: Some(message) } => {
+                write!(f, "{address} refused {calling} ({code}: {message})")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The system's words for it without its number, which means nothing to people.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "no answer in time".to_owned(),
+        _ => text.to_lowercase(),
+    }
+}
