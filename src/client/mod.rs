@@ -4,6 +4,7 @@
 mod config;
 mod error;
 pub mod produce;
+pub mod span;
 mod sys;
 
 pub use config::Config;
