@@ -4,7 +4,9 @@ use std::fmt;
 
 use rdkafka_sys::rd_kafka_resp_err_t as resp;
 
+use super::span::Edges;
 use super::sys;
+use crate::record::{Offset, PartitionId};
 
 /// An error code of Kafka (positive) or of librdkafka itself (negative).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +31,13 @@ codes! {
     MSG_TIMED_OUT = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
     UNKNOWN_TOPIC = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
     UNKNOWN_PARTITION = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+    PARTITION_EOF = RD_KAFKA_RESP_ERR__PARTITION_EOF,
+    AUTO_OFFSET_RESET = RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET,
+    INVALID_ARGUMENT = RD_KAFKA_RESP_ERR__INVALID_ARG,
+    LEADER_NOT_AVAILABLE = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
+    NOT_LEADER = RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+    REQUEST_TIMED_OUT = RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
+    OFFSET_OUT_OF_RANGE = RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
     PURGE_QUEUE = RD_KAFKA_RESP_ERR__PURGE_QUEUE,
     PURGE_INFLIGHT = RD_KAFKA_RESP_ERR__PURGE_INFLIGHT,
     UNKNOWN_TOPIC_OR_PART = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
@@ -58,17 +67,58 @@ impl fmt::Display for Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// librdkafka has no such property.
-    UnknownProperty { key: String },
+    UnknownProperty {
+        key: String,
+    },
     /// librdkafka does not take this value.
-    Property { key: String, why: String },
+    Property {
+        key: String,
+        why: String,
+    },
     /// The properties do not go together.
-    Start { why: String },
+    Start {
+        why: String,
+    },
     /// Not a name that a topic can have.
-    Topic { name: String },
+    Topic {
+        name: String,
+    },
     /// No broker answered in time, and what was heard last.
-    Unreachable { brokers: String, why: String },
+    Unreachable {
+        brokers: String,
+        why: String,
+    },
+    /// A broker answered and let nobody in.
+    Denied {
+        brokers: String,
+        why: String,
+    },
     /// Kafka said no. `what` says to which request, with the user's names.
-    Refused { what: String, code: Code },
+    Refused {
+        what: String,
+        code: Code,
+    },
+    /// Kafka said no in words of its own.
+    Said {
+        what: String,
+        why: String,
+    },
+    NoTopic {
+        name: String,
+    },
+    /// The topic has only so many partitions.
+    NoPartition {
+        topic: String,
+        partition: PartitionId,
+        count: usize,
+    },
+    /// The log has no such offset: too old, or not there yet.
+    NoOffset {
+        topic: String,
+        partition: PartitionId,
+        offset: Offset,
+        edges: Edges,
+    },
 }
 
 impl Error {
@@ -100,7 +150,28 @@ impl fmt::Display for Error {
                 f,
                 "cannot reach {brokers} ({why}); start one with `kaw broker` or pass -b HOST:PORT"
             ),
-            Error::Refused { what, code } => write!(f, "{what}: {code}"),
+            Error::Denied { brokers, why } => write!(
+                f,
+                "{brokers} refused the login ({why}); check security.protocol and sasl.* with -X"
+            ),
+            Error::Refused { what, code } => write!(f, "{what}: {}", plain_end(&code.to_string())),
+            Error::Said { what, why } => write!(f, "{what}: {}", plain_end(why)),
+            Error::NoTopic { name } => {
+                write!(f, "topic '{name}' does not exist; create it with `kaw topic create {name}`")
+            }
+            Error::NoPartition { topic, partition, count } => write!(
+                f,
+                "{topic} has {count} partitions, numbered from 0; there is no partition {partition}"
+            ),
+            Error::NoOffset { topic, partition, offset, edges: Edges { start, end } } => {
+                let (place, last) = (format!("{topic}-{partition}"), start.max(end));
+                if offset < start {
+                    write!(f, "offset {offset} of {place} is gone; its log starts at {start}")?;
+                } else {
+                    write!(f, "{place} has no offset {offset}; its log ends at {last}")?;
+                }
+                f.write_str("; pass -o start or -o end, or an offset between them")
+            }
         }
     }
 }

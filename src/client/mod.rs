@@ -1,7 +1,9 @@
 //! librdkafka, wrapped once: options to config, admin, produce, consume.
 //! Never knows: clap, the broker, the log.
 
+pub mod admin;
 mod config;
+pub mod consume;
 mod error;
 pub mod produce;
 pub mod span;

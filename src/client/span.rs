@@ -473,10 +473,8 @@ mod tests {
         check_reach("..5", none, "10..5 10..5");
         check_reach("@1", none, "20.. 20..20");
         check_reach("@1..2", none, "20..20 20..20");
-        let found = |from: i64, until: i64| Found {
-            from: Some(Offset(from)),
-            until: Some(Offset(until)),
-        };
+        let found =
+            |from: i64, until: i64| Found { from: Some(Offset(from)), until: Some(Offset(until)) };
         check_reach("@1", found(12, 0), "12.. 12..20");
         check_reach("@1..2", found(12, 14), "12..14 12..14");
         check_reach("stored", found(13, 0), "13.. 13..20");

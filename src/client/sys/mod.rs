@@ -4,9 +4,16 @@
 // UTF-8, or for borrowed payloads. Each block says why it is sound.
 #![allow(unsafe_code)]
 
+mod admin;
+mod consume;
 mod produce;
 
-pub use produce::{Flusher, Full, Hold, Report, Sender, Token};
+pub use admin::{
+    ConfigInfo, ConfigSource, Edge, Isolation, NewTopic, PartitionInfo, Refusal, Run, TopicAnswer,
+    TopicInfo, committed, configs, create, delete, edges, metadata,
+};
+pub use consume::{Message, Reader};
+pub use produce::{Flusher, Full, Hold, Report, Sender, Token, Topic};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};

@@ -261,7 +261,7 @@ impl<'a> Report<'a> {
     }
 }
 
-fn headers_of<'a>(message: &'a rd::rd_kafka_message_t, out: &mut Vec<Header<'a>>) {
+pub(super) fn headers_of<'a>(message: &'a rd::rd_kafka_message_t, out: &mut Vec<Header<'a>>) {
     let mut list = ptr::null_mut();
     // SAFETY: the message is alive and keeps its list; each name ends with NUL, and each value
     // is as long as its size says.
@@ -285,7 +285,7 @@ fn headers_of<'a>(message: &'a rd::rd_kafka_message_t, out: &mut Vec<Header<'a>>
 pub struct Topic(NonNull<rd::rd_kafka_topic_t>);
 
 impl Topic {
-    fn open(native: &Native, name: &str) -> Result<Topic, Error> {
+    pub fn open(native: &Native, name: &str) -> Result<Topic, Error> {
         let wrong = || Error::Topic { name: name.to_owned() };
         let text = CString::new(name).map_err(|_| wrong())?;
         // SAFETY: the client is alive, and the name is copied by the call.
@@ -294,7 +294,7 @@ impl Topic {
         NonNull::new(topic).map(Topic).ok_or_else(wrong)
     }
 
-    fn as_ptr(&self) -> *mut rd::rd_kafka_topic_t {
+    pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_topic_t {
         self.0.as_ptr()
     }
 
@@ -469,7 +469,7 @@ fn message(opaque: u64, partition: i32, record: &Record<'_>) -> rd::rd_kafka_mes
 }
 
 /// The code of a message, read as a plain integer (see `plain`).
-fn code_of(message: &rd::rd_kafka_message_t) -> Code {
+pub(super) fn code_of(message: &rd::rd_kafka_message_t) -> Code {
     // SAFETY: the field is an enum of C, an int, and every int is an i32.
     Code(unsafe { (&raw const message.err).cast::<i32>().read() })
 }
@@ -481,7 +481,7 @@ fn code(code: rd::rd_kafka_resp_err_t) -> Code {
 
 /// # Safety
 /// `bytes` must be null or be valid for `size` bytes as long as `'a`.
-unsafe fn part<'a>(bytes: *const c_void, size: usize) -> Option<&'a [u8]> {
+pub(super) unsafe fn part<'a>(bytes: *const c_void, size: usize) -> Option<&'a [u8]> {
     // SAFETY: it is the caller's promise.
     (!bytes.is_null()).then(|| unsafe { slice::from_raw_parts(bytes.cast(), size) })
 }

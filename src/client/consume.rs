@@ -1,0 +1,347 @@
+//! Reads parts of topics, from where to where a span says, without a group.
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::admin::{Admin, Edge, Patience};
+use super::span::{Edges, Found, Place, Reach, Reading, Span};
+use super::sys::{self, Kind, Native, Reader};
+use super::{Code, Complaint, Config, Error};
+use crate::record::{Delivered, Header, Offset, PartitionId, Timestamp, TimestampType};
+
+/// What kaw wants of a consumer where the user says nothing. They go before the user's own.
+const DEFAULTS: &[(&str, &str)] = &[
+    // What waits in memory is bounded by bytes; a queue that is full is looked at again at once,
+    // where librdkafka's default is a second.
+    ("queued.max.messages.kbytes", "32768"),
+    ("queued.min.messages", "1000000"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("fetch.error.backoff.ms", "50"),
+    // One partition is often all there is: a larger piece of it saves round trips.
+    ("max.partition.fetch.bytes", "4194304"),
+];
+
+/// What this consumer is built on. They go after the user's own.
+const FIXED: &[(&str, &str)] = &[
+    ("enable.partition.eof", "true"),
+    // Where an offset is gone, kaw decides.
+    ("auto.offset.reset", "error"),
+    ("enable.auto.commit", "false"),
+    ("auto.commit.enable", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("allow.auto.create.topics", "false"),
+];
+
+/// How long a broker may take to answer when it is asked whether it is there.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Reads records.
+pub struct Consumer {
+    reader: Reader,
+    native: Arc<Native>,
+    admin: Admin,
+    parts: Vec<Part>,
+    /// Parts of which more is wanted.
+    open: usize,
+}
+
+/// A partition that is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub topic: String,
+    pub partition: PartitionId,
+    pub reading: Reading,
+    /// librdkafka was told to stop reading it.
+    stopped: bool,
+}
+
+/// What is to be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    pub topics: &'a [String],
+    /// All, where none is named.
+    pub partitions: &'a [PartitionId],
+    pub span: Span,
+}
+
+impl Consumer {
+    /// Starts a consumer. It connects on its own, in the background.
+    pub fn open(config: &Config, patience: Patience) -> Result<Consumer, Error> {
+        let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let properties = [own(DEFAULTS), config.entries().to_vec(), own(FIXED)].concat();
+        let native = Arc::new(Native::open(Kind::Consumer, &properties, config.log())?);
+        Ok(Consumer {
+            reader: Reader::new(Arc::clone(&native)),
+            admin: Admin::over(Arc::clone(&native), config, patience),
+            native,
+            parts: Vec::new(),
+            open: 0,
+        })
+    }
+
+    /// Finds out where the parts begin and end, and begins to read them.
+    pub fn begin(&mut self, wanted: &Wanted<'_>) -> Result<(), Error> {
+        // Made before the connection is there, so that its first metadata request is for them.
+        for topic in wanted.topics {
+            self.reader.handle(topic)?;
+        }
+        self.admin.reach()?;
+        let partitions = self.partitions(wanted)?;
+        let reaches = self.reaches(&partitions, &wanted.span)?;
+        for ((topic, partition), reach) in partitions.iter().zip(reaches) {
+            let reading = Reading::new(reach);
+            let stopped = reading.is_done();
+            if !stopped {
+                self.reader.start(self.parts.len(), topic, *partition, reach.from).map_err(
+                    |code| Error::Refused { what: format!("{topic}-{partition}"), code },
+                )?;
+                self.open += 1;
+            }
+            let (topic, partition) = (topic.to_string(), *partition);
+            self.parts.push(Part { topic, partition, reading, stopped });
+        }
+        Ok(())
+    }
+
+    /// Passes on the wanted records that are there, waiting for the first at most this long, until
+    /// `each` breaks or nothing more is wanted. Returns whether anything came, records or not.
+    pub fn poll<F>(&mut self, wait: Duration, mut each: F) -> Result<bool, Error>
+    where
+        F: FnMut(&Received<'_>) -> ControlFlow<()>,
+    {
+        let (parts, open) = (&mut self.parts, &mut self.open);
+        let mut trouble = None;
+        let mut ended = false;
+        let count = self.reader.drain(wait, |message| {
+            let part = message.slot().map(|slot| &mut parts[slot]);
+            let (code, Some(part)) = (message.code(), part) else {
+                trouble = Some((message.slot(), message.code(), message.text()));
+                return ControlFlow::Break(());
+            };
+            let was_done = part.reading.is_done();
+            let flow = match code {
+                Code::NONE if part.reading.at_record(message.offset()) => {
+                    each(&Received { message, topic: &part.topic })
+                }
+                Code::NONE => ControlFlow::Continue(()),
+                Code::PARTITION_EOF => {
+                    part.reading.at_end(message.offset());
+                    ControlFlow::Continue(())
+                }
+                code => {
+                    trouble = Some((message.slot(), code, message.text()));
+                    ControlFlow::Break(())
+                }
+            };
+            if !was_done && part.reading.is_done() {
+                ended = true;
+                *open -= 1;
+            }
+            if *open == 0 { ControlFlow::Break(()) } else { flow }
+        });
+        if ended {
+            self.stop_what_is_done();
+        }
+        if let Some((slot, code, text)) = trouble {
+            self.judge(slot, code, text)?;
+        }
+        Ok(0 < count)
+    }
+
+    /// Nothing more is wanted.
+    pub fn is_done(&self) -> bool {
+        self.open == 0
+    }
+
+    /// What is read, and how far.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// What librdkafka said last about a broker since `forgive`.
+    pub fn complaint(&self) -> Option<Complaint> {
+        self.native.latest_complaint()
+    }
+
+    /// Forgets the last complaint: progress was made since.
+    pub fn forgive(&self) {
+        self.native.forgive();
+    }
+
+    /// Whether the leaders of all that is still read answer.
+    pub fn answers(&self) -> bool {
+        let open = self.parts.iter().filter(|part| !part.reading.is_done());
+        let wanted: Vec<_> =
+            open.map(|part| (part.topic.as_str(), part.partition, Edge::End)).collect();
+        self.admin.places_within(&wanted, PROBE).is_ok()
+    }
+
+    /// From now on a byte is written to `fd` when there is something to poll again.
+    pub fn wake(&mut self, fd: OwnedFd) {
+        self.reader.wake(fd);
+    }
+
+    fn partitions<'a>(
+        &mut self,
+        wanted: &Wanted<'a>,
+    ) -> Result<Vec<(&'a str, PartitionId)>, Error> {
+        let mut all = Vec::new();
+        for topic in wanted.topics {
+            let info = self.admin.topic_of(self.reader.handle(topic)?, topic)?;
+            let there: Vec<_> = info.partitions.iter().map(|partition| partition.id).collect();
+            let missing = wanted.partitions.iter().find(|id| !there.contains(id));
+            if let Some(&partition) = missing {
+                let count = there.len();
+                return Err(Error::NoPartition { topic: topic.clone(), partition, count });
+            }
+            let is_wanted =
+                |id: &PartitionId| wanted.partitions.is_empty() || wanted.partitions.contains(id);
+            all.extend(there.into_iter().filter(is_wanted).map(|id| (topic.as_str(), id)));
+        }
+        all.sort();
+        all.dedup();
+        Ok(all)
+    }
+
+    fn reaches(
+        &self,
+        partitions: &[(&str, PartitionId)],
+        span: &Span,
+    ) -> Result<Vec<Reach>, Error> {
+        let edges = self.edges(partitions)?;
+        let from = self.found(partitions, Some(span.from))?;
+        let until = self.found(partitions, span.until)?;
+        let mut reaches = Vec::with_capacity(partitions.len());
+        for (index, &(topic, partition)) in partitions.iter().enumerate() {
+            let found = Found { from: from[index], until: until[index] };
+            reaches.push(span.reach(edges[index], found).map_err(|gone| Error::NoOffset {
+                topic: topic.to_owned(),
+                partition,
+                offset: gone.offset,
+                edges: gone.edges,
+            })?);
+        }
+        Ok(reaches)
+    }
+
+    fn edges(&self, partitions: &[(&str, PartitionId)]) -> Result<Vec<Edges>, Error> {
+        let at = |edge| {
+            let wanted: Vec<_> = partitions.iter().map(|&(t, p)| (t, p, edge)).collect();
+            self.admin.places(&wanted)
+        };
+        let offset = |place: &super::admin::Place| place.offset.unwrap_or(Offset::ZERO);
+        // The end first: a start that moves meanwhile is then not past it.
+        let (ends, starts) = (at(Edge::End)?, at(Edge::Start)?);
+        let edges = starts.iter().zip(&ends);
+        Ok(edges.map(|(start, end)| Edges { start: offset(start), end: offset(end) }).collect())
+    }
+
+    /// What the cluster says of a place that it must be asked for.
+    fn found(
+        &self,
+        partitions: &[(&str, PartitionId)],
+        place: Option<Place>,
+    ) -> Result<Vec<Option<Offset>>, Error> {
+        match place {
+            Some(Place::Since(time)) => {
+                let wanted: Vec<_> =
+                    partitions.iter().map(|&(t, p)| (t, p, Edge::Since(time))).collect();
+                Ok(self.admin.places(&wanted)?.iter().map(|place| place.offset).collect())
+            }
+            Some(Place::Stored) => self.admin.committed(partitions),
+            _ => Ok(vec![None; partitions.len()]),
+        }
+    }
+
+    /// What is done would only be fetched to be dropped.
+    fn stop_what_is_done(&mut self) {
+        if self.open == 0 {
+            return;
+        }
+        for part in &mut self.parts {
+            if part.reading.is_done() && !part.stopped {
+                part.stopped = true;
+                self.reader.stop(&part.topic, part.partition);
+            }
+        }
+    }
+
+    /// Whether reading can go on after this error: what a broker that is away or was replaced
+    /// makes librdkafka say passes, anything else does not.
+    fn judge(&self, slot: Option<usize>, code: Code, text: String) -> Result<(), Error> {
+        const PASSING: [Code; 7] = [
+            Code::TRANSPORT,
+            Code::ALL_BROKERS_DOWN,
+            Code::RESOLVE,
+            Code::TIMED_OUT,
+            Code::REQUEST_TIMED_OUT,
+            Code::LEADER_NOT_AVAILABLE,
+            Code::NOT_LEADER,
+        ];
+        if PASSING.contains(&code) {
+            return Ok(());
+        }
+        let Some(part) = slot.map(|slot| &self.parts[slot]) else {
+            return Err(Error::Said { what: "cannot read".to_owned(), why: text });
+        };
+        let (topic, partition) = (part.topic.clone(), part.partition);
+        match code {
+            Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE => {
+                let edges = self.edges(&[(&topic, partition)])?[0];
+                Err(Error::NoOffset { topic, partition, offset: part.reading.position, edges })
+            }
+            Code::UNKNOWN_TOPIC | Code::UNKNOWN_TOPIC_OR_PART | Code::UNKNOWN_PARTITION => {
+                // It passes where a broker has just started and does not know all yet.
+                self.admin.topic(&topic).map(|_| ())
+            }
+            _ => Err(Error::Said { what: format!("cannot read {topic}-{partition}"), why: text }),
+        }
+    }
+}
+
+/// A record as it was read. What it holds is looked up only when it is asked for.
+#[derive(Clone, Copy)]
+pub struct Received<'a> {
+    message: sys::Message<'a>,
+    topic: &'a str,
+}
+
+impl<'a> Received<'a> {
+    /// Which of `Consumer::parts` it is of.
+    pub fn part(&self) -> usize {
+        self.message.slot().expect("only records of a part are passed on")
+    }
+
+    pub fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    pub fn offset(&self) -> Offset {
+        self.message.offset()
+    }
+
+    pub fn key(&self) -> Option<&'a [u8]> {
+        self.message.key()
+    }
+
+    pub fn value(&self) -> Option<&'a [u8]> {
+        self.message.value()
+    }
+
+    pub fn timestamp(&self) -> Option<(TimestampType, Timestamp)> {
+        self.message.timestamp()
+    }
+
+    /// Appends the headers, which are parsed only now.
+    pub fn headers(&self, out: &mut Vec<Header<'a>>) {
+        self.message.headers(out);
+    }
+
+    pub fn delivered(&self, headers: &'a [Header<'a>]) -> Delivered<'a> {
+        self.message.delivered(self.topic, headers)
+    }
+}
