@@ -1,6 +1,7 @@
 //! Words to values and back: one file a subcommand. It alone knows clap and tables.
 //! Never knows: the wire format, the insides of the broker or the log.
 
+mod broker;
 mod cluster;
 #[cfg(test)]
 mod generated;
@@ -104,6 +105,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 pub enum Command {
     Produce(produce::Args),
+    Broker(broker::Args),
 }
 
 /// Options that every command takes.
@@ -148,6 +150,9 @@ pub struct Global {
 
 /// Parses the command line, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
+    if let Some(code) = broker::embedded_main() {
+        return code;
+    }
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli),
         Err(error) => parse_failed(&error),
@@ -156,12 +161,24 @@ pub fn main() -> ExitCode {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if error.is::<ClosedStdout>() => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing can be done where stderr is closed.
-            let _ = writeln!(io::stderr(), "kaw: {error:#}");
+            complain(&error);
             let usage = error.is::<Usage>()
                 || error.downcast_ref::<client::Error>().is_some_and(client::Error::is_usage);
             ExitCode::from(if usage { 2 } else { 1 })
         }
+    }
+}
+
+/// Says in one line what went wrong.
+fn complain(error: &anyhow::Error) {
+    // Nothing can be done where stderr is closed.
+    let _ = writeln!(io::stderr(), "kaw: {error:#}");
+}
+
+/// Says something that is good to know, to who did not ask for quiet.
+fn note(global: &Global, news: &str) {
+    if !global.quiet {
+        let _ = writeln!(io::stderr(), "kaw: {news}");
     }
 }
 
@@ -175,6 +192,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Ok(Exit::Passed(2))
         }
         Some(Command::Produce(args)) => produce::run(&cli.global, args),
+        Some(Command::Broker(args)) => broker::run(&cli.global, args),
     }
 }
 

@@ -20,6 +20,8 @@ pub use place::Place;
 pub use report::Report;
 pub use start::{BEAT, Kind, WORDS};
 
+pub use crate::protocol::private::StatusResponse as Status;
+
 use crate::broker::home::USER;
 use keeper::Keeper;
 

@@ -93,11 +93,42 @@ pub fn random_bytes() -> [u8; 16] {
     bytes
 }
 
+/// The lowest port that a door takes.
+const PORT_MIN: u16 = 16_384;
+
+/// A port below the range out of which the kernel serves outgoing connections, by chance.
+pub fn random_port() -> u16 {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range");
+    let low = range.ok().and_then(|text| text.split_whitespace().next()?.parse().ok());
+    let mut bytes = [0; 2];
+    fill(&mut bytes);
+    port_below(low.unwrap_or(32_768), u16::from_le_bytes(bytes))
+}
+
+fn port_below(end: u16, chance: u16) -> u16 {
+    // A range that starts as low as this leaves no room.
+    let end = if PORT_MIN < end { end } else { u16::MAX };
+    PORT_MIN + chance % (end - PORT_MIN)
+}
+
 fn fill(bytes: &mut [u8]) {
     let mut done = 0;
     while done < bytes.len() {
         let flags = rustix::rand::GetRandomFlags::empty();
         let got = rustix::rand::getrandom(&mut bytes[done..], flags);
         done += got.expect("the kernel gives random bytes once it is up (getrandom(2))");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_stay_below_the_kernels_own() {
+        for chance in [0, 1, 16_383, 16_384, u16::MAX] {
+            assert!((PORT_MIN..32_768).contains(&port_below(32_768, chance)), "{chance}");
+        }
+        assert!(PORT_MIN <= port_below(1_024, 5));
     }
 }

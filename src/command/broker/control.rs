@@ -1,0 +1,236 @@
+//! `kaw broker status` and `kaw broker stop`.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use comfy_table::Table;
+use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
+use serde_json::{Value, json};
+
+use crate::broker::home::{self, Mode, Notice, Sight};
+use crate::command::{Exit, Global, note, stdout_failed};
+use crate::embedded::{Control, Place, Status};
+use crate::quantity;
+
+/// Between two looks at a broker that leaves.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Show the broker of the data directory: where, how big, who is connected, how to wipe it
+///
+/// A broker that does not run is not started.
+#[derive(clap::Args, Debug)]
+pub struct StatusArgs {
+    /// Print one JSON object
+    #[arg(short = 'J', long)]
+    json: bool,
+}
+
+/// Stop the broker of the data directory, and wait until it has gone
+///
+/// Everything it has is on the disk then, and stays there.
+#[derive(clap::Args, Debug)]
+pub struct StopArgs {}
+
+pub fn status(global: &Global, args: StatusArgs) -> anyhow::Result<Exit> {
+    let place = place(global)?;
+    let text = match find(&place)? {
+        Some((notice, mut control)) => {
+            let status = control.status()?;
+            match args.json {
+                true => format!("{}\n", running_json(&notice, &status)),
+                false => running_text(&place.data_dir, &notice, &status),
+            }
+        }
+        None => {
+            let bytes = size(&place.data_dir);
+            let dir = place.data_dir.display().to_string();
+            match args.json {
+                true => format!("{}\n", json!({"running": false, "data_dir": dir, "bytes": bytes})),
+                false => facts(&[
+                    ("state", "stopped; the next command starts it".to_owned()),
+                    ("data", dir.clone()),
+                    ("size", quantity::show_bytes(bytes)),
+                    ("wipe", format!("rm -r {dir}")),
+                ]),
+            }
+        }
+    };
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(stdout_failed)?;
+    Ok(Exit::Done)
+}
+
+pub fn stop(global: &Global, StopArgs {}: StopArgs) -> anyhow::Result<Exit> {
+    let place = place(global)?;
+    let deadline = Instant::now() + place.patience;
+    let Some((notice, mut control)) = find(&place)? else {
+        note(global, &format!("no broker serves {}", place.data_dir.display()));
+        return Ok(Exit::Done);
+    };
+    control.leave("kaw broker stop")?;
+    while serves(&place.data_dir, &notice)? {
+        if deadline <= Instant::now() {
+            let (pid, dir) = (notice.pid, place.data_dir.display());
+            return Err(anyhow!(
+                "the broker of {dir} (pid {pid}) is still writing to the disk; it was asked to \
+                 stop and will"
+            ));
+        }
+        thread::sleep(PAUSE);
+    }
+    Ok(Exit::Done)
+}
+
+fn place(global: &Global) -> anyhow::Result<Place> {
+    Ok(Place::new(global.data_dir.as_deref(), global.connect_timeout, |_| {})?)
+}
+
+/// The broker that serves the place, once it is clear whether one does.
+fn find(place: &Place) -> anyhow::Result<Option<(Notice, Control)>> {
+    let deadline = Instant::now() + place.patience;
+    loop {
+        let trouble = match home::sight(&place.data_dir)? {
+            Sight::Nobody => return Ok(None),
+            Sight::Served(notice) => match Control::open(&notice, deadline) {
+                Ok(control) => return Ok(Some((notice, control))),
+                Err(error) => anyhow!("{error}"),
+            },
+            Sight::Held(holder) => {
+                let (dir, by) = (place.data_dir.display(), holder.describe());
+                anyhow!("{dir} is in use by {by}, which does not say how to reach it")
+            }
+        };
+        if deadline <= Instant::now() {
+            return Err(trouble);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Whether the broker of this notice is still there. Another may have come in its place.
+fn serves(dir: &Path, notice: &Notice) -> anyhow::Result<bool> {
+    Ok(match home::sight(dir)? {
+        Sight::Nobody => false,
+        Sight::Served(other) => other.pid == notice.pid,
+        Sight::Held(holder) => holder.pid == Some(notice.pid),
+    })
+}
+
+fn running_json(notice: &Notice, status: &Status) -> Value {
+    let listeners = status.listeners.iter().map(|listener| {
+        json!({
+            "name": listener.name.to_string(),
+            "address": listener.address.to_string(),
+            "security_protocol": listener.security_protocol.to_string(),
+        })
+    });
+    let clients = status.clients.iter().map(|client| {
+        json!({
+            "address": client.address.to_string(),
+            "client_id": client.client_id.to_string(),
+            "software": client.software.to_string(),
+            "listener": client.listener.to_string(),
+            "connected_at": client.connected_at.get(),
+            "requests": client.request_count,
+            "bytes_in": client.bytes_in,
+            "bytes_out": client.bytes_out,
+        })
+    });
+    json!({
+        "running": true,
+        "data_dir": status.data_dir.to_string(),
+        "bytes": status.bytes,
+        "bytes_free": status.bytes_free,
+        "topics": status.topic_count,
+        "partitions": status.partition_count,
+        "automatic": notice.mode == Mode::Automatic,
+        "pid": status.pid,
+        "version": status.version.to_string(),
+        "cluster_id": status.cluster_id.to_string(),
+        "started_at": status.started_at.get(),
+        "durability": status.durability.to_string(),
+        "linger_ms": (0 <= status.linger_ms).then_some(status.linger_ms),
+        "bytes_resident": status.bytes_resident,
+        "listeners": listeners.collect::<Vec<_>>(),
+        "clients": clients.collect::<Vec<_>>(),
+    })
+}
+
+fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
+    let bytes = |bytes: i64| quantity::show_bytes(u64::try_from(bytes).unwrap_or_default());
+    let stays = match u64::try_from(status.linger_ms) {
+        Ok(ms) => {
+            let time = quantity::show_time(Duration::from_millis(ms));
+            format!("leaves {time} after the last client")
+        }
+        Err(_) => "stays until it is stopped".to_owned(),
+    };
+    let mut text = facts(&[
+        ("state", format!("running, {stays}")),
+        ("broker", format!("kaw {}, pid {}", status.version, status.pid)),
+        ("memory", bytes(status.bytes_resident)),
+        ("data", dir.display().to_string()),
+        ("size", format!("{}, {} free", bytes(status.bytes), bytes(status.bytes_free))),
+        ("topics", format!("{} with {} partitions", status.topic_count, status.partition_count)),
+        ("durability", status.durability.to_string()),
+        ("listeners", or_dash(&notice.listeners.join(" "))),
+        ("wipe", format!("kaw broker stop && rm -r {}", dir.display())),
+    ]);
+    let mut clients: Vec<[String; 5]> = status
+        .clients
+        .iter()
+        .map(|client| {
+            [
+                client.address.to_string(),
+                or_dash(&client.client_id.to_string()),
+                or_dash(&client.software.to_string().replace(' ', "-")),
+                bytes(client.bytes_in).replace(' ', ""),
+                bytes(client.bytes_out).replace(' ', ""),
+            ]
+        })
+        .collect();
+    clients.sort();
+    text.push('\n');
+    text.push_str(&table(["CLIENT", "ID", "SOFTWARE", "IN", "OUT"], clients));
+    text
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}
+
+/// Names and values, one a line, the values in one column.
+fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    facts.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+}
+
+fn table(heads: [&str; 5], rows: Vec<[String; 5]>) -> String {
+    let mut table = Table::new();
+    let style = if io::stdout().is_terminal() { UTF8_FULL_CONDENSED } else { NOTHING };
+    table.load_style(style).set_header(heads).add_rows(rows);
+    let lines = table.lines().map(|line| format!("{}\n", line.trim()));
+    lines.collect()
+}
+
+/// What the files of a directory take of the disk. Those that vanish meanwhile take nothing.
+fn size(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(found) if found.is_dir() => size(&entry.path()),
+            Ok(found) => allocated(&found),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+fn allocated(found: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    // POSIX counts st_blocks in units of 512 bytes on every system that we build for.
+    found.blocks() * 512
+}
