@@ -139,6 +139,34 @@ macro_rules! message {
                     })*
             }
         }
+
+        #[cfg(test)]
+        impl $crate::protocol::sample::Sample for $name {
+            fn sample(from: &mut $crate::protocol::sample::Sampler) -> Self {
+                let version = from.version.number;
+                $name {
+                    $($field: if message!(@holds version $(, $versions)?) {
+                        from.field(message!(@holds version $($(, $nullable)?)?))
+                    } else {
+                        message!(@default $($default)?)
+                    },)*
+                    $($($tagged: if message!(@holds version, $tag_versions) {
+                        from.field(true)
+                    } else {
+                        message!(@default $($tag_default)?)
+                    },)*)?
+                }
+            }
+
+            fn leaves(
+                &self,
+                _: &'static str,
+                into: &mut Vec<$crate::protocol::sample::Leaf>,
+            ) {
+                $(self.$field.leaves(stringify!($field), into);)*
+                $($(self.$tagged.leaves(stringify!($tagged), into);)*)?
+            }
+        }
     };
     (@default) => { Default::default() };
     (@default $default:expr) => { $default };

@@ -8,6 +8,10 @@ mod field;
 mod frame;
 mod message;
 mod named;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod sample;
 
 pub mod api_versions;
 pub mod catalogue;
