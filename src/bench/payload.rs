@@ -63,15 +63,20 @@ impl Payloads {
         Payloads { pool, body_bytes, keys, seed: shape.seed }
     }
 
-    /// Replaces `value` by that of this record.
-    pub fn write_value(&self, mark: Mark, value: &mut Vec<u8>) {
-        value.clear();
-        value.extend_from_slice(&[0; 4]);
-        value.extend_from_slice(&mark.producer.to_be_bytes());
-        value.extend_from_slice(&mark.sequence.to_be_bytes());
-        value.extend_from_slice(self.body(mark));
-        let crc = crc32c::crc32c(&value[4..]);
-        value[..4].copy_from_slice(&crc.to_be_bytes());
+    /// Appends the value of this record.
+    pub fn write_value(&self, mark: Mark, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&mark.producer.to_be_bytes());
+        out.extend_from_slice(&mark.sequence.to_be_bytes());
+        out.extend_from_slice(self.body(mark));
+        let crc = crc32c::crc32c(&out[start + 4..]);
+        out[start..][..4].copy_from_slice(&crc.to_be_bytes());
+    }
+
+    /// The most that key and value of a record are together.
+    pub fn record_bytes_max(&self) -> usize {
+        HEAD_BYTES + self.body_bytes + self.keys.last().map_or(0, |key| key.len())
     }
 
     fn body(&self, mark: Mark) -> &[u8] {
@@ -203,7 +208,7 @@ mod tests {
     const MARK: Mark = Mark { producer: 3, sequence: 1_000_003 };
 
     fn value(payloads: &Payloads, mark: Mark) -> Vec<u8> {
-        let mut value = vec![9; 5];
+        let mut value = vec![];
         payloads.write_value(mark, &mut value);
         value
     }

@@ -23,6 +23,15 @@ impl Faults {
     }
 }
 
+/// All records of a run, warm-up included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub sent: u64,
+    /// Different records that came back from the topic as they were sent.
+    pub verified: u64,
+    pub faults: Faults,
+}
+
 /// What has come back so far. One bit a record, so that any order of partitions will do.
 pub struct Ledger<'a> {
     payloads: &'a Payloads,
@@ -77,15 +86,20 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// How many different records have come back.
-    pub fn seen(&self) -> u64 {
-        self.seen
+    /// How many records must be in the topic.
+    pub fn acknowledged(&self) -> u64 {
+        self.sent() - self.faults.failed
+    }
+
+    fn sent(&self) -> u64 {
+        self.rows.iter().map(|row| row.sent).sum()
     }
 
     /// The account, when nothing more is to come.
-    pub fn close(self) -> Faults {
+    pub fn close(self) -> Account {
         let lost = self.rows.iter().map(|row| row.seen.missing(row.sent, &row.failed)).sum();
-        Faults { lost, ..self.faults }
+        let faults = Faults { lost, ..self.faults };
+        Account { sent: self.sent(), verified: self.seen, faults }
     }
 }
 
@@ -148,7 +162,7 @@ mod tests {
         for record in &arrived {
             ledger.see(record.partition, record.key.as_deref(), record.value.as_deref());
         }
-        assert_eq!(ledger.close(), want);
+        assert_eq!(ledger.close().faults, want);
     }
 
     #[derive(Clone)]
@@ -230,6 +244,8 @@ mod tests {
         let payloads = Payloads::random(Shape { record_size: 40, keys: None, seed: 5 });
         let mut ledger = Ledger::new(&payloads, &[2]);
         ledger.failed(Mark { producer: 0, sequence: 1 });
-        assert_eq!(ledger.close(), Faults { lost: 1, failed: 1, ..Faults::default() });
+        assert_eq!(ledger.acknowledged(), 1);
+        let faults = ledger.close().faults;
+        assert_eq!(faults, Faults { lost: 1, failed: 1, ..Faults::default() });
     }
 }

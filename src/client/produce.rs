@@ -1,5 +1,6 @@
 //! A producer for one topic: records with a token in, reports with the same token out.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -98,6 +99,11 @@ impl Producer {
             };
             each(Report { token: report.token(), at, result });
         })
+    }
+
+    /// From now on one byte is written to `fd` when reports come after there were none.
+    pub fn wake(&self, fd: OwnedFd) {
+        self.sender.native().wake(fd);
     }
 
     /// Records taken and not yet reported.

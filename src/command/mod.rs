@@ -1,6 +1,7 @@
 //! Words to values and back: one file a subcommand. It alone knows clap and tables.
 //! Never knows: the wire format, the insides of the broker or the log.
 
+mod bench;
 mod broker;
 mod cluster;
 #[cfg(test)]
@@ -104,6 +105,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
+    Bench(bench::Args),
     Produce(produce::Args),
     Broker(broker::Args),
 }
@@ -192,6 +194,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             Ok(Exit::Passed(2))
         }
         Some(Command::Produce(args)) => produce::run(&cli.global, args),
+        Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
     }
 }

@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use super::super::gate::Verdict;
 use super::super::measure::Latency;
 use super::super::plan::{Extent, Pace, Workload};
-use super::{Account, Report};
+use super::super::verify::Account;
+use super::Report;
 
 /// The result as one object.
 pub fn json(report: &Report) -> Value {

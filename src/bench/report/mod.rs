@@ -8,7 +8,7 @@ use super::gate::Verdict;
 use super::host::Host;
 use super::measure::Measured;
 use super::plan::Plan;
-use super::verify::Faults;
+use super::verify::Account;
 
 /// All that a run found out.
 #[derive(Clone, Debug)]
@@ -18,15 +18,6 @@ pub struct Report {
     pub account: Account,
     pub verdicts: Vec<Verdict>,
     pub setting: Setting,
-}
-
-/// Every record of the run, warm-up included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account {
-    pub sent: u64,
-    /// Different records that came back from the topic as they were sent.
-    pub verified: u64,
-    pub faults: Faults,
 }
 
 /// Where, when and with what.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::gate::Gate;
 use super::super::measure::{Latencies, Window};
 use super::super::plan::{Acks, Compression, Extent, Load, Pace, Payload, Workload};
+use super::super::verify::Faults;
 use super::json::json;
 use super::table::table;
 use super::*;

@@ -1,0 +1,174 @@
+//! A run from its plan to its findings.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::measure::{Measured, cpu, memory_peak_bytes};
+use super::payload::{Payloads, Shape};
+use super::plan::{Acks, Extent, Load, Pace, Payload, Plan, Workload};
+use super::verify::{Account, Ledger};
+use super::workload::consume::{self, Gauge};
+use super::workload::produce::{self, Outcome, Phase, Source};
+use super::workload::{Stage, Watch};
+use super::{Error, Topic};
+use crate::client::Config;
+use crate::client::admin::Patience;
+use crate::client::consume::Consumer;
+
+/// More of a payload file would only cost memory.
+const PAYLOAD_FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a run works with.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    pub plan: &'a Plan,
+    pub config: &'a Config,
+    pub topic: &'a Topic,
+    pub patience: Patience,
+    pub watch: &'a Watch,
+}
+
+/// What a run found out.
+pub struct Findings {
+    pub measured: Measured,
+    pub account: Account,
+    /// Why the first record that failed did so.
+    pub why: Option<String>,
+}
+
+impl Bench<'_> {
+    pub fn run(&self) -> Result<Findings, Error> {
+        let payloads = payloads(self.plan)?;
+        match self.plan.workload {
+            Workload::Produce { pace } => self.produce(&payloads, pace),
+            Workload::Consume => self.consume(&payloads),
+        }
+    }
+
+    fn produce(&self, payloads: &Payloads, pace: Pace) -> Result<Findings, Error> {
+        let mut sources = self.sources(self.plan.load.producers)?;
+        let phase = |extent| Phase { payloads, pace, extent, watch: self.watch };
+        self.enter(Stage::WarmingUp)?;
+        let warmup = produce::run(&mut sources, phase(self.plan.warmup));
+        self.enter(Stage::Measuring)?;
+        let before = cpu();
+        let outcome = match warmup.failed.is_empty() {
+            true => produce::run(&mut sources, phase(self.plan.measured)),
+            false => produce::run(&mut sources, phase(Extent::NONE)),
+        };
+        let used = cpu().saturating_sub(before);
+        let memory_peak_bytes = memory_peak_bytes();
+        let mut ledger = ledger(payloads, &sources, [&warmup, &outcome]);
+        drop(sources);
+        self.enter(Stage::Verifying)?;
+        self.await_all(&ledger)?;
+        let mut consumer = self.consumer()?;
+        consume::read(&mut consumer, &mut ledger, &mut Gauge::off(), self.watch)?;
+        let measured = Measured {
+            warmup_records: warmup.records,
+            window: outcome.window(used),
+            latency: outcome.latencies.summary(),
+            memory_peak_bytes,
+        };
+        Ok(Findings::new(measured, ledger, [&warmup, &outcome]))
+    }
+
+    fn consume(&self, payloads: &Payloads) -> Result<Findings, Error> {
+        self.enter(Stage::Filling)?;
+        let mut sources = self.sources(1)?;
+        let extent = self.plan.warmup.then(self.plan.measured);
+        let phase = Phase { payloads, pace: Pace::Unbounded, extent, watch: self.watch };
+        let filled = produce::run(&mut sources, phase);
+        let mut ledger = ledger(payloads, &sources, [&filled]);
+        drop(sources);
+        self.await_all(&ledger)?;
+        let mut consumer = self.consumer()?;
+        let warmup_records = self.plan.warmup.records.unwrap_or(0);
+        let mut gauge = Gauge::new(warmup_records, self.plan.measured);
+        consume::read(&mut consumer, &mut ledger, &mut gauge, self.watch)?;
+        let measured = Measured {
+            warmup_records,
+            window: gauge.window(),
+            latency: None,
+            memory_peak_bytes: memory_peak_bytes(),
+        };
+        Ok(Findings::new(measured, ledger, [&filled]))
+    }
+
+    fn enter(&self, stage: Stage) -> Result<(), Error> {
+        self.watch.show(stage, 0);
+        match self.watch.is_stopped() {
+            true => Err(Error::Stopped),
+            false => Ok(()),
+        }
+    }
+
+    fn sources(&self, count: u32) -> Result<Vec<Source>, Error> {
+        let config = producer_config(self.config, &self.plan.load)?;
+        (0..count).map(|number| Source::open(&config, self.topic.name(), number)).collect()
+    }
+
+    fn consumer(&self) -> Result<Consumer, Error> {
+        consume::open(self.config, self.topic.name(), self.patience)
+    }
+
+    fn await_all(&self, ledger: &Ledger<'_>) -> Result<(), Error> {
+        Ok(self.topic.await_records(ledger.acknowledged())?)
+    }
+}
+
+impl Findings {
+    fn new<const N: usize>(
+        measured: Measured,
+        ledger: Ledger<'_>,
+        outcomes: [&Outcome; N],
+    ) -> Findings {
+        let why = outcomes.iter().find_map(|outcome| outcome.why);
+        Findings { measured, account: ledger.close(), why: why.map(|code| code.to_string()) }
+    }
+}
+
+/// Options of the run win over what a file says, so that the result names what was measured.
+fn producer_config(config: &Config, load: &Load) -> Result<Config, Error> {
+    let mut config = config.clone();
+    config.set("acks", load.acks.name())?;
+    config.set("compression.type", load.compression.name())?;
+    if load.acks != Acks::All {
+        config.set("enable.idempotence", "false")?;
+    }
+    Ok(config)
+}
+
+fn ledger<'a, const N: usize>(
+    payloads: &'a Payloads,
+    sources: &[Source],
+    outcomes: [&Outcome; N],
+) -> Ledger<'a> {
+    let sent: Vec<_> = sources.iter().map(Source::sent).collect();
+    let mut ledger = Ledger::new(payloads, &sent);
+    for outcome in outcomes {
+        outcome.failed.iter().for_each(|&mark| ledger.failed(mark));
+    }
+    ledger
+}
+
+fn payloads(plan: &Plan) -> Result<Payloads, Error> {
+    let shape = Shape { record_size: plan.load.record_size, keys: plan.load.keys, seed: plan.seed };
+    Ok(match &plan.load.payload {
+        Payload::Random => Payloads::random(shape),
+        Payload::Text => Payloads::text(shape),
+        Payload::File(path) => Payloads::of(&file(path)?, shape),
+    })
+}
+
+fn file(path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(PAYLOAD_FILE_BYTES_MAX).read_to_end(&mut bytes));
+    match read {
+        Ok(0) => Err(Error::PayloadEmpty { path: path.to_owned() }),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Error::Payload { path: path.to_owned(), error }),
+    }
+}

@@ -1,0 +1,72 @@
+//! The topic of a run: made for it, and gone with it.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::admin::{Admin, Edge, NewTopic, Patience, Run, TopicAnswer};
+use crate::client::{Config, Error};
+use crate::record::PartitionId;
+
+/// With acks=0 a record may be on its way still when it counts as sent; it arrives by then.
+const ARRIVAL_MAX: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A topic that the run made, and therefore may delete.
+pub struct Topic {
+    admin: Admin,
+    name: String,
+    partitions: Vec<PartitionId>,
+}
+
+impl Topic {
+    pub fn create(
+        config: &Config,
+        name: &str,
+        partitions: u32,
+        patience: Patience,
+    ) -> Result<Topic, Error> {
+        let admin = Admin::open(config, patience)?;
+        let count = i32::try_from(partitions).expect("bounded where it is typed");
+        let topic = NewTopic {
+            name: name.to_owned(),
+            partitions: Some(count),
+            replicas: None,
+            configs: Vec::new(),
+        };
+        all_done("create", admin.create(&[topic], Run::Real)?)?;
+        let partitions = (0..count).map(PartitionId).collect();
+        Ok(Topic { admin, name: name.to_owned(), partitions })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits until as many records are there, or until no more will come.
+    pub fn await_records(&self, count: u64) -> Result<(), Error> {
+        let deadline = Instant::now() + ARRIVAL_MAX;
+        while self.records()? < count && Instant::now() < deadline {
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    fn records(&self) -> Result<u64, Error> {
+        let ends = self.partitions.iter().map(|&id| (self.name.as_str(), id, Edge::End));
+        let ends = self.admin.places(&ends.collect::<Vec<_>>())?;
+        let offsets = ends.iter().filter_map(|place| place.offset);
+        Ok(offsets.map(|offset| offset.get().unsigned_abs()).sum())
+    }
+
+    pub fn delete(self) -> Result<(), Error> {
+        all_done("delete", self.admin.delete(&[self.name])?)
+    }
+}
+
+fn all_done(verb: &str, answers: Vec<TopicAnswer<()>>) -> Result<(), Error> {
+    for (name, answer) in answers {
+        let what = || format!("cannot {verb} topic {name}");
+        answer.map_err(|refusal| Error::Said { what: what(), why: refusal.text })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! What a run does to a topic, one file a workload.
+//! Never knows: clap, reports, where the broker came from.
+
+pub mod consume;
+pub mod produce;
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+
+/// How a run looks from outside, and how it is ended from there.
+#[derive(Default)]
+pub struct Watch {
+    stopped: AtomicBool,
+    stage: AtomicU8,
+    records: AtomicU64,
+}
+
+/// What a run is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Filling,
+    WarmingUp,
+    Measuring,
+    Verifying,
+}
+
+impl Watch {
+    /// The run ends as soon as it can; its figures are void.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// What the run is at, and how many records it has dealt with there.
+    pub fn look(&self) -> (Stage, u64) {
+        let stage = match self.stage.load(Ordering::Relaxed) {
+            0 => Stage::Filling,
+            1 => Stage::WarmingUp,
+            2 => Stage::Measuring,
+            _ => Stage::Verifying,
+        };
+        (stage, self.records.load(Ordering::Relaxed))
+    }
+
+    /// The run is at this, and has dealt with so many records.
+    pub fn show(&self, stage: Stage, records: u64) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+        self.records.store(records, Ordering::Relaxed);
+    }
+
+    fn advance(&self, records: u64) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,320 @@
+//! The options of `kaw bench`, and the plan that they make.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::{Shown, Usage};
+use crate::bench::gate::Gate;
+use crate::bench::payload::HEAD_BYTES;
+use crate::bench::plan::{Acks, Compression, Extent, Load, Pace, Payload, Plan, Workload};
+use crate::quantity;
+
+/// How much there is where nothing is said.
+const RECORDS: u64 = 1_000_000;
+const PACED_TIME: Duration = Duration::from_secs(10);
+
+/// Measure throughput and latency, on a broker of its own unless -b is typed
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(subcommand)]
+    workload: WorkloadArgs,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum WorkloadArgs {
+    /// Send records and time each until its delivery report
+    Produce(ProduceArgs),
+    /// Read records as fast as they come, from a topic that is filled first
+    Consume(ConsumeArgs),
+}
+
+#[derive(clap::Args, Debug)]
+struct ProduceArgs {
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Producers, each with its own connection and thread
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    producers: u32,
+    /// Who must have a record before it counts as delivered
+    #[arg(long, value_name = "0|1|all", default_value = "all", value_parser = acks())]
+    acks: Acks,
+    /// Send at this rate; latency then counts from when a send was due
+    #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
+    rate: Option<f64>,
+    /// Sent before the figures begin: N records or a time [default: a tenth of the load]
+    #[arg(long, value_name = "N|TIME", value_parser = warmup)]
+    warmup: Option<Extent>,
+}
+
+#[derive(clap::Args, Debug)]
+struct ConsumeArgs {
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Records read before the figures begin [default: a tenth of the load]
+    #[arg(long, value_name = "N", value_parser = quantity::count)]
+    warmup: Option<u64>,
+}
+
+#[derive(clap::Args, Debug)]
+struct LoadArgs {
+    /// Records to measure [default: 1M, or what fits in --duration]
+    #[arg(long, value_name = "N", value_parser = quantity::count)]
+    records: Option<u64>,
+    /// Measure for this long, or until --records, whichever ends first
+    #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    duration: Option<Duration>,
+    /// Bytes of a record's value
+    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = quantity::bytes)]
+    record_size: u64,
+    /// Partitions of the topic
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    partitions: u32,
+    /// Compression of batches
+    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none", value_parser = compression())]
+    compression: Compression,
+    /// What values are made of: bytes that do not compress, words, or the bytes of a file
+    #[arg(long, value_name = "random|text|FILE", default_value = "random", value_parser = payload)]
+    payload: Payload,
+    /// Give records one of N keys [default: no key]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    keys: Option<u32>,
+    /// Seed of values and keys; the same seed sends the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Exit with 3 if this holds, as 'p99>20ms' or 'records/s<50000'; repeatable
+    #[arg(long, value_name = "EXPR")]
+    fail_if: Vec<String>,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn shown(&self) -> Shown {
+        match self.load().json {
+            true => Shown::Json,
+            false => Shown::Table,
+        }
+    }
+
+    fn load(&self) -> &LoadArgs {
+        match &self.workload {
+            WorkloadArgs::Produce(args) => &args.load,
+            WorkloadArgs::Consume(args) => &args.load,
+        }
+    }
+
+    /// The plan, and what is expected of it.
+    pub(super) fn plan(self) -> Result<(Plan, Vec<Gate>), Usage> {
+        let gates = self.load().fail_if.clone();
+        let plan = match self.workload {
+            WorkloadArgs::Produce(args) => args.plan(),
+            WorkloadArgs::Consume(args) => args.plan(),
+        }?;
+        let gate = |text: &String| {
+            let parsed = Gate::parse(text, plan.workload);
+            parsed.map_err(|error| Usage(format!("--fail-if: {error}")))
+        };
+        let gates = gates.iter().map(gate).collect::<Result<_, _>>()?;
+        Ok((plan, gates))
+    }
+}
+
+impl ProduceArgs {
+    fn plan(self) -> Result<Plan, Usage> {
+        let pace = self.rate.map_or(Pace::Unbounded, Pace::Rate);
+        let measured = match (self.load.records, self.load.duration, pace) {
+            (None, None, Pace::Unbounded) => Extent { records: Some(RECORDS), time: None },
+            (None, None, Pace::Rate(_)) => Extent { records: None, time: Some(PACED_TIME) },
+            (records, time, _) => Extent { records, time },
+        };
+        let load = self.load.load()?;
+        Ok(Plan {
+            workload: Workload::Produce { pace },
+            seed: self.load.seed,
+            load: Load { producers: self.producers, acks: self.acks, ..load },
+            warmup: self.warmup.unwrap_or(measured.tenth()),
+            measured,
+        })
+    }
+}
+
+impl ConsumeArgs {
+    /// The topic is filled with all that may be read, so that there always is a number of records.
+    fn plan(self) -> Result<Plan, Usage> {
+        let records = self.load.records.unwrap_or(RECORDS);
+        let warmup = self.warmup.unwrap_or(records / 10);
+        Ok(Plan {
+            workload: Workload::Consume,
+            seed: self.load.seed,
+            load: self.load.load()?,
+            warmup: Extent { records: Some(warmup), time: None },
+            measured: Extent { records: Some(records), time: self.load.duration },
+        })
+    }
+}
+
+impl LoadArgs {
+    fn load(&self) -> Result<Load, Usage> {
+        let record_size = usize::try_from(self.record_size).unwrap_or(usize::MAX);
+        if record_size < HEAD_BYTES {
+            let said = "bytes at least: each record carries its number and a checksum";
+            return Err(Usage(format!("--record-size takes {HEAD_BYTES} {said}")));
+        }
+        if self.records == Some(0) || self.duration.is_some_and(|time| time.is_zero()) {
+            return Err(Usage("--records and --duration must be above 0".to_owned()));
+        }
+        Ok(Load {
+            record_size,
+            partitions: self.partitions,
+            producers: 1,
+            acks: Acks::All,
+            compression: self.compression,
+            payload: self.payload.clone(),
+            keys: self.keys,
+        })
+    }
+}
+
+fn acks() -> impl TypedValueParser<Value = Acks> {
+    PossibleValuesParser::new(["0", "1", "all"]).map(|word| match word.as_str() {
+        "0" => Acks::None,
+        "1" => Acks::Leader,
+        _ => Acks::All,
+    })
+}
+
+fn compression() -> impl TypedValueParser<Value = Compression> {
+    const ALL: [Compression; 5] = [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Zstd,
+    ];
+    PossibleValuesParser::new(ALL.map(Compression::name)).map(|word| {
+        let named = ALL.into_iter().find(|compression| compression.name() == word);
+        named.expect("the words are the names of these")
+    })
+}
+
+fn payload(word: &str) -> Result<Payload, std::convert::Infallible> {
+    Ok(match word {
+        "random" => Payload::Random,
+        "text" => Payload::Text,
+        path => Payload::File(PathBuf::from(path)),
+    })
+}
+
+/// A count, or a time with its unit.
+fn warmup(word: &str) -> Result<Extent, String> {
+    if let Ok(records) = quantity::count(word) {
+        return Ok(Extent { records: Some(records), time: None });
+    }
+    match quantity::time(word) {
+        Ok(time) => Ok(Extent { records: None, time: Some(time) }),
+        Err(_) => Err(format!("'{word}' is neither records nor a time; write 10000 or 2s")),
+    }
+}
+
+/// Whether a `-X` names brokers.
+pub(super) fn names_brokers(set: &str) -> bool {
+    let key = set.split('=').next().unwrap_or_default().trim();
+    matches!(key, "bootstrap.servers" | "metadata.broker.list")
+}
+
+/// What was typed, for the result; what a property keeps secret is not in it.
+pub(super) fn command() -> Vec<String> {
+    let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("kaw".to_owned()).chain(typed.map(|word| without_secret(&word))).collect()
+}
+
+fn without_secret(word: &str) -> String {
+    const SECRETS: [&str; 6] = ["password", "secret", "token", "key.pem", "jaas", "sasl.oauth"];
+    match word.split_once('=') {
+        Some((key, _)) if SECRETS.iter().any(|secret| key.contains(secret)) => format!("{key}=***"),
+        _ => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn plan(line: &str) -> Result<Plan, String> {
+        let words = std::iter::once("bench").chain(line.split_whitespace());
+        let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
+        line.args.plan().map(|(plan, _)| plan).map_err(|error| error.to_string())
+    }
+
+    const fn extent(records: Option<u64>, seconds: Option<u64>) -> Extent {
+        let time = match seconds {
+            Some(seconds) => Some(Duration::from_secs(seconds)),
+            None => None,
+        };
+        Extent { records, time }
+    }
+
+    #[track_caller]
+    fn check_extents(line: &str, warmup: Extent, measured: Extent) {
+        let plan = plan(line).unwrap();
+        assert_eq!((plan.warmup, plan.measured), (warmup, measured), "{line}");
+    }
+
+    #[test]
+    fn a_tenth_more_is_warm_up() {
+        check_extents("produce", extent(Some(100_000), None), extent(Some(1_000_000), None));
+        check_extents("produce --rate 5k/s", extent(None, Some(1)), extent(None, Some(10)));
+        check_extents("produce --duration 20s", extent(None, Some(2)), extent(None, Some(20)));
+        check_extents("produce --warmup 5", extent(Some(5), None), extent(Some(1_000_000), None));
+        check_extents("produce --warmup 3s", extent(None, Some(3)), extent(Some(1_000_000), None));
+        check_extents(
+            "consume --records 500 --duration 9s",
+            extent(Some(50), None),
+            extent(Some(500), Some(9)),
+        );
+        check_extents("consume --warmup 0", extent(Some(0), None), extent(Some(1_000_000), None));
+    }
+
+    #[track_caller]
+    fn check_wrong(line: &str, want: &str) {
+        let said = plan(line).unwrap_err();
+        assert!(said.contains(want), "{said}");
+    }
+
+    #[test]
+    fn wrong_words_are_named() {
+        check_wrong("produce --record-size 15", "takes 16 bytes at least");
+        check_wrong("produce --records 0", "must be above 0");
+        check_wrong("produce --warmup soon", "write 10000 or 2s");
+        check_wrong("produce --fail-if p98>1ms", "--fail-if: bench produce has no metric 'p98'");
+        check_wrong("consume --fail-if p99>1ms", "bench consume has no metric 'p99'");
+        check_wrong("consume --rate 5/s", "unexpected argument '--rate'");
+        check_wrong("produce -z brotli", "possible values: none, gzip, snappy, lz4, zstd");
+    }
+
+    #[test]
+    fn no_secret_is_in_the_result() {
+        assert_eq!(without_secret("sasl.password=hunter2"), "sasl.password=***");
+        assert_eq!(without_secret("-Xssl.key.pem=abc"), "-Xssl.key.pem=***");
+        assert_eq!(without_secret("linger.ms=5"), "linger.ms=5");
+    }
+
+    #[test]
+    fn brokers_are_named_under_either_name() {
+        assert!(
+            names_brokers("bootstrap.servers=a:1") && names_brokers("metadata.broker.list=a:1")
+        );
+        assert!(!names_brokers("linger.ms=5"));
+    }
+}
