@@ -14,6 +14,8 @@ use super::codec::{DecodeError, EncodeError, Fault, Field, Reader, Version, Writ
 use super::describe_configs::ResourceType;
 use super::field::{NodeId, Secret, Text};
 use super::message::message;
+#[cfg(test)]
+use super::sample::Sampler;
 use crate::record::{LeaderEpoch, PartitionId, ProducerId, Uuid};
 
 const FRAME_VERSION: u32 = 1;
@@ -52,9 +54,16 @@ macro_rules! records {
                 }
             }
 
+            /// Every record that can be read: its version, and a value with every field set.
             #[cfg(test)]
-            pub(super) fn samples() -> Vec<(u32, RangeInclusive<i16>, CatalogueRecord)> {
-                vec![$(($key, $reads, CatalogueRecord::$name($type::default())),)*]
+            pub(super) fn samples() -> Vec<(i16, CatalogueRecord, Vec<u8>)> {
+                let mut samples = Vec::new();
+                $(for number in $reads {
+                    let body: $type = Sampler::full(body_version(number)).field(true);
+                    let bytes = encode($key, number, &body).expect("a sample fits its version");
+                    samples.push((number, CatalogueRecord::$name(body), bytes));
+                })*
+                samples
             }
         }
 
@@ -423,39 +432,124 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    #[track_caller]
-    fn check(record: impl Into<CatalogueRecord>, want: &str) {
-        let record = record.into();
-        let bytes = record.encode().unwrap();
-        assert_eq!(hex(&bytes), want.replace(' ', ""), "{record:?}");
-        assert_eq!(CatalogueRecord::decode(bytes.into()), Ok(record));
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<char> = hex.chars().filter(|digit| !digit.is_whitespace()).collect();
+        let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
+        digits.chunks(2).map(byte).collect()
     }
+
+    /// What Apache Kafka 4.3.1 wrote is read as this, and this is written as that.
+    #[track_caller]
+    fn check(apache: &str, record: impl Into<CatalogueRecord>) {
+        let record = record.into();
+        let apache = bytes(apache);
+        assert_eq!(CatalogueRecord::decode(apache.clone().into()), Ok(record.clone()));
+        assert_eq!(hex(&record.encode().unwrap()), hex(&apache), "{record:?}");
+    }
+
+    const TOPIC_ID: &str = "egAsrudsQ3SDxCQKITJwLA";
+    const TOPIC_ID_HEX: &str = "7a002caee76c437483c4240a2132702c";
 
     #[test]
     fn records_are_the_bytes_that_apache_writes() {
-        let name = "metadata.version".into();
-        let text = hex(b"metadata.version");
-        check(FeatureLevelRecord { name, level: 30 }, &format!("01 0c 00 11 {text} 001e 00"));
-        check(NoOpRecord::default(), "01 14 00 00");
+        let topic_id = Uuid::parse(TOPIC_ID).unwrap();
+        let id = TOPIC_ID_HEX;
         check(
-            PartitionChangeRecord {
-                partition: PartitionId(3),
-                topic_id: Uuid([7; 16]),
-                in_sync: Some(vec![NodeId(1)]),
-                leader: NodeId(1),
-                ..Default::default()
+            "010c0011 6d657461646174612e76657273696f6e 001e 00",
+            FeatureLevelRecord { name: "metadata.version".into(), level: 30 },
+        );
+        check(&format!("010200 0261 {id} 00"), TopicRecord { name: "a".into(), topic_id });
+        check(&format!("010900 {id} 00"), RemoveTopicRecord { topic_id });
+        check(
+            "010400 04 01 14 6d696e2e696e73796e632e7265706c69636173 0231 00",
+            ConfigRecord {
+                resource_type: ResourceType::BROKER,
+                resource_name: "".into(),
+                name: "min.insync.replicas".into(),
+                value: Some("1".into()),
             },
-            &format!("01 05 02 00000003 {} 02 00 05 02 00000001 01 04 00000001", "07".repeat(16)),
+        );
+        check("01140000", NoOpRecord {});
+        check("01180000", EndTransactionRecord {});
+        check(
+            "01170001001212 426f6f747374726170207265636f726473",
+            BeginTransactionRecord { name: Some("Bootstrap records".into()) },
+        );
+        check(
+            "010f00 00000001 0000000000000047 00000000000003e8 00",
+            ProducerIdsRecord {
+                broker_id: Some(NodeId(1)),
+                broker_epoch: 71,
+                next_producer_id: ProducerId(1000),
+            },
+        );
+        check(
+            "011200 c1471443c3c04e839a2030b01cb5c5ea 02 0261 03 09557365723a626f62 022a 03 03 00",
+            AccessControlEntryRecord {
+                id: Uuid::parse("wUcUQ8PAToOaIDCwHLXF6g").unwrap(),
+                resource_type: 2,
+                resource_name: "a".into(),
+                pattern_type: 3,
+                principal: "User:bob".into(),
+                host: "*".into(),
+                operation: 3,
+                permission_type: 3,
+            },
         );
     }
 
     #[test]
-    fn every_record_can_be_written_and_read() {
-        for (key, reads, record) in CatalogueRecord::samples() {
+    fn partitions_are_the_bytes_that_apache_writes() {
+        let topic_id = Uuid::parse(TOPIC_ID).unwrap();
+        let id = TOPIC_ID_HEX;
+        let directory = Uuid::parse("3kRngB61RHGJTs_j9k8JSg").unwrap();
+        check(
+            &format!(
+                "010302 00000000 {id} 0200000001 0200000001 01 01 00000001 00000000 00000000 \
+                 02de4467801eb54471894ecfe3f64f094a 00"
+            ),
+            PartitionRecord {
+                partition: PartitionId(0),
+                topic_id,
+                replicas: vec![NodeId(1)],
+                in_sync: vec![NodeId(1)],
+                leader: Some(NodeId(1)),
+                directories: vec![directory],
+                ..Default::default()
+            },
+        );
+        check(
+            &format!("010502 00000000 {id} 04 000101 0104ffffffff 06050200000001 07050200000001"),
+            PartitionChangeRecord {
+                partition: PartitionId(0),
+                topic_id,
+                in_sync: Some(Vec::new()),
+                leader: NodeId(-1),
+                eligible_leaders: Some(vec![NodeId(1)]),
+                last_known_eligible_leaders: Some(vec![NodeId(1)]),
+                ..Default::default()
+            },
+        );
+    }
+
+    #[test]
+    fn every_record_is_read_at_every_version_and_no_truncation_is() {
+        for (version, record, bytes) in CatalogueRecord::samples() {
+            let read = CatalogueRecord::decode(bytes.clone().into());
+            assert_eq!(read, Ok(record), "version {version}");
+            let bytes = Bytes::from(bytes);
+            for length in 0..bytes.len() {
+                assert!(CatalogueRecord::decode(bytes.slice(..length)).is_err(), "{read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_we_write_we_can_read() {
+        for (_, record, _) in CatalogueRecord::samples() {
             let bytes = record.encode().unwrap();
-            assert_eq!((bytes[0], u32::from(bytes[1])), (1, key), "{}", record.name());
-            assert!(reads.contains(&i16::from(bytes[2])), "{}", record.name());
-            assert_eq!(CatalogueRecord::decode(bytes.into()), Ok(record));
+            let again = CatalogueRecord::decode(bytes.clone().into()).unwrap();
+            assert_eq!(again.encode().unwrap(), bytes, "{record:?}");
         }
     }
 

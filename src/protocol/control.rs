@@ -179,10 +179,19 @@ mod tests {
         }
     }
 
+    /// What Apache Kafka 4.3.1 wrote.
     #[test]
-    fn a_kraft_version_is_the_bytes_that_apache_writes() {
-        let record = ControlRecord::KRaftVersion(KRaftVersion { version: 1 });
+    fn control_records_are_the_bytes_that_apache_writes() {
+        let version = ControlRecord::KRaftVersion(KRaftVersion { version: 1 });
         let want = KeyValue { key: vec![0, 0, 0, 5], value: vec![0, 0, 0, 1, 0] };
-        assert_eq!(record.encode(), Ok(want));
+        assert_eq!(version.encode(), Ok(want));
+        let voter = Voter { voter: NodeId(1), ..Default::default() };
+        let leader = ControlRecord::LeaderChange(LeaderChange {
+            leader: NodeId(1),
+            voters: vec![voter.clone()],
+            granting_voters: vec![voter],
+        });
+        let value = vec![0, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 0, 2, 0, 0, 0, 1, 0, 0];
+        assert_eq!(leader.encode(), Ok(KeyValue { key: vec![0, 0, 0, 2], value }));
     }
 }

@@ -143,6 +143,7 @@ macro_rules! message {
         #[cfg(test)]
         impl $crate::protocol::sample::Sample for $name {
             fn sample(from: &mut $crate::protocol::sample::Sampler) -> Self {
+                #[allow(unused_variables, reason = "a struct may have no versioned fields")]
                 let version = from.version.number;
                 $name {
                     $($field: if message!(@holds version $(, $versions)?) {
@@ -158,6 +159,7 @@ macro_rules! message {
                 }
             }
 
+            #[allow(unused_variables, reason = "a struct may have no fields")]
             fn leaves(
                 &self,
                 _: &'static str,
