@@ -6,441 +6,533 @@
 //! reported back. Appends and reads touch the page cache only.
 
 mod disk;
+mod epochs;
+mod facts;
+mod files;
+mod index;
+mod producers;
+mod read;
+mod recover;
+mod retention;
+mod saved;
+mod segment;
+mod sync;
 mod text;
 
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile};
+pub use facts::{
+    AppendError, Appended, Found, Known, OpenError, Outcome, ReadError, Recovered, Removed,
+    Retention, SetAside, Settings, Slice, Stamp, Torn, Trust,
+};
+pub use sync::{Checkpoint, SyncTarget};
 pub use text::{PartitionOffset, read_offsets, write_offsets};
 
-use crate::record::{BatchView, LeaderEpoch, Offset, Times, Timestamp, Uuid};
-
-/// The settings of one log, Kafka's topic configs. May change while the log is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// `segment.bytes`
-    pub segment_bytes: u32,
-    /// `segment.ms`
-    pub segment_ms: i64,
-    /// `index.interval.bytes`
-    pub index_interval_bytes: u32,
-    /// `segment.index.bytes`
-    pub index_bytes_max: u32,
-    /// `producer.id.expiration.ms`
-    pub producer_expiry_ms: i64,
-    /// More producers than these are forgotten, those that wrote longest ago first.
-    pub producers_max: usize,
-}
-
-impl Default for Settings {
-    /// Apache Kafka's (TopicConfig.java, ServerLogConfigs.java).
-    fn default() -> Settings {
-        Settings {
-            segment_bytes: 1 << 30,
-            segment_ms: 7 * 24 * 60 * 60 * 1000,
-            index_interval_bytes: 4096,
-            index_bytes_max: 10 << 20,
-            producer_expiry_ms: 24 * 60 * 60 * 1000,
-            producers_max: 10_000,
-        }
-    }
-}
-
-/// What is known of a log before it is opened, from the files at the top of the data directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// `log-start-offset-checkpoint`
-    pub log_start: Option<Offset>,
-    /// `recovery-point-offset-checkpoint`. Carry it over unchanged to the next one you write as
-    /// long as the log was not opened.
-    pub recovery_point: Option<Offset>,
-    pub trust: Trust,
-}
-
-/// How much of what lies on disk is believed without reading it again. The log's own checkpoint
-/// is always believed where it fits the files; this is for directories that have none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Trust {
-    /// The last owner of the data directory stopped cleanly (`.kafka_cleanshutdown`).
-    Clean,
-    /// It did not: what lies behind the recovery point is read again.
-    #[default]
-    Unclean,
-    /// Everything is read again, whatever any checkpoint says (the catalogue).
-    Nothing,
-}
-
-/// What opening a log found. Nothing in it is an error: the log works.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// How much of the files was read again and checked.
-    pub scanned_bytes: u64,
-    /// A tail that was no batch, with nothing good behind it: never acknowledged, cut off.
-    pub torn: Option<Torn>,
-    /// Damage with good batches behind it: files that hold what was taken out of the log.
-    pub set_aside: Vec<SetAside>,
-    /// Index files that were missing or wrong, and were made anew.
-    pub rebuilt_indexes: u32,
-}
-
-/// A torn tail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Torn {
-    pub path: PathBuf,
-    pub position: u64,
-    pub bytes: u64,
-}
-
-/// A file beside the log, with bytes that the log held and could not read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
-    /// From where it was taken.
-    pub path: PathBuf,
-    pub position: u64,
-    pub bytes: u64,
-    /// Good batches among those bytes.
-    pub batches: u32,
-    /// Where it is now.
-    pub kept_at: PathBuf,
-}
-
-/// Why a log cannot be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    Disk {
-        path: PathBuf,
-        error: io::Error,
-    },
-    /// The directory belongs to another topic of the same name.
-    OtherTopic {
-        path: PathBuf,
-        found: Uuid,
-    },
-    /// Apache Kafka died in the middle of a compaction here and must finish it first.
-    UnfinishedCompaction {
-        path: PathBuf,
-    },
-}
-
-/// What the log writes into a batch that it takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    pub leader_epoch: LeaderEpoch,
-    pub now: Timestamp,
-    /// As `record::validate` found; `Times::Keep` for batches of one's own.
-    pub times: Times,
-}
-
-/// A batch is in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Appended {
-    pub base_offset: Offset,
-    pub last_offset: Offset,
-    pub outcome: Outcome,
-    /// The time that was stamped, with `Times::Append`.
-    pub append_time: Option<Timestamp>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Written,
-    /// An idempotent producer sent again what the log already has; the offsets are those of then.
-    /// An ack must wait for the sync of `last_offset` all the same.
-    Duplicate,
-}
-
-/// Why a batch was not taken. Nothing of it is in the log.
-#[derive(Debug)]
-pub enum AppendError {
-    /// INVALID_PRODUCER_EPOCH: a newer incarnation of this producer has written.
-    Fenced,
-    /// OUT_OF_ORDER_SEQUENCE_NUMBER
-    OutOfOrder { expected: i32, found: i32 },
-    /// RECORD_LIST_TOO_LARGE: larger than a segment may be.
-    LargerThanSegment,
-    /// KAFKA_STORAGE_ERROR. A full disk is here too; the next append may work again.
-    Disk { path: PathBuf, error: io::Error },
-    /// KAFKA_STORAGE_ERROR: a sync failed earlier; what the page cache holds is not believed
-    /// until the log is opened again.
-    Poisoned,
-}
-
-/// Why nothing can be read.
-#[derive(Debug)]
-pub enum ReadError {
-    /// OFFSET_OUT_OF_RANGE
-    OutOfRange { log_start: Offset, log_end: Offset },
-    /// KAFKA_STORAGE_ERROR
-    Disk { path: PathBuf, error: io::Error },
-}
-
-/// Whole batches, one behind another in one file.
-pub struct Slice<F> {
-    /// Keeps the bytes readable even when the segment is removed meanwhile.
-    pub file: Arc<F>,
-    pub position: u64,
-    pub bytes: u32,
-}
-
-impl<F: DiskFile> Slice<F> {
-    /// The bytes themselves, where sendfile does not serve.
-    pub fn load(&self) -> io::Result<Vec<u8>> {
-        let mut out = vec![0; self.bytes as usize];
-        match self.file.read_at(&mut out, self.position)? {
-            read if read == out.len() => Ok(out),
-            _ => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
-    }
-}
-
-/// A record found by its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub offset: Offset,
-    pub timestamp: Timestamp,
-    pub leader_epoch: LeaderEpoch,
-}
-
-/// What to keep of a log with `cleanup.policy=delete`. `None` keeps all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// `retention.ms`
-    pub ms: Option<i64>,
-    /// `retention.bytes`
-    pub bytes: Option<u64>,
-}
-
-/// What retention removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Removed {
-    pub segments: u32,
-    pub bytes: u64,
-}
-
-/// Files whose bytes are to be made durable, without any lock.
-pub struct SyncTarget<D: Disk> {
-    _disk: D,
-}
-
-impl<D: Disk> SyncTarget<D> {
-    /// Up to here the log is durable once `run` succeeded. Exclusive.
-    pub fn end(&self) -> Offset {
-        unimplemented!()
-    }
-
-    /// How many files there are to sync: one for a warm log.
-    pub fn files(&self) -> usize {
-        unimplemented!()
-    }
-
-    /// Syncs. Blocks as long as the disk does.
-    pub fn run(&self) -> io::Result<()> {
-        unimplemented!()
-    }
-}
-
-/// A checkpoint to be made durable, without the log's lock. It bounds what recovery reads.
-pub struct Checkpoint<D: Disk> {
-    _disk: D,
-}
-
-impl<D: Disk> Checkpoint<D> {
-    /// Syncs what the checkpoint speaks of, then writes and syncs it.
-    pub fn run(&self) -> io::Result<()> {
-        unimplemented!()
-    }
-}
+use crate::record::{BatchView, HEADER_BYTES, LeaderEpoch, Offset, Times, Timestamp, Uuid};
+use epochs::Epochs;
+use files::{Failed, Files, Kind, at};
+use producers::Producers;
+use retention::Span;
+use saved::Saved;
+use segment::{Coming, Segment};
+use sync::Grown;
 
 /// The log of one partition. Costs a directory only once something is appended.
 pub struct Log<D: Disk> {
-    disk: D,
+    files: Files<D>,
+    topic_id: Uuid,
+    settings: Settings,
+    /// In order of their base offsets; only the last one grows. None: nothing was ever appended.
+    segments: Vec<Segment<D::File>>,
+    start: Offset,
+    end: Offset,
+    /// Everything before it is durable.
+    durable: Offset,
+    producers: Producers,
+    epochs: Epochs,
+    /// The offsets of the snapshots on disk.
+    snapshots: Vec<Offset>,
+    /// Where recent batches of the last segment begin, for readers at the tail.
+    recent: read::Recent,
+    /// The last batch: its position in the last segment, and its CRC.
+    last_batch: (u32, u32),
+    unsynced: Unsynced<D::File>,
+    unchecked_bytes: u64,
+    health: Health,
+    /// Something is not as the files say; `close` has work to do.
+    changed: bool,
+}
+
+/// What is not durable yet, beside the segments' bytes.
+struct Unsynced<F> {
+    metadata: Option<Arc<F>>,
+    /// How many names the log made in its directory, and how many of them are durable.
+    names: u64,
+    names_synced: u64,
+    new_dir: bool,
+    /// Indexes and snapshots, which the next checkpoint relies on.
+    beside: Vec<Arc<F>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Good,
+    /// A write failed and what it left behind could not be cut off yet.
+    HalfWritten,
+    /// A sync failed.
+    Poisoned,
 }
 
 impl<D: Disk> Log<D> {
-    /// Opens what lies in `dir`, recovering what must be; a directory that is not there is an
-    /// empty log, and is made at the first append. `topic_id` is what `partition.metadata` says
-    /// or will say.
-    pub fn open(
-        disk: D,
-        dir: &Path,
-        topic_id: Uuid,
-        settings: Settings,
-        known: Known,
-        now: Timestamp,
-    ) -> Result<(Log<D>, Recovered), OpenError> {
-        let _ = (disk, dir, topic_id, settings, known, now);
-        unimplemented!()
-    }
-
     pub fn set_settings(&mut self, settings: Settings) {
-        let _ = settings;
-        unimplemented!()
+        self.settings = settings;
     }
 
     /// The first readable offset.
     pub fn start(&self) -> Offset {
-        unimplemented!()
+        self.start
     }
 
     /// The next record's offset (LEO).
     pub fn end(&self) -> Offset {
-        unimplemented!()
+        self.end
     }
 
     /// Up to here the log is known to be durable. For `recovery-point-offset-checkpoint`.
     pub fn recovery_point(&self) -> Offset {
-        unimplemented!()
+        self.durable
     }
 
-    /// What the log takes on disk.
+    /// What the records take on disk.
     pub fn bytes(&self) -> u64 {
-        unimplemented!()
+        self.segments.iter().map(|segment| u64::from(segment.bytes)).sum()
     }
 
     /// Takes one batch: stamps its base offset and leader epoch, and writes it with one pwritev.
     /// `batch` must have passed `record::validate`, or be one's own.
     pub fn append(&mut self, batch: &BatchView<'_>, stamp: Stamp) -> Result<Appended, AppendError> {
-        let _ = (batch, stamp);
-        unimplemented!()
+        self.mend()?;
+        let size = u32::try_from(batch.size()).map_err(|_| AppendError::LargerThanSegment)?;
+        if size > self.settings.segment_bytes {
+            return Err(AppendError::LargerThanSegment);
+        }
+        if let Some(sent) = self.producers.check(batch)? {
+            return Ok(duplicate(&sent, stamp.times));
+        }
+        let header = stamped(batch, self.end, stamp);
+        let stamped = BatchView::parse_header(&header).expect("the header was a header before");
+        let view = stamped.fields();
+        self.make_room(Coming {
+            bytes: size,
+            last_offset: view.last_offset(),
+            max_timestamp: view.max_timestamp(),
+            now: stamp.now,
+        })?;
+        self.write(&header, &batch.bytes()[HEADER_BYTES..])?;
+        self.note(view, size, None, stamp.now);
+        Ok(Appended {
+            base_offset: view.base_offset(),
+            last_offset: view.last_offset(),
+            outcome: Outcome::Written,
+            append_time: (stamp.times == Times::Append).then_some(stamp.now),
+        })
     }
 
-    /// Batches from the one that contains `from`, all below `end`, of one segment: as many as fit
-    /// into `bytes_max`, and at least one. `None`: there is nothing between `from` and `end`.
-    pub fn read(
+    /// Whether appends are possible; cuts off what a failed write left.
+    fn mend(&mut self) -> Result<(), AppendError> {
+        match self.health {
+            Health::Good => Ok(()),
+            Health::Poisoned => Err(AppendError::Poisoned),
+            Health::HalfWritten => {
+                let (path, file, bytes) = self.growing();
+                file.set_len(u64::from(bytes)).map_err(at(&path))?;
+                self.health = Health::Good;
+                Ok(())
+            }
+        }
+    }
+
+    fn growing(&self) -> (std::path::PathBuf, &D::File, u32) {
+        let segment = self.segments.last().expect("there is a segment to grow");
+        let file = segment.file.as_deref().expect("the growing segment is open");
+        (self.files.path(Kind::Log, segment.base), file, segment.bytes)
+    }
+
+    /// After this the last segment takes the batch.
+    fn make_room(&mut self, coming: Coming) -> Result<(), AppendError> {
+        match self.segments.last() {
+            None => {
+                self.make_directory()?;
+                self.add_segment(coming.now)?;
+            }
+            Some(last) if last.is_full_for(&coming, &self.settings) => self.roll(coming.now)?,
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    fn make_directory(&mut self) -> Result<(), Failed> {
+        let Files { disk, dir } = &self.files;
+        match disk.create_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => {
+                made.map_err(at(dir))?;
+                self.unsynced.new_dir = true;
+            }
+        }
+        self.write_metadata()
+    }
+
+    fn write_metadata(&mut self) -> Result<(), Failed> {
+        let path = self.files.named(METADATA);
+        let file = self.files.open(&path, Open::OrCreate)?;
+        let bytes = text::partition_metadata(self.topic_id);
+        file.set_len(0).and_then(|()| file.write_at([&bytes, &[]], 0)).map_err(at(&path))?;
+        self.unsynced.metadata = Some(file);
+        self.unsynced.names += 1;
+        Ok(())
+    }
+
+    /// An empty segment that begins at the log's end.
+    fn add_segment(&mut self, now: Timestamp) -> Result<(), Failed> {
+        let path = self.files.path(Kind::Log, self.end);
+        let file = self.files.open(&path, Open::OrCreate)?;
+        // What an earlier attempt may have left is no part of the log.
+        file.set_len(0).map_err(at(&path))?;
+        self.unsynced.names += 1;
+        self.segments.push(Segment::new(self.end, file, now));
+        self.recent = read::Recent::default();
+        self.last_batch = (0, 0);
+        Ok(())
+    }
+
+    /// Closes the last segment and begins a new one. Nothing is synced: that is the next target's.
+    fn roll(&mut self, now: Timestamp) -> Result<(), Failed> {
+        self.producers.expire(now, &self.settings);
+        self.finish_last_segment()?;
+        self.write_snapshot()?;
+        self.add_segment(now)
+    }
+
+    /// The last segment's indexes are as they will stay, and in their files.
+    fn finish_last_segment(&mut self) -> Result<(), Failed> {
+        let Some(last) = self.segments.len().checked_sub(1) else { return Ok(()) };
+        self.segments[last].finish_index();
+        self.save_index(last)
+    }
+
+    /// Brings the index files of a segment up to what is in memory.
+    fn save_index(&mut self, at_segment: usize) -> Result<(), Failed> {
+        let segment = &mut self.segments[at_segment];
+        let index = segment.index.as_ref().expect("a saved index is in memory");
+        let parts = [
+            (
+                Kind::OffsetIndex,
+                index.offsets_from(segment.saved.0),
+                index::offsets_bytes(segment.saved.0),
+            ),
+            (
+                Kind::TimeIndex,
+                index.times_from(segment.saved.1),
+                index::times_bytes(segment.saved.1),
+            ),
+        ];
+        for (kind, bytes, position) in parts {
+            let path = self.files.path(kind, segment.base);
+            let file = self.files.open(&path, Open::OrCreate)?;
+            let whole = position + bytes.len() as u64;
+            if file.len().map_err(at(&path))? != whole || !bytes.is_empty() {
+                file.set_len(position)
+                    .and_then(|()| file.write_at([&bytes, &[]], position))
+                    .map_err(at(&path))?;
+                self.unsynced.beside.push(file);
+            }
+        }
+        self.unsynced.names += 1;
+        segment.saved = (index.offsets.len(), index.times.len());
+        Ok(())
+    }
+
+    /// The producers as of the log's end, for Apache Kafka; older ones than those of the last two
+    /// segments go (ProducerStateManager keeps as many).
+    fn write_snapshot(&mut self) -> Result<(), Failed> {
+        let path = self.files.path(Kind::Snapshot, self.end);
+        let file = self.files.open(&path, Open::OrCreate)?;
+        let bytes = self.producers.snapshot();
+        file.set_len(0).and_then(|()| file.write_at([&bytes, &[]], 0)).map_err(at(&path))?;
+        self.unsynced.beside.push(file);
+        self.unsynced.names += 1;
+        self.snapshots.retain(|&offset| offset != self.end);
+        self.snapshots.push(self.end);
+        let kept_from = self.segments.len().saturating_sub(2);
+        let kept: Vec<Offset> = self.segments[kept_from..].iter().map(|s| s.base).collect();
+        for offset in
+            self.snapshots.extract_if(.., |offset| *offset != self.end && !kept.contains(offset))
+        {
+            self.files.remove(&self.files.path(Kind::Snapshot, offset))?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, header: &[u8], rest: &[u8]) -> Result<(), AppendError> {
+        let (path, file, bytes) = self.growing();
+        let Err(error) = file.write_at([header, rest], u64::from(bytes)) else { return Ok(()) };
+        // A part of the batch may be there; it must not be in the way of the next one.
+        self.health = Health::HalfWritten;
+        match self.mend() {
+            Ok(()) | Err(_) => Err(AppendError::Disk { path, error }),
+        }
+    }
+
+    /// The batch lies at the end of the last segment: everything that is known of the log follows.
+    fn note(
         &mut self,
-        from: Offset,
-        end: Offset,
-        bytes_max: u32,
-    ) -> Result<Option<Slice<D::File>>, ReadError> {
-        let _ = (from, end, bytes_max);
-        unimplemented!()
-    }
-
-    /// The first record whose timestamp is `at` or later (ListOffsets with a time).
-    pub fn offset_for_timestamp(&mut self, at: Timestamp) -> Result<Option<Found>, ReadError> {
-        let _ = at;
-        unimplemented!()
-    }
-
-    /// The first record that has the largest timestamp of all (ListOffsets -3, KIP-734).
-    pub fn offset_of_max_timestamp(&mut self) -> Result<Option<Found>, ReadError> {
-        unimplemented!()
+        batch: &BatchView<'_>,
+        size: u32,
+        coordinator_epoch: Option<i32>,
+        now: Timestamp,
+    ) {
+        assert!(batch.base_offset() >= self.end, "offsets rise");
+        let segment = self.segments.last_mut().expect("a batch lies in a segment");
+        self.last_batch = (segment.bytes, batch.crc());
+        self.recent.push(batch.base_offset(), segment.bytes);
+        segment.note(batch, size, self.settings.index_interval_bytes);
+        self.epochs.assign(batch.leader_epoch(), batch.base_offset());
+        self.producers.observe(batch, coordinator_epoch, now, &self.settings);
+        self.end = batch.next_offset();
+        self.unchecked_bytes += u64::from(size);
+        self.changed = true;
     }
 
     /// The epoch of the last batch.
     pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
-        unimplemented!()
+        self.epochs.latest()
     }
 
     /// The epoch under which the record at `offset` was appended.
     pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        let _ = offset;
-        unimplemented!()
+        self.epochs.at(offset)
     }
 
     /// Where an epoch ended (OffsetForLeaderEpoch): the largest epoch not above `epoch`, and the
     /// offset at which the next one began. `None`: Kafka's undefined (-1, -1).
     pub fn end_of_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        let _ = epoch;
-        unimplemented!()
+        self.epochs.end_of(epoch, self.end)
     }
 
     /// What must be synced so that all that was appended so far is durable. `None`: it is.
-    pub fn sync_target(&mut self) -> Option<SyncTarget<D>> {
-        unimplemented!()
+    pub fn sync_target(&self) -> Option<SyncTarget<D>> {
+        let target = self.everything_unsynced();
+        let nothing = target.grown.is_empty() && target.metadata.is_none() && !target.new_dir;
+        // Names alone (of indexes, snapshots) are the checkpoint's, but a segment's counts.
+        (!nothing).then_some(target)
+    }
+
+    fn everything_unsynced(&self) -> SyncTarget<D> {
+        let grown: Vec<_> = self.segments.iter().filter_map(grown).collect();
+        let names = self.unsynced.names;
+        SyncTarget {
+            files: self.files.clone(),
+            metadata: self.unsynced.metadata.clone(),
+            grown,
+            names: (names != self.unsynced.names_synced).then_some(names),
+            new_dir: self.unsynced.new_dir,
+            end: self.end,
+        }
     }
 
     /// `target` was synced.
     pub fn synced(&mut self, target: &SyncTarget<D>) {
-        let _ = target;
-        unimplemented!()
+        if self.health == Health::Poisoned {
+            return;
+        }
+        for Grown { base, bytes, .. } in &target.grown {
+            // Retention may have removed the segment meanwhile.
+            if let Ok(found) = self.segments.binary_search_by_key(base, |segment| segment.base) {
+                let segment = &mut self.segments[found];
+                segment.synced = segment.synced.max(*bytes);
+            }
+        }
+        if target.metadata.is_some() {
+            self.unsynced.metadata = None;
+        }
+        self.unsynced.new_dir &= !target.new_dir;
+        self.unsynced.names_synced = self.unsynced.names_synced.max(target.names.unwrap_or(0));
+        self.durable = self.durable.max(target.end);
+        self.drop_idle_files();
+    }
+
+    /// Closed segments that are durable are opened again when somebody reads them.
+    fn drop_idle_files(&mut self) {
+        let Some((_, closed)) = self.segments.split_last_mut() else { return };
+        for segment in closed.iter_mut().filter(|segment| segment.synced == segment.bytes) {
+            segment.file = None;
+            segment.index = None;
+        }
     }
 
     /// A sync failed: the log takes no more appends until it is opened again.
     pub fn sync_failed(&mut self) {
-        unimplemented!()
+        self.health = Health::Poisoned;
     }
 
     /// What recovery would have to read after a crash.
     pub fn unchecked_bytes(&self) -> u64 {
-        unimplemented!()
+        self.unchecked_bytes
     }
 
     /// A checkpoint of the log as it is now. One at a time a log.
-    pub fn checkpoint(&mut self) -> Result<Checkpoint<D>, io::Error> {
-        unimplemented!()
+    pub fn checkpoint(&mut self) -> io::Result<Checkpoint<D>> {
+        if self.health == Health::Poisoned {
+            return Err(io::Error::other(AppendError::Poisoned));
+        }
+        if let Some(last) = self.segments.len().checked_sub(1) {
+            self.save_index(last).map_err(|failed| failed.error)?;
+        }
+        let epochs = (self.files.named(EPOCHS), self.epochs.file());
+        let saved = self.saved().map(|saved| (self.files.named(saved::NAME), saved.encode()));
+        Ok(Checkpoint {
+            target: self.everything_unsynced(),
+            beside: self.unsynced.beside.clone(),
+            replaced: std::iter::once(epochs).chain(saved).collect(),
+            covers_bytes: self.unchecked_bytes,
+        })
+    }
+
+    fn saved(&self) -> Option<Saved> {
+        let last = self.segments.last()?;
+        let index_entries = (u32::try_from(last.saved.0).ok()?, u32::try_from(last.saved.1).ok()?);
+        Some(Saved {
+            segment: last.base,
+            position: last.bytes,
+            end: self.end,
+            last_position: self.last_batch.0,
+            last_crc: self.last_batch.1,
+            index_entries,
+            since_entry_bytes: last.since_entry_bytes,
+            largest: last.times.largest,
+            epochs: self.epochs.clone(),
+            producers: self.producers.clone(),
+        })
     }
 
     /// `checkpoint` ran: what it covers is durable.
     pub fn checkpointed(&mut self, checkpoint: &Checkpoint<D>) {
-        let _ = checkpoint;
-        unimplemented!()
+        self.unsynced.beside.drain(..checkpoint.beside.len());
+        self.unchecked_bytes -= checkpoint.covers_bytes;
+        self.synced(&checkpoint.target);
     }
 
     /// Removes the oldest segments that `keep` does not ask for.
     pub fn remove_expired(&mut self, keep: &Retention, now: Timestamp) -> io::Result<Removed> {
-        let _ = (keep, now);
-        unimplemented!()
+        self.load_times().map_err(|failed| failed.error)?;
+        let span = |segment: &Segment<D::File>| Span {
+            bytes: u64::from(segment.bytes),
+            youngest: segment.age_mark(),
+        };
+        let spans: Vec<Span> = self.segments.iter().map(span).collect();
+        let count = retention::expired(&spans, keep, now);
+        if count == 0 || self.health != Health::Good {
+            return Ok(Removed::default());
+        }
+        if count == self.segments.len() {
+            self.roll(now).map_err(|failed| failed.error)?;
+        }
+        self.remove_segments(count).map_err(|failed| failed.error)
+    }
+
+    /// Oldest first, so that a crash in between leaves no gap.
+    fn remove_segments(&mut self, count: usize) -> Result<Removed, Failed> {
+        let mut removed = Removed::default();
+        for _ in 0..count {
+            let base = self.segments[0].base;
+            for kind in Kind::ALL {
+                self.files.remove(&self.files.path(kind, base))?;
+            }
+            let segment = self.segments.remove(0);
+            self.snapshots.retain(|&offset| offset != base);
+            self.start = self.start.max(self.segments[0].base);
+            removed.segments += 1;
+            removed.bytes += u64::from(segment.bytes);
+        }
+        self.epochs.cut_start(self.start);
+        self.unsynced.names += 1;
+        self.changed = true;
+        Ok(removed)
     }
 
     /// Writes indexes, producer snapshot, leader epochs and checkpoint, and syncs everything.
     /// Only when every log of a data directory was closed, and those never opened were clean at
     /// start, may `.kafka_cleanshutdown` be written.
-    pub fn close(self, now: Timestamp) -> io::Result<()> {
-        let _ = now;
-        unimplemented!()
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            OpenError::Disk { path, error } => write!(f, "{}: {error}", path.display()),
-            OpenError::OtherTopic { path, found } => {
-                write!(f, "{} belongs to another topic, with id {found}", path.display())
-            }
-            OpenError::UnfinishedCompaction { path } => write!(
-                f,
-                "{} is left from a compaction that Apache Kafka did not finish; start it once on \
-                 this directory",
-                path.display()
-            ),
+    pub fn close(mut self, now: Timestamp) -> io::Result<()> {
+        self.mend().map_err(io::Error::other)?;
+        if !self.changed || self.segments.is_empty() {
+            return Ok(());
         }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
-impl fmt::Display for AppendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            AppendError::Fenced => f.write_str("a newer incarnation of the producer has written"),
-            AppendError::OutOfOrder { expected, found } => {
-                write!(f, "sequence {found} where {expected} was due")
-            }
-            AppendError::LargerThanSegment => f.write_str("the batch is larger than segment.bytes"),
-            AppendError::Disk { path, error } => write!(f, "{}: {error}", path.display()),
-            AppendError::Poisoned => {
-                f.write_str("a sync failed earlier; the log must be opened again")
-            }
+        self.producers.expire(now, &self.settings);
+        self.finish_last_segment().map_err(|failed| failed.error)?;
+        if self.end > Offset::ZERO {
+            self.write_snapshot().map_err(|failed| failed.error)?;
         }
+        self.checkpoint()?.run()?;
+        // The names that the checkpoint itself made.
+        self.files.disk.sync_dir(&self.files.dir)
     }
 }
 
-impl std::error::Error for AppendError {}
+const METADATA: &str = "partition.metadata";
+const EPOCHS: &str = "leader-epoch-checkpoint";
 
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ReadError::OutOfRange { log_start, log_end } => {
-                write!(f, "the log has offsets {log_start}..{log_end}")
-            }
-            ReadError::Disk { path, error } => write!(f, "{}: {error}", path.display()),
-        }
+fn grown<F>(segment: &Segment<F>) -> Option<Grown<F>> {
+    let file = segment.file.as_ref().filter(|_| segment.synced < segment.bytes)?;
+    Some(Grown { base: segment.base, bytes: segment.bytes, file: Arc::clone(file) })
+}
+
+fn duplicate(sent: &producers::Sent, times: Times) -> Appended {
+    Appended {
+        base_offset: Offset(sent.last_offset.get() - i64::from(sent.offset_delta)),
+        last_offset: sent.last_offset,
+        outcome: Outcome::Duplicate,
+        append_time: (times == Times::Append).then_some(sent.timestamp),
     }
 }
 
-impl std::error::Error for ReadError {}
+/// The header as the log stores it. Base offset and leader epoch are outside the CRC, so that a
+/// broker can stamp them (DefaultRecordBatch.java); times are inside.
+fn stamped(batch: &BatchView<'_>, base_offset: Offset, stamp: Stamp) -> [u8; HEADER_BYTES] {
+    let bytes = batch.bytes();
+    let mut header: [u8; HEADER_BYTES] =
+        bytes[..HEADER_BYTES].try_into().expect("a batch has a header");
+    header[..8].copy_from_slice(&base_offset.get().to_be_bytes());
+    header[12..16].copy_from_slice(&stamp.leader_epoch.get().to_be_bytes());
+    let (append_time_bit, max) = match stamp.times {
+        Times::Keep => return header,
+        Times::Max(max) => (0, max),
+        Times::Append => (8, stamp.now),
+    };
+    header[22] = header[22] & !8 | append_time_bit;
+    header[35..43].copy_from_slice(&max.get().to_be_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&header[21..]), &bytes[HEADER_BYTES..]);
+    header[17..21].copy_from_slice(&crc.to_be_bytes());
+    header
+}
+
+impl From<Failed> for AppendError {
+    fn from(Failed { path, error }: Failed) -> AppendError {
+        AppendError::Disk { path, error }
+    }
+}
+
+impl From<Failed> for ReadError {
+    fn from(Failed { path, error }: Failed) -> ReadError {
+        ReadError::Disk { path, error }
+    }
+}
+
+impl From<Failed> for OpenError {
+    fn from(Failed { path, error }: Failed) -> OpenError {
+        OpenError::Disk { path, error }
+    }
+}

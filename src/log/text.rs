@@ -52,7 +52,10 @@ pub(super) fn replace<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Resul
 }
 
 /// Version 0, the count of lines, the lines (CheckpointFile.java).
-fn parse_checkpoint<T>(bytes: &[u8], parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn parse_checkpoint<T>(
+    bytes: &[u8],
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<Vec<T>> {
     let mut lines = std::str::from_utf8(bytes).ok()?.lines();
     if lines.next()?.trim() != "0" {
         return None;
@@ -68,4 +71,38 @@ fn parse_offset(line: &str) -> Option<PartitionOffset> {
     let partition = PartitionId(words.next()?.parse().ok()?);
     let offset = Offset(words.next()?.parse().ok()?);
     words.next().is_none().then_some(PartitionOffset { topic, partition, offset })
+}
+
+/// `partition.metadata`, which binds a directory to a topic id (PartitionMetadataFile.java).
+pub(super) fn partition_metadata(topic_id: Uuid) -> Vec<u8> {
+    format!("version: 0\ntopic_id: {topic_id}").into_bytes()
+}
+
+/// The topic id in `partition.metadata`. `None`: the file is empty or torn.
+pub(super) fn parse_partition_metadata(bytes: &[u8]) -> Option<Uuid> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    Uuid::parse(text.lines().find_map(|line| line.strip_prefix("topic_id: "))?.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_checkpoints_say_nothing() {
+        let parse = |text: &str| parse_checkpoint(text.as_bytes(), parse_offset);
+        assert_eq!(parse("0\n1\nt 3 17\n").unwrap()[0].offset, Offset(17));
+        assert_eq!(parse("0\n0\n").unwrap(), []);
+        for bad in ["", "0", "1\n0\n", "0\n2\nt 3 17\n", "0\n1\nt 3\n", "0\n1\nt 3 17 4\n"] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn partition_metadata_is_read_back() {
+        let id = Uuid([9; 16]);
+        assert_eq!(parse_partition_metadata(&partition_metadata(id)), Some(id));
+        assert_eq!(parse_partition_metadata(b""), None);
+        assert_eq!(parse_partition_metadata(b"version: 0\ntopic_id: AAAA"), None);
+    }
 }

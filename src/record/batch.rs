@@ -126,7 +126,7 @@ impl<'a> BatchView<'a> {
         Offset(i64::from_be_bytes(self.array(0)))
     }
 
-    pub(super) fn last_offset_delta(&self) -> i32 {
+    pub(crate) fn last_offset_delta(&self) -> i32 {
         i32::from_be_bytes(self.array(23))
     }
 

@@ -1,0 +1,90 @@
+//! The names of a log's files, and opening them with an error that says which.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Disk, Open};
+use crate::record::Offset;
+
+/// An I/O error and the file it is about.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub path: PathBuf,
+    pub error: io::Error,
+}
+
+/// Adds the path to an error.
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> Failed + '_ {
+    |error| Failed { path: path.to_owned(), error }
+}
+
+/// The directory of one log.
+#[derive(Clone)]
+pub(super) struct Files<D> {
+    pub disk: D,
+    pub dir: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Log,
+    OffsetIndex,
+    TimeIndex,
+    TransactionIndex,
+    Snapshot,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 5] =
+        [Kind::Log, Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex, Kind::Snapshot];
+
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Kind::Log => ".log",
+            Kind::OffsetIndex => ".index",
+            Kind::TimeIndex => ".timeindex",
+            Kind::TransactionIndex => ".txnindex",
+            Kind::Snapshot => ".snapshot",
+        }
+    }
+
+    /// What a file's name says: `00000000000000001200.index`.
+    pub(super) fn parse(name: &str) -> Option<(Kind, Offset)> {
+        let (digits, _) = name.split_once('.')?;
+        let kind = Kind::ALL.into_iter().find(|kind| &name[digits.len()..] == kind.suffix())?;
+        let offset = digits.parse().ok().filter(|_| digits.len() == 20)?;
+        Some((kind, Offset(offset)))
+    }
+}
+
+impl<D: Disk> Files<D> {
+    pub(super) fn path(&self, kind: Kind, offset: Offset) -> PathBuf {
+        self.dir.join(format!("{:020}{}", offset.get(), kind.suffix()))
+    }
+
+    pub(super) fn named(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    pub(super) fn open(&self, path: &Path, how: Open) -> Result<Arc<D::File>, Failed> {
+        self.disk.open(path, how).map(Arc::new).map_err(at(path))
+    }
+
+    /// The whole file; `None` if it is not there.
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Failed> {
+        match self.disk.read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(path)(error)),
+        }
+    }
+
+    /// Removes a file that may be gone already.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), Failed> {
+        match self.disk.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
+            _ => Ok(()),
+        }
+    }
+}

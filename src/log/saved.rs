@@ -1,0 +1,148 @@
+//! The log's own checkpoint, `kaw.checkpoint` in the partition's directory: how far the files were
+//! synced, and what was known there. Recovery starts from it, so it reads only what came later.
+//!
+//! Apache Kafka ignores the file. It counts only where it fits the log: Apache may have written,
+//! truncated or removed segments meanwhile.
+
+use super::epochs::{Epoch, Epochs};
+use super::index::TimeEntry;
+use super::producers::{Producers, Sent, State, take};
+use super::segment::Largest;
+use crate::record::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
+
+pub(super) const NAME: &str = "kaw.checkpoint";
+const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Saved {
+    /// The base offset of the segment that grew, and how long it was.
+    pub segment: Offset,
+    pub position: u32,
+    /// The log's end there.
+    pub end: Offset,
+    /// Where the last batch began, and its CRC: a fingerprint of the file. Both 0 when empty.
+    pub last_position: u32,
+    pub last_crc: u32,
+    pub index_entries: (u32, u32),
+    pub since_entry_bytes: u32,
+    pub largest: Largest,
+    pub epochs: Epochs,
+    pub producers: Producers,
+}
+
+impl Saved {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = vec![0; 4];
+        out.extend_from_slice(&VERSION.to_be_bytes());
+        out.extend_from_slice(&self.segment.get().to_be_bytes());
+        out.extend_from_slice(&self.end.get().to_be_bytes());
+        for number in [
+            self.position,
+            self.last_position,
+            self.last_crc,
+            self.index_entries.0,
+            self.index_entries.1,
+            self.since_entry_bytes,
+        ] {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        let (timestamp, delta) = match self.largest {
+            Largest::At(entry) => (entry.timestamp.get(), entry.delta),
+            Largest::None | Largest::Unknown => (-1, 0),
+        };
+        out.extend_from_slice(&timestamp.to_be_bytes());
+        out.extend_from_slice(&delta.to_be_bytes());
+        out.extend_from_slice(&(self.epochs.entries().len() as u32).to_be_bytes());
+        for Epoch { epoch, start } in self.epochs.entries() {
+            out.extend_from_slice(&epoch.get().to_be_bytes());
+            out.extend_from_slice(&start.get().to_be_bytes());
+        }
+        out.extend_from_slice(&(self.producers.len() as u32).to_be_bytes());
+        for (id, state) in self.producers.states() {
+            put_producer(&mut out, id, state);
+        }
+        let crc = crc32c::crc32c(&out[4..]);
+        out[..4].copy_from_slice(&crc.to_be_bytes());
+        out
+    }
+
+    /// `None`: torn, damaged, or of another version.
+    pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Option<Saved> {
+        let rest = &mut &bytes[..];
+        let crc = u32::from_be_bytes(take(rest)?);
+        if crc32c::crc32c(rest) != crc || u32::from_be_bytes(take(rest)?) != VERSION {
+            return None;
+        }
+        let segment = Offset(i64::from_be_bytes(take(rest)?));
+        let end = Offset(i64::from_be_bytes(take(rest)?));
+        let mut number = || Some(u32::from_be_bytes(take(rest)?));
+        let (position, last_position, last_crc) = (number()?, number()?, number()?);
+        let index_entries = (number()?, number()?);
+        let since_entry_bytes = number()?;
+        let timestamp = Timestamp(i64::from_be_bytes(take(rest)?));
+        let delta = u32::from_be_bytes(take(rest)?);
+        let largest = match timestamp {
+            Timestamp(-1) => Largest::None,
+            timestamp => Largest::At(TimeEntry { timestamp, delta }),
+        };
+        let mut epochs = Vec::new();
+        for _ in 0..u32::from_be_bytes(take(rest)?) {
+            let epoch = LeaderEpoch(i32::from_be_bytes(take(rest)?));
+            epochs.push(Epoch { epoch, start: Offset(i64::from_be_bytes(take(rest)?)) });
+        }
+        let epochs = Epochs::from_entries(epochs);
+        let mut producers = Producers::default();
+        for _ in 0..u32::from_be_bytes(take(rest)?) {
+            let (id, state) = take_producer(rest, now)?;
+            producers.insert(id, state);
+        }
+        rest.is_empty().then_some(Saved {
+            segment,
+            position,
+            end,
+            last_position,
+            last_crc,
+            index_entries,
+            since_entry_bytes,
+            largest,
+            epochs,
+            producers,
+        })
+    }
+}
+
+fn put_producer(out: &mut Vec<u8>, id: ProducerId, state: &State) {
+    out.extend_from_slice(&id.get().to_be_bytes());
+    out.extend_from_slice(&state.epoch.get().to_be_bytes());
+    out.extend_from_slice(&state.coordinator_epoch.to_be_bytes());
+    out.extend_from_slice(&state.last_timestamp.get().to_be_bytes());
+    out.extend_from_slice(&state.transaction.map_or(-1, Offset::get).to_be_bytes());
+    out.push(state.sent.len() as u8);
+    for sent in &state.sent {
+        out.extend_from_slice(&sent.last_sequence.to_be_bytes());
+        out.extend_from_slice(&sent.last_offset.get().to_be_bytes());
+        out.extend_from_slice(&sent.offset_delta.to_be_bytes());
+        out.extend_from_slice(&sent.timestamp.get().to_be_bytes());
+    }
+}
+
+fn take_producer(rest: &mut &[u8], now: Timestamp) -> Option<(ProducerId, State)> {
+    let id = ProducerId(i64::from_be_bytes(take(rest)?));
+    let epoch = ProducerEpoch(i16::from_be_bytes(take(rest)?));
+    let coordinator_epoch = i32::from_be_bytes(take(rest)?);
+    let last_timestamp = Timestamp(i64::from_be_bytes(take(rest)?));
+    let transaction = i64::from_be_bytes(take(rest)?);
+    let transaction = (transaction >= 0).then_some(Offset(transaction));
+    let [count] = take(rest)?;
+    let mut sent = Vec::new();
+    for _ in 0..count {
+        sent.push(Sent {
+            last_sequence: i32::from_be_bytes(take(rest)?),
+            last_offset: Offset(i64::from_be_bytes(take(rest)?)),
+            offset_delta: i32::from_be_bytes(take(rest)?),
+            timestamp: Timestamp(i64::from_be_bytes(take(rest)?)),
+        });
+    }
+    let state = State { epoch, coordinator_epoch, last_timestamp, transaction, sent, seen: now };
+    Some((id, state))
+}
