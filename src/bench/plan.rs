@@ -121,12 +121,6 @@ pub struct Extent {
 impl Extent {
     pub const NONE: Extent = Extent { records: Some(0), time: None };
 
-    /// The records of both, one after the other, however long they take.
-    pub fn then(self, next: Extent) -> Extent {
-        let records = |extent: Extent| extent.records.unwrap_or(0);
-        Extent { records: Some(records(self) + records(next)), time: None }
-    }
-
     /// A tenth: the warm-up that goes with a load when none is asked for.
     pub fn tenth(self) -> Extent {
         Extent {

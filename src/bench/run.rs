@@ -74,18 +74,23 @@ impl Bench<'_> {
         Ok(Findings::new(measured, ledger, [&warmup, &outcome]))
     }
 
+    /// The warm-up reads with a consumer of its own. What that one fetched ahead would otherwise
+    /// lie ready when the window opens, and its fetching would be in no figure.
     fn consume(&self, payloads: &Payloads) -> Result<Findings, Error> {
         self.enter(Stage::Filling)?;
+        let warmup_records = self.plan.warmup.records.unwrap_or(0);
         let mut sources = self.sources(1)?;
-        let extent = self.plan.warmup.then(self.plan.measured);
+        let extent = Extent { time: None, ..self.plan.measured };
         let phase = Phase { payloads, pace: Pace::Unbounded, extent, watch: self.watch };
         let filled = produce::run(&mut sources, phase);
         let mut ledger = ledger(payloads, &sources, [&filled]);
         drop(sources);
         self.await_all(&ledger)?;
+        if 0 < warmup_records {
+            consume::warm_up(&mut self.consumer()?, warmup_records, self.watch)?;
+        }
         let mut consumer = self.consumer()?;
-        let warmup_records = self.plan.warmup.records.unwrap_or(0);
-        let mut gauge = Gauge::new(warmup_records, self.plan.measured);
+        let mut gauge = Gauge::open(self.plan.measured);
         consume::read(&mut consumer, &mut ledger, &mut gauge, self.watch)?;
         let measured = Measured {
             warmup_records,

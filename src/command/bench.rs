@@ -30,6 +30,11 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let shown = args.shown();
     let (plan, gates) = args.plan()?;
+    for set in &global.set {
+        if let Some(option) = words::instead_of(set) {
+            return Err(Usage(format!("-X {set}: type {option} instead for bench")).into());
+        }
+    }
     let interrupt = Interrupt::watch()?;
     let target = Target::find(global)?;
     let topic = topic_name();
@@ -75,10 +80,6 @@ impl Target {
     fn find(global: &Global) -> anyhow::Result<Target> {
         if global.brokers.is_some() {
             return Ok(Target { config: cluster::connect(global)?.config, own: None });
-        }
-        if let Some(set) = global.set.iter().find(|set| words::names_brokers(set)) {
-            let said = format!("-X {set}: bench goes to brokers of others with -b alone");
-            return Err(Usage(said).into());
         }
         let own = Ephemeral::start(global.connect_timeout)?;
         let alone = Global {

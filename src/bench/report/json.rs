@@ -5,14 +5,15 @@
 //! | `workload` | `produce` or `consume` |
 //! | `parameters` | the load as asked for; `rate` null: as fast as it goes |
 //! | `seed` | of the payloads; the same seed sends the same bytes |
-//! | `command` `started` `topic` `brokers` | as typed without secrets, when, where; `brokers` null: an ephemeral built-in broker |
+//! | `command` `started` | as typed, without secrets; when it began |
+//! | `topic` `brokers` | where; `brokers` null: an ephemeral built-in broker |
 //! | `host` `versions` | what it ran on and with |
-//! | `window` | what was measured: records, their bytes, seconds; the warm-up is no part of it |
+//! | `window` | what was measured: records, bytes, seconds; the warm-up is no part of it |
 //! | `throughput` | of the window |
-//! | `latency_us` | microseconds of the window's records, HDR, three digits; null where the workload has none |
-//! | `client` | CPU seconds of this process in the window; its peak memory since its start |
+//! | `latency_us` | microseconds, of the window, HDR, three digits; null: the workload has none |
+//! | `client` | CPU seconds of this process in the window; its peak memory since it began |
 //! | `records` | of the whole run, warm-up included: sent, verified, and every fault |
-//! | `gates` | each `--fail-if` and what became of it; `value` in seconds, bytes or plain numbers |
+//! | `gates` | each `--fail-if` and what became of it; `value` in seconds, bytes or a number |
 //! | `notes` | what the figures stand for, in words |
 
 use serde_json::{Value, json};

@@ -8,6 +8,8 @@ use super::super::plan::{Pace, Workload};
 use super::super::verify::Faults;
 use super::Report;
 
+const EPHEMERAL: &str = "an ephemeral built-in broker (durability os)";
+
 /// The result in a dozen lines.
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
@@ -24,7 +26,7 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     let rate = format!("{:.0} records/s, {}/s", window.records_per_s(), mib(window.bytes_per_s()));
     let memory = measured.memory_peak_bytes.map_or("unknown".into(), |peak| mib(peak as f64));
     let cpu = window.cpu.as_secs_f64();
-    let brokers = setting.brokers.as_deref().unwrap_or("an ephemeral built-in broker");
+    let brokers = setting.brokers.as_deref().unwrap_or(EPHEMERAL);
     let mut rows = vec![
         (report.plan.workload.name(), extent(report)),
         ("load", load(report)),

@@ -77,7 +77,7 @@ fn the_table_says_what_was_measured() {
 produce   1000 records of 104857 bytes in 0.500 s, after 100 as warm-up
 load      text payload (seed 7), 50 keys, 6 partitions, 1 producer, acks=all, 2000 records/s, \
 compression=lz4
-brokers   an ephemeral built-in broker, topic kaw-bench-1
+brokers   an ephemeral built-in broker (durability os), topic kaw-bench-1
 rate      2000 records/s, 200.0 MiB/s
 latency   p50 0.500 ms, p90 0.900 ms, p95 0.950 ms, p99 0.990 ms, p99.9 0.999 ms, \
 p99.99 1.000 ms, max 1.000 ms
@@ -86,8 +86,8 @@ records   1100 sent, 1100 verified, none lost, duplicated, reordered or corrupte
 met       records/s<1000: records/s is 2k
 failed    records/s<1M: records/s is 2k
 note      latency is from when a send was due to the delivery report
-note      records/s and bytes/s (keys and values before compression) count from the first send \
-of the window to its last report
+note      records/s and bytes/s (keys and values, uncompressed) count from the first send to \
+the last delivery report
 host      Fast CPU, 2 cores, 4.0 GiB, Linux 6.1 x86_64
 versions  kaw 0.1.0, librdkafka 2.12.1
 ";
@@ -102,9 +102,18 @@ fn the_table_names_only_the_faults_there_are() {
 }
 
 #[test]
+fn a_rate_that_was_not_reached_is_said() {
+    let slow = Workload::Produce { pace: Pace::Rate(50_000.0) };
+    let text = table(&report(slow, Faults::default()));
+    assert!(text.contains("note      of 50000 records/s asked for, 2000 were reached\n"), "{text}");
+}
+
+#[test]
 fn a_consumer_has_no_latency() {
     let report = report(Workload::Consume, Faults::default());
-    assert!(!table(&report).contains("latency"));
+    let text = table(&report);
+    assert!(!text.contains("latency"), "{text}");
+    assert!(text.contains("count from the first fetch to the last record\n"), "{text}");
     assert_eq!(json(&report)["latency_us"], serde_json::Value::Null);
 }
 
@@ -158,8 +167,8 @@ fn the_json_has_every_field_under_its_name() {
         ],
         "notes": [
             "latency is from when a send was due to the delivery report",
-            "records/s and bytes/s (keys and values before compression) count from the first send \
-             of the window to its last report",
+            "records/s and bytes/s (keys and values, uncompressed) count from the first send to \
+             the last delivery report",
         ],
     });
     assert_eq!(json(&report(PRODUCE, faults)), want);

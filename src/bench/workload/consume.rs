@@ -31,6 +31,24 @@ pub fn open(config: &Config, topic: &str, patience: Patience) -> Result<Consumer
     Ok(consumer)
 }
 
+/// Reads some records and looks at none: connections, caches and code are then warm.
+pub fn warm_up(consumer: &mut Consumer, records: u64, watch: &Watch) -> Result<(), Error> {
+    let mut count = 0;
+    let mut heard = Instant::now();
+    while count < records && !consumer.is_done() && heard.elapsed() < SILENCE_MAX {
+        if watch.is_stopped() {
+            return Err(Error::Stopped);
+        }
+        consumer.poll(GLANCE, |_| {
+            count += 1;
+            heard = Instant::now();
+            if count < records { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        watch.show(Stage::WarmingUp, count);
+    }
+    Ok(())
+}
+
 /// Reads until all was read, or nothing comes any more.
 pub fn read(
     consumer: &mut Consumer,
@@ -40,7 +58,7 @@ pub fn read(
 ) -> Result<(), Error> {
     let partitions: Vec<_> = consumer.parts().iter().map(|part| part.partition).collect();
     let mut heard = Instant::now();
-    watch.show(gauge.stage(), gauge.so_far.records);
+    watch.show(gauge.stage(), 0);
     while !consumer.is_done() && heard.elapsed() < SILENCE_MAX {
         if watch.is_stopped() {
             return Err(Error::Stopped);
@@ -60,21 +78,19 @@ pub fn read(
     Ok(())
 }
 
-/// Counts records, and times those between the warm-up and the end of the window.
+/// Counts records, and times a window of them.
 pub struct Gauge {
     /// None: nothing is timed.
-    wanted: Option<Wished>,
+    opened: Option<Opened>,
     so_far: Counts,
-    opened: Option<Moment>,
     closed: Option<Moment>,
 }
 
-/// The stretch that is timed.
+/// A window and what ends it.
 #[derive(Clone, Copy)]
-struct Wished {
-    after: u64,
-    until: u64,
-    time_max: Option<Duration>,
+struct Opened {
+    extent: Extent,
+    at: Moment,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -88,69 +104,53 @@ struct Counts {
 #[derive(Clone, Copy)]
 struct Moment {
     counts: Counts,
-    at: Instant,
+    time: Instant,
     cpu: Duration,
 }
 
 impl Gauge {
-    /// Times what comes after `warmup` records.
-    pub fn new(warmup: u64, measured: Extent) -> Gauge {
-        let until = warmup.saturating_add(measured.records.unwrap_or(u64::MAX));
-        let wanted = Some(Wished { after: warmup, until, time_max: measured.time });
-        let mut gauge = Gauge { wanted, ..Gauge::off() };
-        if warmup == 0 {
-            gauge.opened = Some(gauge.moment());
-        }
-        gauge
+    /// The window opens now.
+    pub fn open(extent: Extent) -> Gauge {
+        let at = Moment { counts: Counts::default(), time: Instant::now(), cpu: cpu() };
+        Gauge { opened: Some(Opened { extent, at }), ..Gauge::off() }
     }
 
     /// Times nothing.
     pub fn off() -> Gauge {
-        Gauge { wanted: None, so_far: Counts::default(), opened: None, closed: None }
+        Gauge { opened: None, so_far: Counts::default(), closed: None }
     }
 
-    pub fn stage(&self) -> Stage {
-        match (self.wanted, self.opened, self.closed) {
-            (Some(_), None, _) => Stage::WarmingUp,
-            (Some(_), Some(_), None) => Stage::Measuring,
-            (None, _, _) | (_, _, Some(_)) => Stage::Verifying,
+    fn stage(&self) -> Stage {
+        match (self.opened, self.closed) {
+            (Some(_), None) => Stage::Measuring,
+            (None, _) | (_, Some(_)) => Stage::Verifying,
         }
     }
 
     fn count(&mut self, bytes: usize) {
         self.so_far.records += 1;
         self.so_far.bytes += bytes as u64;
-        let Some(wanted) = self.wanted else { return };
-        let records = self.so_far.records;
-        match (self.opened, self.closed) {
-            (None, _) if wanted.after <= records => self.opened = Some(self.moment()),
-            (Some(opened), None)
-                if wanted.until <= records || self.is_over(wanted.time_max, opened) =>
-            {
-                self.closed = Some(self.moment());
-            }
-            _ => {}
+        if self.closed.is_none() && self.opened.is_some_and(|opened| self.is_over(&opened)) {
+            self.closed = Some(Moment { counts: self.so_far, time: Instant::now(), cpu: cpu() });
         }
     }
 
-    fn is_over(&self, time_max: Option<Duration>, opened: Moment) -> bool {
-        let is_look = self.so_far.records.is_multiple_of(RECORDS_PER_LOOK);
-        is_look && time_max.is_some_and(|time_max| time_max <= opened.at.elapsed())
-    }
-
-    fn moment(&self) -> Moment {
-        Moment { counts: self.so_far, at: Instant::now(), cpu: cpu() }
+    fn is_over(&self, Opened { extent, at }: &Opened) -> bool {
+        let records = self.so_far.records;
+        let is_look = records.is_multiple_of(RECORDS_PER_LOOK);
+        extent.records.is_some_and(|max| max <= records)
+            || (is_look && extent.time.is_some_and(|max| max <= at.time.elapsed()))
     }
 
     /// What was timed; empty where the records ended too early, which the account then says.
     pub fn window(&self) -> Window {
-        let (Some(from), Some(to)) = (self.opened, self.closed) else {
+        let (Some(Opened { at: from, .. }), Some(to)) = (self.opened, self.closed) else {
             return Window { records: 0, bytes: 0, time: Duration::ZERO, cpu: Duration::ZERO };
         };
         Window {
             records: to.counts.records - from.counts.records,
             bytes: to.counts.bytes - from.counts.bytes,
-            time: to.at.saturating_duration_since(from.at),
+            time: to.time.saturating_duration_since(from.time),
             cpu: to.cpu.saturating_sub(from.cpu),
         }
     }
@@ -170,21 +170,19 @@ mod tests {
     }
 
     #[test]
-    fn the_window_is_what_comes_after_the_warm_up() {
-        let of = |records| Extent { records: Some(records), time: None };
-        check(Gauge::new(5, of(20)), 4, "0/0", Stage::WarmingUp);
-        check(Gauge::new(5, of(20)), 5, "0/0", Stage::Measuring);
-        check(Gauge::new(5, of(20)), 25, "20/200", Stage::Verifying);
-        check(Gauge::new(5, of(20)), 99, "20/200", Stage::Verifying);
-        check(Gauge::new(0, of(20)), 20, "20/200", Stage::Verifying);
+    fn the_window_ends_with_its_last_record() {
+        let of_20 = Extent { records: Some(20), time: None };
+        check(Gauge::open(of_20), 19, "0/0", Stage::Measuring);
+        check(Gauge::open(of_20), 20, "20/200", Stage::Verifying);
+        check(Gauge::open(of_20), 99, "20/200", Stage::Verifying);
         check(Gauge::off(), 99, "0/0", Stage::Verifying);
     }
 
     #[test]
     fn a_time_limit_ends_the_window_at_the_next_look() {
         let at_once = Extent { records: Some(1000), time: Some(Duration::ZERO) };
-        check(Gauge::new(0, at_once), 1000, "64/640", Stage::Verifying);
+        check(Gauge::open(at_once), 1000, "64/640", Stage::Verifying);
         let later = Extent { records: Some(1000), time: Some(Duration::MAX) };
-        check(Gauge::new(0, later), 999, "0/0", Stage::Measuring);
+        check(Gauge::open(later), 999, "0/0", Stage::Measuring);
     }
 }

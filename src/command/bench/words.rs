@@ -17,6 +17,7 @@ const PACED_TIME: Duration = Duration::from_secs(10);
 
 /// Measure throughput and latency, on a broker of its own unless -b is typed
 #[derive(clap::Args, Debug)]
+#[command(arg_required_else_help = false)]
 pub struct Args {
     #[command(subcommand)]
     workload: WorkloadArgs,
@@ -35,7 +36,7 @@ struct ProduceArgs {
     #[command(flatten)]
     load: LoadArgs,
     /// Producers, each with its own connection and thread
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = from_1_to(1000))]
     producers: u32,
     /// Who must have a record before it counts as delivered
     #[arg(long, value_name = "0|1|all", default_value = "all", value_parser = acks())]
@@ -46,15 +47,19 @@ struct ProduceArgs {
     /// Sent before the figures begin: N records or a time [default: a tenth of the load]
     #[arg(long, value_name = "N|TIME", value_parser = warmup)]
     warmup: Option<Extent>,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 #[derive(clap::Args, Debug)]
 struct ConsumeArgs {
     #[command(flatten)]
     load: LoadArgs,
-    /// Records read before the figures begin [default: a tenth of the load]
+    /// Records read before the figures begin, and then again [default: a tenth of the load]
     #[arg(long, value_name = "N", value_parser = quantity::count)]
     warmup: Option<u64>,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
 #[derive(clap::Args, Debug)]
@@ -69,20 +74,26 @@ struct LoadArgs {
     #[arg(long, value_name = "BYTES", default_value = "100", value_parser = quantity::bytes)]
     record_size: u64,
     /// Partitions of the topic
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = from_1_to(100_000))]
     partitions: u32,
     /// Compression of batches
-    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none", value_parser = compression())]
+    #[arg(short = 'z', long, value_name = "CODEC", default_value = "none")]
+    #[arg(value_parser = compression())]
     compression: Compression,
-    /// What values are made of: bytes that do not compress, words, or the bytes of a file
+    /// What values are made of: bytes that do not compress, words, or the bytes of a file (its
+    /// first 64 MiB)
     #[arg(long, value_name = "random|text|FILE", default_value = "random", value_parser = payload)]
     payload: Payload,
     /// Give records one of N keys [default: no key]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "N", value_parser = from_1_to(10_000_000))]
     keys: Option<u32>,
     /// Seed of values and keys; the same seed sends the same bytes
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+}
+
+#[derive(clap::Args, Debug)]
+struct ResultArgs {
     /// Exit with 3 if this holds, as 'p99>20ms' or 'records/s<50000'; repeatable
     #[arg(long, value_name = "EXPR")]
     fail_if: Vec<String>,
@@ -93,22 +104,22 @@ struct LoadArgs {
 
 impl Args {
     pub(super) fn shown(&self) -> Shown {
-        match self.load().json {
+        match self.result().json {
             true => Shown::Json,
             false => Shown::Table,
         }
     }
 
-    fn load(&self) -> &LoadArgs {
+    fn result(&self) -> &ResultArgs {
         match &self.workload {
-            WorkloadArgs::Produce(args) => &args.load,
-            WorkloadArgs::Consume(args) => &args.load,
+            WorkloadArgs::Produce(args) => &args.result,
+            WorkloadArgs::Consume(args) => &args.result,
         }
     }
 
     /// The plan, and what is expected of it.
     pub(super) fn plan(self) -> Result<(Plan, Vec<Gate>), Usage> {
-        let gates = self.load().fail_if.clone();
+        let gates = self.result().fail_if.clone();
         let plan = match self.workload {
             WorkloadArgs::Produce(args) => args.plan(),
             WorkloadArgs::Consume(args) => args.plan(),
@@ -178,6 +189,10 @@ impl LoadArgs {
     }
 }
 
+fn from_1_to(max: i64) -> impl TypedValueParser<Value = u32> {
+    clap::value_parser!(u32).range(1..=max)
+}
+
 fn acks() -> impl TypedValueParser<Value = Acks> {
     PossibleValuesParser::new(["0", "1", "all"]).map(|word| match word.as_str() {
         "0" => Acks::None,
@@ -219,10 +234,15 @@ fn warmup(word: &str) -> Result<Extent, String> {
     }
 }
 
-/// Whether a `-X` names brokers.
-pub(super) fn names_brokers(set: &str) -> bool {
-    let key = set.split('=').next().unwrap_or_default().trim();
-    matches!(key, "bootstrap.servers" | "metadata.broker.list")
+/// What to type instead of a `-X` that would make the result say what was not measured, or turn a
+/// run on brokers that nobody named with `-b`.
+pub(super) fn instead_of(set: &str) -> Option<&'static str> {
+    match set.split('=').next().unwrap_or_default().trim() {
+        "bootstrap.servers" | "metadata.broker.list" => Some("-b"),
+        "acks" | "request.required.acks" => Some("--acks"),
+        "compression.type" | "compression.codec" => Some("-z"),
+        _ => None,
+    }
 }
 
 /// What was typed, for the result; what a property keeps secret is not in it.
@@ -311,10 +331,9 @@ mod tests {
     }
 
     #[test]
-    fn brokers_are_named_under_either_name() {
-        assert!(
-            names_brokers("bootstrap.servers=a:1") && names_brokers("metadata.broker.list=a:1")
-        );
-        assert!(!names_brokers("linger.ms=5"));
+    fn properties_that_have_an_option_here_name_it() {
+        assert_eq!(instead_of("metadata.broker.list=a:1"), Some("-b"));
+        assert_eq!(instead_of(" acks = 1"), Some("--acks"));
+        assert_eq!(instead_of("linger.ms=5"), None);
     }
 }
