@@ -31,7 +31,7 @@ pub trait Message: Field + Default {}
 macro_rules! message {
     (
         $(#[$meta:meta])*
-        pub struct $name:ident {
+        $visibility:vis struct $name:ident {
             $(
                 $(#[$about:meta])*
                 $field:ident: $type:ty
@@ -49,7 +49,7 @@ macro_rules! message {
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
-        pub struct $name {
+        $visibility struct $name {
             $($(#[$about])* pub $field: $type,)*
             $($($(#[$tag_about])* pub $tagged: $tag_type,)*)?
         }
@@ -239,5 +239,120 @@ impl<T: Message> Field for Option<T> {
 
     fn is_null(&self) -> bool {
         self.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::field::Text;
+    use super::*;
+
+    message! {
+        struct Inner {
+            number: i16,
+        }
+    }
+
+    message! {
+        struct Outer {
+            always: i16,
+            later: Option<Text> [2..],
+            gone: i8 [..=1] = 7,
+            weighty: bool [2.., strict] = true,
+            listed: Option<Vec<i16>> [0..; null 1..],
+            inner: Option<Inner> [3..],
+        }
+        tagged {
+            0 => extra: i16 [3..] = -1,
+            5 => named: Text [4..],
+        }
+    }
+
+    fn at(number: i16) -> Version {
+        Version { number, flexible: 3 <= number }
+    }
+
+    fn write(outer: &Outer, version: i16) -> Result<Vec<u8>, EncodeError> {
+        let mut writer = Writer::new(at(version));
+        outer.write(&mut writer).map(|()| writer.into_parts().0)
+    }
+
+    fn read(bytes: &[u8], version: i16) -> Result<Outer, DecodeError> {
+        Outer::read(&mut Reader::new(Bytes::copy_from_slice(bytes), at(version)))
+    }
+
+    fn outer() -> Outer {
+        Outer { always: 1, listed: Some(vec![2, 3]), ..Default::default() }
+    }
+
+    #[track_caller]
+    fn check(outer: &Outer, version: i16, bytes: &[u8]) {
+        assert_eq!(write(outer, version).as_deref(), Ok(bytes), "version {version}");
+        assert_eq!(read(bytes, version).as_ref(), Ok(outer), "version {version}");
+    }
+
+    #[test]
+    fn a_field_is_there_in_its_versions_alone() {
+        check(&outer(), 0, &[0, 1, 7, 0, 0, 0, 2, 0, 2, 0, 3]);
+        let later = Outer { later: Some("ab".into()), ..outer() };
+        check(&later, 2, &[0, 1, 0, 2, b'a', b'b', 1, 0, 0, 0, 2, 0, 2, 0, 3]);
+        let absent = read(&write(&later, 1).unwrap(), 1).unwrap();
+        assert_eq!(absent.later, None);
+    }
+
+    #[test]
+    fn flexible_versions_have_compact_lengths_nullable_structs_and_tags() {
+        check(&outer(), 3, &[0, 1, 0, 1, 3, 0, 2, 0, 3, 0xff, 0]);
+        let full = Outer {
+            later: Some("ab".into()),
+            inner: Some(Inner { number: 9 }),
+            extra: 4,
+            named: "n".into(),
+            ..outer()
+        };
+        let start = [0, 1, 3, b'a', b'b', 1, 3, 0, 2, 0, 3, 1, 0, 9, 0];
+        check(&full, 4, &[&start[..], &[2, 0, 2, 0, 4, 5, 2, 2, b'n']].concat());
+        let older = Outer { named: Text::default(), ..full };
+        check(&older, 3, &[&start[..], &[1, 0, 2, 0, 4]].concat());
+    }
+
+    #[test]
+    fn an_unknown_tag_is_skipped() {
+        let bytes = [0, 1, 0, 1, 3, 0, 2, 0, 3, 0xff, 2, 0, 2, 0, 4, 99, 3, 7, 7, 7];
+        assert_eq!(read(&bytes, 3), Ok(Outer { extra: 4, ..outer() }));
+    }
+
+    #[test]
+    fn what_cannot_be_left_out_is_an_error() {
+        let error = write(&Outer { weighty: false, ..outer() }, 1).unwrap_err();
+        assert_eq!(error.to_string(), "version 1 has no place for Outer.weighty");
+        let error = write(&Outer { listed: None, ..outer() }, 0).unwrap_err();
+        assert_eq!(error.to_string(), "Outer.listed cannot be null in version 0");
+        assert!(write(&Outer { listed: None, ..outer() }, 1).is_ok());
+        let long = Outer { later: Some("x".repeat(40_000).into()), ..outer() };
+        let error = write(&long, 2).unwrap_err();
+        assert_eq!(error.to_string(), "a text or array of 40000 exceeds the format's 32767");
+        assert!(write(&long, 3).is_ok());
+    }
+
+    #[track_caller]
+    fn refused(bytes: &[u8], version: i16, want: &str) {
+        assert_eq!(read(bytes, version).unwrap_err().to_string(), want);
+    }
+
+    #[test]
+    fn an_error_names_the_field_and_what_is_wrong() {
+        refused(&[0], 0, "Outer.always: 2 bytes are announced, 1 are there");
+        refused(&[0, 1, 7, 0xff, 0xff, 0xff, 0xff], 0, "Outer.listed: null is not allowed here");
+        refused(&[0, 1, 7, 0xff, 0xff, 0xff, 0xfe], 0, "Outer.listed: -2 is no length");
+        refused(&[0, 1, 0, 1, 0xff], 2, "Outer.later: the text is not UTF-8");
+        let endless = [0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        refused(&endless, 3, "Outer.later: a variable-length number has no end");
+        refused(&[0, 1, 0, 1, 1, 1, 0], 3, "Inner.number: 2 bytes are announced, 1 are there");
+        // Ten bytes that ask for gigabytes.
+        let greedy = [0, 1, 7, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0];
+        refused(&greedy, 0, "Outer.listed: 4294967294 bytes are announced, 3 are there");
     }
 }

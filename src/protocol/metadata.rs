@@ -83,3 +83,38 @@ message! {
         offline: Arc<[NodeId]> [5..],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode_response;
+    use super::*;
+
+    #[test]
+    fn an_answer_of_ten_thousand_partitions_is_written_without_allocating_for_each() {
+        let one: Arc<[NodeId]> = [NodeId(1)].into();
+        let partition = |number| MetadataPartition {
+            partition: PartitionId(number),
+            leader: Some(NodeId(1)),
+            leader_epoch: Some(LeaderEpoch(0)),
+            replicas: one.clone(),
+            in_sync: one.clone(),
+            ..Default::default()
+        };
+        let topic = |number| MetadataTopic {
+            name: Some(format!("topic-{number}").into()),
+            partitions: (0..10).map(partition).collect(),
+            ..Default::default()
+        };
+        let response =
+            MetadataResponse { topics: (0..1000).map(topic).collect(), ..Default::default() };
+        for version in MetadataRequest::VERSIONS {
+            let mut size = 0;
+            let used = allocation_counter::measure(|| {
+                let frame = encode_response::<MetadataRequest>(&response, version, 1).unwrap();
+                size = frame.size();
+            });
+            assert!(200_000 < size, "{size}");
+            assert!(used.count_total < 20, "{used:?}");
+        }
+    }
+}

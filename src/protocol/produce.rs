@@ -140,3 +140,52 @@ message! {
         rack: Option<Text>,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Envelope, encode_request};
+    use super::*;
+
+    /// A request with so many bytes of records, as its frame.
+    fn frame(records_bytes: usize) -> Bytes {
+        let records = Some(Bytes::from(vec![b'r'; records_bytes]));
+        let partition = ProducePartition { partition: PartitionId(0), records };
+        let topic = ProduceTopic {
+            name: "numbers".into(),
+            partitions: vec![partition],
+            ..Default::default()
+        };
+        let request = ProduceRequest { topics: vec![topic], ..Default::default() };
+        Bytes::from(encode_request(&request, 9, 1, "me").unwrap().bytes).slice(4..)
+    }
+
+    #[test]
+    fn records_are_never_copied() {
+        let [small, large] = [1, 1 << 20].map(|records_bytes| {
+            let frame = frame(records_bytes);
+            let mut read = None;
+            let used = allocation_counter::measure(|| {
+                read = Some(Envelope::open(frame.clone()).unwrap().request::<ProduceRequest>());
+            });
+            let request = read.unwrap().unwrap();
+            let records = request.topics[0].partitions[0].records.as_ref().unwrap();
+            assert_eq!(records.len(), records_bytes);
+            let frame = frame.as_ptr_range();
+            assert!(frame.contains(&records.as_ptr()), "a slice of the frame");
+            (used.count_total, used.bytes_total)
+        });
+        assert_eq!(small, large, "allocations and bytes");
+        assert!(small.1 < 512, "{small:?}");
+    }
+
+    #[test]
+    fn every_acks_is_itself_on_the_wire() {
+        for number in [-2, -1, 0, 1, 2, i16::MAX] {
+            let version = Version { number: 0, flexible: false };
+            let bytes = Bytes::copy_from_slice(&number.to_be_bytes());
+            let acks = Acks::read(&mut Reader::new(bytes, version)).unwrap();
+            let known = [Acks::All, Acks::None, Acks::Leader].contains(&acks);
+            assert_eq!(known, (-1..=1).contains(&number), "{acks:?}");
+        }
+    }
+}

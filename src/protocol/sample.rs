@@ -12,6 +12,7 @@ use super::describe_configs::{ConfigSource, ConfigType, ResourceType};
 use super::error_code::ErrorCode;
 use super::field::{Isolation, NodeId, Records, Secret, Text};
 use super::list_offsets::OffsetSpec;
+use super::message::Message;
 use super::produce::Acks;
 use crate::record::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
 
@@ -232,4 +233,4 @@ macro_rules! nullable {
         }
     )*};
 }
-nullable!(() Text, () Bytes, (<T: Sample>) Vec<T>);
+nullable!(() Text, () Bytes, (<T: Sample>) Vec<T>, (<T: Sample + Message>) T);
