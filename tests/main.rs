@@ -20,6 +20,7 @@ mod harness;
 mod apache;
 mod crash;
 mod hostile;
+mod life;
 mod pipeline;
 mod python;
 mod readme;
