@@ -20,7 +20,6 @@ mod harness;
 mod apache;
 mod crash;
 mod hostile;
-mod life;
 mod pipeline;
 mod python;
 mod readme;

@@ -1,13 +1,19 @@
 //! The built-in broker: Kafka's protocol over the log engine.
 //! Never knows: librdkafka, clap, the wire client.
 //!
-//! Lock order: topics → partition → waiters. No lock is held across `.await` or a sync.
+//! Lock order: catalogue → topics → partition → group commit or waiters. No lock is held across `.await` or a sync.
 
+mod api;
+mod config;
+mod connection;
 pub mod detach;
 pub mod home;
 pub mod life;
+mod node;
 mod options;
 mod server;
+mod session;
+mod topic;
 
 pub use options::{Door, Durability, Identity, Listener, Options, Ready, StartError, TopicSpec};
 pub use server::{Census, ServerHandle};

@@ -58,7 +58,7 @@ pub struct Options {
     pub identity: Identity,
     /// Empty for the automatic broker, which has only its door.
     pub listeners: Vec<Listener>,
-    /// 127.0.0.1 and ::1 of each loopback listener; `None` leaves private APIs closed.
+    /// On 127.0.0.1. `None` leaves private APIs closed.
     pub door: Option<Door>,
     /// Kafka's broker configs, as `-c K=V` and broker.conf give them; later wins.
     pub settings: Vec<(String, String)>,
@@ -66,6 +66,8 @@ pub struct Options {
     pub topics: Vec<TopicSpec>,
     /// How long to stay when nobody is connected; `None`: until told to leave.
     pub linger: Option<Duration>,
+    /// The caller removes the directory afterwards.
+    pub is_ephemeral: bool,
     /// Takes down the notice of who serves the directory, or puts it up again, as `life::watch`
     /// decides.
     pub plate: Box<dyn FnMut(life::Action) + Send>,
@@ -91,6 +93,8 @@ pub enum StartError {
     Directory { path: PathBuf, error: std::io::Error },
     /// The data directory holds what this version cannot serve.
     Catalogue(String),
+    /// A topic of `--topic` could not be created.
+    Topic { name: String, why: String },
     /// The machine refused threads or an event queue.
     System(std::io::Error),
 }
@@ -106,6 +110,7 @@ impl fmt::Display for StartError {
                 write!(f, "cannot use {} ({error})", path.display())
             }
             StartError::Catalogue(what) => f.write_str(what),
+            StartError::Topic { name, why } => write!(f, "cannot create topic {name} ({why})"),
             StartError::System(error) => write!(f, "cannot start the broker ({error})"),
         }
     }

@@ -108,6 +108,11 @@ impl Home {
         }
     }
 
+    /// Whether the directory goes with this value.
+    pub fn is_temporary(&self) -> bool {
+        self.temporary
+    }
+
     pub fn dir(&self) -> &Path {
         &self.dir
     }

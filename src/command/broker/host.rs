@@ -90,6 +90,7 @@ fn options(home: &Home, wish: Wish) -> Options {
         durability: wish.durability,
         topics: wish.topics,
         linger: wish.linger,
+        is_ephemeral: home.is_temporary(),
         plate: Box::new(|_| {}),
     }
 }

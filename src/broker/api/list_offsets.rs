@@ -1,0 +1,106 @@
+//! ListOffsets (2) v1-10. v2: isolation; v4: leader epochs; v7: the newest timestamp (KIP-734); v8,
+//! v9: local and tiered offsets (KIP-405, KIP-1005); v10: a timeout for tiers. Left out: nothing; a
+//! log without tiers has no tiered offset, and says so with -1.
+
+use super::fetch::check_epoch;
+use super::{Call, Outcome};
+use crate::broker::topic::{Partition, Topic};
+use crate::log::Found;
+use crate::protocol::ErrorCode;
+use crate::protocol::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedPartition, ListedTopic,
+    OffsetSpec,
+};
+use crate::record::{LeaderEpoch, Offset, Timestamp};
+
+pub fn handle(call: &mut Call<'_>, request: ListOffsetsRequest) -> Outcome<ListOffsetsResponse> {
+    let version = call.version;
+    let topics = request.topics.into_iter().map(|wanted| {
+        let topic = call.node.topics.get(&wanted.name);
+        let partitions = wanted.partitions.iter().map(|wanted| {
+            let listed = list(topic.as_deref(), wanted, version);
+            let listed = listed.unwrap_or_else(|error_code| ListedPartition {
+                error_code,
+                ..ListedPartition::default()
+            });
+            ListedPartition { partition: wanted.partition, ..listed }
+        });
+        ListedTopic { partitions: partitions.collect(), name: wanted.name }
+    });
+    ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }.into()
+}
+
+fn list(
+    topic: Option<&Topic>,
+    wanted: &ListOffsetsPartition,
+    version: i16,
+) -> Result<ListedPartition, ErrorCode> {
+    if version < first_version(wanted.spec) {
+        return Err(ErrorCode::UNSUPPORTED_VERSION);
+    }
+    let partition = topic.and_then(|topic| topic.partition(wanted.partition));
+    let partition = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    check_epoch(wanted.current_leader_epoch, partition.leader_epoch())?;
+    let found = find(partition, wanted.spec)?;
+    Ok(match found {
+        None => ListedPartition::default(),
+        Some(Place { offset, timestamp, leader_epoch }) => ListedPartition {
+            offset: Some(offset),
+            timestamp,
+            leader_epoch,
+            ..ListedPartition::default()
+        },
+    })
+}
+
+/// The first version in which an offset may be asked for (ListOffsetsRequest.json).
+fn first_version(spec: OffsetSpec) -> i16 {
+    match spec {
+        OffsetSpec::At(_) | OffsetSpec::Latest | OffsetSpec::Earliest => 0,
+        OffsetSpec::MaxTimestamp => 7,
+        OffsetSpec::EarliestLocal => 8,
+        OffsetSpec::LatestTiered => 9,
+        OffsetSpec::Unknown(_) => i16::MAX,
+    }
+}
+
+struct Place {
+    offset: Offset,
+    timestamp: Option<Timestamp>,
+    leader_epoch: Option<LeaderEpoch>,
+}
+
+impl From<Found> for Place {
+    fn from(found: Found) -> Place {
+        Place {
+            offset: found.offset,
+            timestamp: Some(found.timestamp),
+            leader_epoch: Some(found.leader_epoch),
+        }
+    }
+}
+
+fn find(partition: &Partition, spec: OffsetSpec) -> Result<Option<Place>, ErrorCode> {
+    let epoch = partition.leader_epoch();
+    let asked = partition.ask(|log| {
+        let place =
+            |offset, leader_epoch| Ok(Some(Place { offset, timestamp: None, leader_epoch }));
+        match spec {
+            OffsetSpec::Latest => place(log.end(), Some(epoch)),
+            OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
+                let start = log.start();
+                place(start, log.epoch_at(start))
+            }
+            OffsetSpec::MaxTimestamp => Ok(log.offset_of_max_timestamp()?.map(Place::from)),
+            OffsetSpec::At(time) => Ok(log.offset_for_timestamp(time)?.map(Place::from)),
+            OffsetSpec::LatestTiered | OffsetSpec::Unknown(_) => Ok(None),
+        }
+    });
+    let found: Result<_, crate::log::ReadError> =
+        asked.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
+    found.map_err(|error| {
+        let topic = &partition.core.name;
+        tracing::error!(%topic, partition = %partition.id, %error, "cannot read");
+        ErrorCode::KAFKA_STORAGE_ERROR
+    })
+}

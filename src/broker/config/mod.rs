@@ -1,0 +1,210 @@
+//! Kafka's broker and topic configs: what each is called, takes and defaults to.
+//! Never knows: requests, files, what any config does.
+
+mod broker_rows;
+mod settings;
+mod topic_config;
+mod topic_rows;
+
+pub use settings::{Overrides, Settings};
+pub use topic_config::{Described, Source, TopicConfig, check_topic, describe_topic};
+
+/// What a value is, as DescribeConfigs names it (KIP-569).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Boolean,
+    Int,
+    Short,
+    Long,
+    Double,
+    Text,
+    List,
+    Class,
+    Password,
+}
+
+impl Kind {
+    /// DescribeConfigsResponse.ConfigType.
+    pub fn code(self) -> i8 {
+        match self {
+            Kind::Boolean => 1,
+            Kind::Text => 2,
+            Kind::Int => 3,
+            Kind::Short => 4,
+            Kind::Long => 5,
+            Kind::Double => 6,
+            Kind::List => 7,
+            Kind::Class => 8,
+            Kind::Password => 9,
+        }
+    }
+}
+
+/// What else a value must be, beyond its kind.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    Any,
+    NotEmpty,
+    AtLeast(i64),
+    Between(i64, i64),
+    /// From 0 to 1.
+    Ratio,
+    /// 1 to 9, or -1 for the library's own choice.
+    GzipLevel,
+    OneOf(&'static [&'static str]),
+    OneOfAnyCase(&'static [&'static str]),
+}
+
+/// When a change of it takes effect in Apache Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    ReadOnly,
+    PerBroker,
+    ClusterWide,
+}
+
+/// One config. `None` is Kafka's null.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub default: Option<&'static str>,
+    pub rule: Rule,
+}
+
+/// Says why `value` cannot be the value of `row`, in Kafka's words (ConfigDef.java).
+pub fn check(row: &Row, value: &str) -> Result<(), String> {
+    let wrong =
+        |why: String| Err(format!("Invalid value {value} for configuration {}: {why}", row.name));
+    let number = match row.kind {
+        Kind::Boolean if !matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
+            return wrong("Expected value to be either true or false".into());
+        }
+        Kind::Int => value.parse::<i32>().map(i64::from).map_err(|_| "INT"),
+        Kind::Short => value.parse::<i16>().map(i64::from).map_err(|_| "SHORT"),
+        Kind::Long => value.parse::<i64>().map_err(|_| "LONG"),
+        Kind::Double => return check_double(row, value),
+        _ => return check_text(row, value),
+    };
+    match number {
+        Err(kind) => wrong(format!("Not a number of type {kind}")),
+        Ok(number) => check_number(row.rule, number).or_else(wrong),
+    }
+}
+
+fn check_number(rule: Rule, number: i64) -> Result<(), String> {
+    match rule {
+        Rule::AtLeast(low) if number < low => Err(format!("Value must be at least {low}")),
+        Rule::Between(low, _) if number < low => Err(format!("Value must be at least {low}")),
+        Rule::Between(_, high) if high < number => {
+            Err(format!("Value must be no more than {high}"))
+        }
+        Rule::GzipLevel if number != -1 && !(1..=9).contains(&number) => {
+            Err("Value must be between 1 and 9 or equal to -1".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_double(row: &Row, value: &str) -> Result<(), String> {
+    let why = match value.parse::<f64>() {
+        Err(_) => "Not a number of type DOUBLE",
+        Ok(number) if row.rule == Rule::Ratio && number < 0.0 => "Value must be at least 0",
+        Ok(number) if row.rule == Rule::Ratio && 1.0 < number => "Value must be no more than 1",
+        Ok(_) => return Ok(()),
+    };
+    Err(format!("Invalid value {value} for configuration {}: {why}", row.name))
+}
+
+fn check_text(row: &Row, value: &str) -> Result<(), String> {
+    let wrong = |value: &str, why: String| {
+        Err(format!("Invalid value {value} for configuration {}: {why}", row.name))
+    };
+    match row.rule {
+        Rule::NotEmpty if value.is_empty() => wrong(value, "String must be non-empty".into()),
+        Rule::OneOf(allowed) | Rule::OneOfAnyCase(allowed) => {
+            let exact = matches!(row.rule, Rule::OneOf(_));
+            let list = row.kind == Kind::List;
+            let items = if list { value.split(',').collect() } else { vec![value] };
+            let outsider = items.iter().map(|item| item.trim()).find(|item| {
+                !(list && item.is_empty())
+                    && !allowed
+                        .iter()
+                        .any(|one| *one == *item || !exact && one.eq_ignore_ascii_case(item))
+            });
+            match outsider {
+                None => Ok(()),
+                Some(item) => wrong(item, format!("String must be one of: {}", allowed.join(", "))),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::topic_rows::TOPIC_ROWS;
+    use super::*;
+
+    #[track_caller]
+    fn check_topic(name: &str, value: &str, want: &str) {
+        let row = TOPIC_ROWS.iter().find(|row| row.row.name == name).unwrap();
+        let got = check(&row.row, value).err().unwrap_or_else(|| "ok".into());
+        assert_eq!(got, want, "{name}={value}");
+    }
+
+    #[test]
+    fn values_are_refused_in_kafkas_words() {
+        check_topic("retention.ms", "-1", "ok");
+        check_topic(
+            "retention.ms",
+            "-2",
+            "Invalid value -2 for configuration retention.ms: Value must be at least -1",
+        );
+        check_topic(
+            "segment.bytes",
+            "99999999999",
+            "Invalid value 99999999999 for configuration segment.bytes: Not a number of type INT",
+        );
+        check_topic("cleanup.policy", "compact,delete", "ok");
+        check_topic(
+            "cleanup.policy",
+            "compact,shred",
+            "Invalid value shred for configuration cleanup.policy: \
+             String must be one of: compact, delete",
+        );
+        check_topic("min.cleanable.dirty.ratio", "0.7", "ok");
+        check_topic(
+            "min.cleanable.dirty.ratio",
+            "7",
+            "Invalid value 7 for configuration min.cleanable.dirty.ratio: \
+             Value must be no more than 1",
+        );
+        check_topic("preallocate", "TRUE", "ok");
+        check_topic(
+            "preallocate",
+            "yes",
+            "Invalid value yes for configuration preallocate: \
+             Expected value to be either true or false",
+        );
+    }
+
+    #[test]
+    fn every_default_passes_its_own_check() {
+        let rows = super::broker_rows::BROKER_ROWS.iter().map(|row| row.row);
+        for row in rows.chain(TOPIC_ROWS.iter().map(|row| row.row)) {
+            if let Some(default) = row.default {
+                assert_eq!(check(&row, default), Ok(()), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn tables_are_sorted_and_every_synonym_is_a_broker_config() {
+        assert!(TOPIC_ROWS.is_sorted_by_key(|row| row.row.name));
+        assert!(super::broker_rows::BROKER_ROWS.is_sorted_by_key(|row| row.row.name));
+        for synonym in TOPIC_ROWS.iter().flat_map(|row| row.synonyms()) {
+            assert!(broker_rows::find(synonym.name).is_some(), "{}", synonym.name);
+        }
+    }
+}

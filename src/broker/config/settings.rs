@@ -1,0 +1,244 @@
+//! The broker configs in force: what was given at start and recorded in the catalogue.
+//! Never knows: requests, topics.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::broker_rows::{self, BROKER_ROWS};
+use super::{Described, Kind, Mode, Row, Source, check};
+
+/// Why a `-c K=V` was refused: what, and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SettingsError(String);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Configs of Kafka's that this broker acts on; any other is accepted and has no effect.
+const HONOURED: &[&str] = &[
+    "auto.create.topics.enable",
+    "compression.type",
+    "connections.max.idle.ms",
+    "default.replication.factor",
+    "delete.topic.enable",
+    "fetch.max.bytes",
+    "log.cleanup.policy",
+    "log.flush.interval.messages",
+    "log.index.interval.bytes",
+    "log.index.size.max.bytes",
+    "log.message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.type",
+    "log.retention.bytes",
+    "log.retention.check.interval.ms",
+    "log.retention.hours",
+    "log.retention.minutes",
+    "log.retention.ms",
+    "log.roll.hours",
+    "log.roll.jitter.hours",
+    "log.roll.jitter.ms",
+    "log.roll.ms",
+    "log.segment.bytes",
+    "max.connections",
+    "message.max.bytes",
+    "min.insync.replicas",
+    "num.partitions",
+    "producer.id.expiration.ms",
+    "socket.request.max.bytes",
+];
+
+/// What other options of `kaw broker` say; both at once could only disagree.
+const SAID_ELSEWHERE: &[(&str, &str)] = &[
+    ("advertised.listeners", "use --advertise"),
+    ("broker.id", "it is in meta.properties"),
+    ("listeners", "use --listen"),
+    ("log.dir", "use --data-dir"),
+    ("log.dirs", "use --data-dir"),
+    ("node.id", "it is in meta.properties"),
+    ("process.roles", "it is always broker and controller"),
+];
+
+/// Configs by name.
+pub type Overrides = BTreeMap<String, String>;
+
+/// Where a broker config can come from, beside its default.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// As given at start.
+    fixed: Overrides,
+    /// From the catalogue: for this broker, and for all of them.
+    broker: Overrides,
+    cluster: Overrides,
+}
+
+impl Settings {
+    /// Checks names and values as Kafka would; later wins.
+    pub fn parse(pairs: &[(String, String)]) -> Result<Settings, SettingsError> {
+        let mut fixed = Overrides::new();
+        for (name, value) in pairs {
+            if let Some((_, instead)) = SAID_ELSEWHERE.iter().find(|(key, _)| key == name) {
+                return Err(SettingsError(format!("{name} cannot be set with -c; {instead}")));
+            }
+            let Some(known) = broker_rows::find(name) else {
+                let hint = closest(name).map(|name| format!("; did you mean {name}?"));
+                let hint = hint.unwrap_or_default();
+                return Err(SettingsError(format!("Kafka has no broker config '{name}'{hint}")));
+            };
+            check(&known.row, value).map_err(SettingsError)?;
+            fixed.insert(name.clone(), value.clone());
+        }
+        Ok(Settings { fixed, ..Settings::default() })
+    }
+
+    /// Adds what the directory says of itself, so that DescribeConfigs shows it.
+    pub fn insert(&mut self, name: &'static str, value: String) {
+        debug_assert!(broker_rows::find(name).is_some());
+        self.fixed.insert(name.into(), value);
+    }
+
+    /// Takes the catalogue's own broker configs into account.
+    pub fn with_dynamic(mut self, broker: Overrides, cluster: Overrides) -> Settings {
+        self.broker = broker;
+        self.cluster = cluster;
+        self
+    }
+
+    /// Configs that were given at start and do nothing here.
+    pub fn without_effect(&self) -> impl Iterator<Item = &str> {
+        let names = self.fixed.keys().map(String::as_str);
+        names.filter(|name| {
+            HONOURED.binary_search(name).is_err()
+                && !SAID_ELSEWHERE.iter().any(|(key, _)| key == name)
+        })
+    }
+
+    /// Every value a config has, the strongest first.
+    pub fn layers(&self, name: &str) -> Vec<(&str, Source)> {
+        let row = broker_rows::find(name).map(|row| row.row);
+        let layers = [
+            (self.broker.get(name).map(String::as_str), Source::DynamicBroker),
+            (self.cluster.get(name).map(String::as_str), Source::DynamicDefaultBroker),
+            (self.fixed.get(name).map(String::as_str), Source::StaticBroker),
+            (row.and_then(|row| row.default), Source::Default),
+        ];
+        layers.into_iter().filter_map(|(value, source)| Some((value?, source))).collect()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.layers(name).first().map(|(value, _)| *value)
+    }
+
+    /// A number that has a default.
+    pub fn number(&self, name: &str) -> i64 {
+        let value = self.get(name).and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| panic!("{name} is a number with a default"))
+    }
+
+    pub fn boolean(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
+    /// What the catalogue sets for all brokers.
+    pub fn describe_cluster(&self) -> Vec<Described> {
+        let set = BROKER_ROWS.iter().filter_map(|known| {
+            let value = self.cluster.get(known.row.name)?.as_str();
+            let layers = [(value, Source::DynamicDefaultBroker)];
+            Some(described(&known.row, &layers, false))
+        });
+        set.collect()
+    }
+
+    /// Every broker config, as DescribeConfigs shows them.
+    pub fn describe(&self) -> Vec<Described> {
+        let described = BROKER_ROWS.iter().map(|known| {
+            let layers = self.layers(known.row.name);
+            let read_only = known.mode == Mode::ReadOnly;
+            described(&known.row, &layers, read_only)
+        });
+        described.collect()
+    }
+}
+
+fn described(row: &Row, layers: &[(&str, Source)], read_only: bool) -> Described {
+    let sensitive = row.kind == Kind::Password;
+    let shown = |value: &str| (!sensitive).then(|| value.to_owned());
+    Described {
+        name: row.name,
+        value: layers.first().and_then(|(value, _)| shown(value)),
+        source: layers.first().map_or(Source::Default, |(_, source)| *source),
+        kind: row.kind,
+        read_only,
+        sensitive,
+        synonyms: layers.iter().map(|(value, source)| (row.name, shown(value), *source)).collect(),
+    }
+}
+
+/// The config whose name differs least, if it is near enough to be a slip.
+fn closest(name: &str) -> Option<&'static str> {
+    let near = BROKER_ROWS.iter().map(|known| (distance(name, known.row.name), known.row.name));
+    near.min().filter(|(distance, _)| *distance <= 3).map(|(_, name)| name)
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let cost = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(name: &str, value: &str, want: &str) {
+        let error = Settings::parse(&[(name.into(), value.into())]).unwrap_err();
+        assert_eq!(error.to_string(), want);
+    }
+
+    #[test]
+    fn unknown_and_wrong_settings_are_named() {
+        refused(
+            "num.partition",
+            "3",
+            "Kafka has no broker config 'num.partition'; did you mean num.partitions?",
+        );
+        refused("colour", "red", "Kafka has no broker config 'colour'");
+        refused("log.dirs", "/tmp", "log.dirs cannot be set with -c; use --data-dir");
+        refused(
+            "num.partitions",
+            "0",
+            "Invalid value 0 for configuration num.partitions: Value must be at least 1",
+        );
+    }
+
+    #[test]
+    fn the_catalogue_beats_the_command_line_and_both_beat_the_default() {
+        let given = [("num.partitions".to_owned(), "3".to_owned())];
+        let settings = Settings::parse(&given).unwrap();
+        assert_eq!(settings.number("num.partitions"), 3);
+        assert_eq!(settings.number("message.max.bytes"), 1_048_588);
+        let cluster = [("num.partitions".to_owned(), "5".to_owned())].into();
+        let settings = settings.with_dynamic(Overrides::new(), cluster);
+        assert_eq!(settings.number("num.partitions"), 5);
+    }
+
+    #[test]
+    fn what_has_no_effect_is_known() {
+        assert!(HONOURED.is_sorted());
+        let given =
+            ["num.partitions", "num.io.threads"].map(|name| (name.to_owned(), "3".to_owned()));
+        let settings = Settings::parse(&given).unwrap();
+        assert_eq!(settings.without_effect().collect::<Vec<_>>(), ["num.io.threads"]);
+    }
+}

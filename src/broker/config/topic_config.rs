@@ -1,0 +1,209 @@
+//! A topic's configs in force: its own, else the broker's for all topics, else Kafka's default.
+//! Never knows: requests, files, the catalogue.
+
+use std::collections::BTreeMap;
+
+use super::topic_rows::{self, TOPIC_ROWS, TopicRow};
+use super::{Kind, Settings, check};
+use crate::record::TimestampType;
+
+/// What a topic sets itself, by name.
+pub type TopicOverrides = BTreeMap<String, String>;
+
+/// Where a value comes from (DescribeConfigsResponse.ConfigSource).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Topic,
+    DynamicBroker,
+    DynamicDefaultBroker,
+    StaticBroker,
+    Default,
+}
+
+impl Source {
+    pub fn code(self) -> i8 {
+        match self {
+            Source::Topic => 1,
+            Source::DynamicBroker => 2,
+            Source::DynamicDefaultBroker => 3,
+            Source::StaticBroker => 4,
+            Source::Default => 5,
+        }
+    }
+}
+
+/// One config as DescribeConfigs shows it; a sensitive value is never told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    pub name: &'static str,
+    pub value: Option<String>,
+    pub source: Source,
+    pub kind: Kind,
+    pub read_only: bool,
+    pub sensitive: bool,
+    /// Everything that has a say, the strongest first.
+    pub synonyms: Vec<(&'static str, Option<String>, Source)>,
+}
+
+/// Checks configs a client wants for a topic. The error is Kafka's text for INVALID_CONFIG.
+pub fn check_topic(overrides: &TopicOverrides) -> Result<(), String> {
+    for (name, value) in overrides {
+        let Some(known) = topic_rows::find(name) else {
+            return Err(format!("Unknown topic config name: {name}"));
+        };
+        check(&known.row, value)?;
+    }
+    Ok(())
+}
+
+/// Every topic config with its value, its source and what else had a say.
+pub fn describe_topic(overrides: &TopicOverrides, settings: &Settings) -> Vec<Described> {
+    TOPIC_ROWS.iter().map(|row| describe(row, overrides, settings)).collect()
+}
+
+fn describe(known: &TopicRow, overrides: &TopicOverrides, settings: &Settings) -> Described {
+    let name = known.row.name;
+    let own = overrides.get(name).map(|value| (name, Some(value.clone()), Source::Topic));
+    let mut synonyms: Vec<_> = own.into_iter().collect();
+    let mut value = overrides.get(name).cloned();
+    let mut source = Source::Topic;
+    for synonym in known.synonyms() {
+        for (text, from) in settings.layers(synonym.name) {
+            synonyms.push((synonym.name, Some(text.to_owned()), from));
+            if value.is_none() && from != Source::Default {
+                value = Some(scaled(text, synonym.factor));
+                source = from;
+            }
+        }
+    }
+    if value.is_none() {
+        value = known.row.default.map(str::to_owned);
+        source = Source::Default;
+    }
+    let kind = known.row.kind;
+    Described { name, value, source, kind, read_only: false, sensitive: false, synonyms }
+}
+
+/// A broker config in other units. -1 means no limit in all of them.
+fn scaled(text: &str, factor: i64) -> String {
+    match text.parse::<i64>() {
+        Ok(number) if factor != 1 && 0 < number => number.saturating_mul(factor).to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+/// The configs that decide what happens to a record, as values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicConfig {
+    pub segment_bytes: u32,
+    pub segment_ms: i64,
+    pub segment_jitter_ms: i64,
+    pub segment_index_bytes: u32,
+    pub index_interval_bytes: u32,
+    pub retention_ms: Option<i64>,
+    pub retention_bytes: Option<u64>,
+    /// Whether retention removes segments (`cleanup.policy` has `delete`).
+    pub delete: bool,
+    /// Whether records must have keys (`cleanup.policy` has `compact`).
+    pub compact: bool,
+    pub batch_bytes_max: u32,
+    pub timestamp_type: TimestampType,
+    pub timestamp_before_max_ms: i64,
+    pub timestamp_after_max_ms: i64,
+    pub min_insync_replicas: i64,
+    pub flush_messages: i64,
+}
+
+impl TopicConfig {
+    /// Values that were checked before they were recorded; one that is not (another program's
+    /// directory) counts as unset.
+    pub fn resolve(overrides: &TopicOverrides, settings: &Settings) -> TopicConfig {
+        let value = |name: &str| effective(name, overrides, settings);
+        let number = |name: &str| value(name).parse::<i64>().unwrap_or_default();
+        let bytes = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
+        let policy = value("cleanup.policy");
+        let has = |word: &str| policy.split(',').any(|item| item.trim() == word);
+        let log_append = value("message.timestamp.type") == "LogAppendTime";
+        TopicConfig {
+            segment_bytes: bytes("segment.bytes"),
+            segment_ms: number("segment.ms"),
+            segment_jitter_ms: number("segment.jitter.ms"),
+            segment_index_bytes: bytes("segment.index.bytes"),
+            index_interval_bytes: bytes("index.interval.bytes"),
+            retention_ms: Some(number("retention.ms")).filter(|ms| 0 <= *ms),
+            retention_bytes: u64::try_from(number("retention.bytes")).ok(),
+            delete: has("delete"),
+            compact: has("compact"),
+            batch_bytes_max: bytes("max.message.bytes"),
+            timestamp_type: match log_append {
+                true => TimestampType::LogAppendTime,
+                false => TimestampType::CreateTime,
+            },
+            timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
+            timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
+            min_insync_replicas: number("min.insync.replicas"),
+            flush_messages: number("flush.messages"),
+        }
+    }
+}
+
+/// The value in force. A recorded value that Kafka would refuse is passed over.
+fn effective(name: &str, overrides: &TopicOverrides, settings: &Settings) -> String {
+    let known = topic_rows::find(name).expect("a config of Kafka's");
+    let valid = |value: &String| check(&known.row, value).is_ok();
+    if let Some(own) = overrides.get(name).filter(|value| valid(value)) {
+        return own.clone();
+    }
+    let described = describe(known, &TopicOverrides::new(), settings);
+    let value = described.value.filter(valid);
+    value.unwrap_or_else(|| known.row.default.unwrap_or_default().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Settings::parse(&pairs).unwrap()
+    }
+
+    fn overrides(pairs: &[(&str, &str)]) -> TopicOverrides {
+        pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    }
+
+    #[test]
+    fn retention_is_found_where_kafka_finds_it() {
+        let none = TopicOverrides::new();
+        let check = |own: &TopicOverrides, given: &[(&str, &str)], want: Option<i64>| {
+            let config = TopicConfig::resolve(own, &settings(given));
+            assert_eq!(config.retention_ms, want, "{own:?} {given:?}");
+        };
+        check(&none, &[], Some(604_800_000));
+        check(&none, &[("log.retention.hours", "2")], Some(7_200_000));
+        check(
+            &none,
+            &[("log.retention.hours", "2"), ("log.retention.minutes", "3")],
+            Some(180_000),
+        );
+        check(&none, &[("log.retention.ms", "-1")], None);
+        check(&overrides(&[("retention.ms", "5")]), &[("log.retention.ms", "-1")], Some(5));
+    }
+
+    #[test]
+    fn a_topics_own_value_comes_first_and_all_else_is_a_synonym() {
+        let own = overrides(&[("retention.ms", "5")]);
+        let all = describe_topic(&own, &settings(&[("log.retention.hours", "2")]));
+        let retention = all.iter().find(|config| config.name == "retention.ms").unwrap();
+        assert_eq!(retention.value.as_deref(), Some("5"));
+        assert_eq!(retention.source, Source::Topic);
+        let names: Vec<_> = retention.synonyms.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(names, ["retention.ms", "log.retention.hours", "log.retention.hours"]);
+    }
+
+    #[test]
+    fn unknown_topic_configs_are_named() {
+        let why = check_topic(&overrides(&[("retention", "5")])).unwrap_err();
+        assert_eq!(why, "Unknown topic config name: retention");
+    }
+}

@@ -1,0 +1,167 @@
+//! Bytes from a socket to frames: four bytes of length, then as many bytes.
+//! Never knows: what is in a frame.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::net::tcp::OwnedReadHalf;
+
+use crate::broker::api::Refusal;
+
+/// What a read asks for at least, so that pipelined requests come in few reads.
+const READ_BYTES: usize = 8 * 1024;
+
+/// Up to here an announced length is believed and given room for at once; beyond it room grows
+/// with what has really come.
+const BELIEVED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Why a connection ended.
+pub enum Ended {
+    /// The client closed it, or the network did.
+    Gone,
+    /// The broker leaves.
+    Leaving,
+    Idle,
+    /// A request that cannot be answered.
+    Refused(Refusal),
+    /// Not Kafka's protocol.
+    Hostile(Hostile),
+}
+
+/// What came instead of a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Hostile {
+    Http,
+    Tls,
+    Length { announced: i32, bytes_max: usize },
+}
+
+impl fmt::Display for Hostile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hostile::Http => f.write_str("it speaks HTTP; this port speaks Kafka's protocol"),
+            Hostile::Tls => {
+                f.write_str("it speaks TLS; this port does not (use security.protocol=PLAINTEXT)")
+            }
+            Hostile::Length { announced, bytes_max } => write!(
+                f,
+                "a request announces {announced} bytes, socket.request.max.bytes is {bytes_max}"
+            ),
+        }
+    }
+}
+
+/// The requests of one connection.
+pub struct Frames {
+    socket: OwnedReadHalf,
+    buffer: BytesMut,
+    bytes_max: usize,
+    idle_max: Option<Duration>,
+    /// Whether a whole frame came before: then a strange length is no other protocol's.
+    spoke: bool,
+}
+
+impl Frames {
+    pub fn new(socket: OwnedReadHalf, bytes_max: usize, idle_max: Option<Duration>) -> Frames {
+        Frames { socket, buffer: BytesMut::new(), bytes_max, idle_max, spoke: false }
+    }
+
+    /// Whether the next frame, or its beginning, is here already.
+    pub fn has_more(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// The next frame, without its length.
+    pub async fn next(&mut self) -> Result<Bytes, Ended> {
+        loop {
+            let wanted = match self.announced()? {
+                None => READ_BYTES,
+                Some(size) if 4 + size <= self.buffer.len() => {
+                    self.spoke = true;
+                    self.buffer.advance(4);
+                    return Ok(self.buffer.split_to(size).freeze());
+                }
+                Some(size) => 4 + size - self.buffer.len(),
+            };
+            let trusted = wanted.min(BELIEVED_BYTES.max(self.buffer.len()));
+            self.buffer.reserve(trusted.max(READ_BYTES));
+            self.fill().await?;
+        }
+    }
+
+    /// The length of the frame at the front of the buffer, once it is there and can be true.
+    fn announced(&self) -> Result<Option<usize>, Ended> {
+        let Some(head) = self.buffer.first_chunk::<4>() else { return Ok(None) };
+        if !self.spoke
+            && let Some(stranger) = stranger(head)
+        {
+            return Err(Ended::Hostile(stranger));
+        }
+        let announced = i32::from_be_bytes(*head);
+        match usize::try_from(announced) {
+            Ok(size) if size <= self.bytes_max => Ok(Some(size)),
+            _ => {
+                let bytes_max = self.bytes_max;
+                Err(Ended::Hostile(Hostile::Length { announced, bytes_max }))
+            }
+        }
+    }
+
+    async fn fill(&mut self) -> Result<(), Ended> {
+        loop {
+            match self.socket.try_read_buf(&mut self.buffer) {
+                Ok(0) => return Err(Ended::Gone),
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return Err(Ended::Gone),
+            }
+            // An idle connection holds no buffer: there may be thousands.
+            let idle = self.buffer.is_empty();
+            if idle {
+                self.buffer = BytesMut::new();
+            }
+            self.wait().await?;
+            if idle {
+                self.buffer.reserve(READ_BYTES);
+            }
+        }
+    }
+
+    async fn wait(&self) -> Result<(), Ended> {
+        let readable = self.socket.readable();
+        let ready = match self.idle_max {
+            None => readable.await,
+            Some(idle_max) => match tokio::time::timeout(idle_max, readable).await {
+                Ok(ready) => ready,
+                Err(_) => return Err(Ended::Idle),
+            },
+        };
+        ready.map_err(|_| Ended::Gone)
+    }
+}
+
+/// The protocols that people point at a Kafka port by mistake. As lengths, their first bytes ask
+/// for a gigabyte, which explains nothing.
+fn stranger(head: &[u8; 4]) -> Option<Hostile> {
+    match head {
+        b"GET " | b"POST" | b"PUT " | b"HEAD" | b"DELE" | b"OPTI" | b"PATC" | b"CONN" | b"PRI " => {
+            Some(Hostile::Http)
+        }
+        [0x16, 0x03, ..] => Some(Hostile::Tls),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_protocols_are_told_apart() {
+        assert_eq!(stranger(b"GET "), Some(Hostile::Http));
+        assert_eq!(stranger(&[0x16, 0x03, 0x01, 0x02]), Some(Hostile::Tls));
+        assert_eq!(stranger(&[0, 0, 0, 24]), None);
+    }
+}

@@ -1,0 +1,210 @@
+//! The broker as its requests see it: who it is, what it allows, where its topics are.
+//! Never knows: sockets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::Settings;
+use super::session::{Entrance, Guests, Session};
+use super::topic::housekeeping::Background;
+use super::topic::{NewTopic, Topics, now};
+use super::{Durability, Identity, Options, ServerHandle, StartError};
+use crate::protocol::{NodeId, Text};
+use crate::record::Timestamp;
+
+/// Where Metadata sends the clients of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// `None`: the address by which the client came.
+    host: Option<Text>,
+    port: u16,
+}
+
+impl Advertised {
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Both loopbacks have this port: a client may use the name for either.
+    pub fn localhost(port: u16) -> Advertised {
+        Advertised { host: Some("localhost".into()), port }
+    }
+
+    pub fn of(host: &str, port: u16, advertise: Option<&(String, u16)>) -> Advertised {
+        if let Some((host, advertised_port)) = advertise {
+            // Port 0 stands for the real one, which nobody could know beforehand.
+            let port = if *advertised_port == 0 { port } else { *advertised_port };
+            return Advertised { host: Some(host.as_str().into()), port };
+        }
+        let host = host.trim_matches(['[', ']']);
+        let is_wildcard = matches!(host, "" | "*" | "0.0.0.0" | "::");
+        Advertised { host: (!is_wildcard).then(|| host.into()), port }
+    }
+}
+
+/// Settings that every request or connection meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub request_bytes_max: usize,
+    pub connections_max: usize,
+    pub idle_max: Option<Duration>,
+    pub fetch_bytes_max: u32,
+    pub auto_create: bool,
+    pub delete_topics: bool,
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Limits {
+        let count = |name| usize::try_from(settings.number(name)).unwrap_or(usize::MAX);
+        let idle = u64::try_from(settings.number("connections.max.idle.ms")).ok();
+        Limits {
+            request_bytes_max: count("socket.request.max.bytes"),
+            connections_max: count("max.connections"),
+            idle_max: idle.map(Duration::from_millis),
+            fetch_bytes_max: u32::try_from(settings.number("fetch.max.bytes")).unwrap_or(u32::MAX),
+            auto_create: settings.boolean("auto.create.topics.enable"),
+            delete_topics: settings.boolean("delete.topic.enable"),
+        }
+    }
+}
+
+pub struct Node {
+    pub identity: Identity,
+    pub cluster_id: Text,
+    pub limits: Limits,
+    pub topics: Arc<Topics>,
+    pub handle: ServerHandle,
+    pub started_at: Timestamp,
+    pub linger: Option<Duration>,
+    pub guests: Guests,
+    /// The directory goes when the broker does.
+    pub is_ephemeral: bool,
+    /// What a client on the door must know.
+    pub secret: Option<String>,
+    door_port: Option<u16>,
+    advertised: Vec<Advertised>,
+}
+
+impl Node {
+    pub fn open(
+        options: Options,
+        advertised: Vec<Advertised>,
+        door_port: Option<u16>,
+        handle: ServerHandle,
+    ) -> Result<Node, StartError> {
+        let settings = Settings::parse(&options.settings)
+            .map_err(|error| StartError::Setting(error.to_string()))?;
+        for name in settings.without_effect() {
+            tracing::warn!(name, "this setting has no effect on this broker");
+        }
+        let settings = say_what_is_so(settings, &options, &advertised);
+        let identity = options.identity;
+        let topics = Topics::open(options.data_dir, &identity, settings, options.durability)?;
+        let node = Node {
+            cluster_id: identity.cluster_id.as_str().into(),
+            identity,
+            limits: Limits::of(&topics.settings),
+            topics: Arc::new(topics),
+            handle,
+            started_at: now(),
+            linger: options.linger,
+            guests: Guests::default(),
+            is_ephemeral: options.is_ephemeral,
+            secret: options.door.map(|door| door.secret),
+            door_port,
+            advertised,
+        };
+        node.create_missing(&options.topics)?;
+        Ok(node)
+    }
+
+    /// The topics that were asked for on the command line.
+    fn create_missing(&self, wanted: &[super::TopicSpec]) -> Result<(), StartError> {
+        let missing = wanted.iter().filter(|topic| self.topics.get(&topic.name).is_none());
+        let missing: Vec<_> = missing
+            .map(|topic| NewTopic {
+                name: topic.name.as_str().into(),
+                partitions: topic.partitions,
+                ..NewTopic::default()
+            })
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for (topic, created) in missing.iter().zip(self.topics.create(&missing)) {
+            created.map_err(|error| StartError::Topic {
+                name: topic.name.to_string(),
+                why: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    pub fn start_background(&self) -> Background {
+        Background::start(self.topics.clone())
+    }
+
+    pub fn id(&self) -> NodeId {
+        NodeId(self.identity.node_id)
+    }
+
+    /// Where this client should connect to.
+    pub fn address(&self, session: &Session) -> (Text, i32) {
+        match session.entrance {
+            Entrance::Door => (
+                session.local.ip().to_canonical().to_string().into(),
+                i32::from(self.door_port.unwrap_or(session.local.port())),
+            ),
+            Entrance::Public(n) => {
+                let Advertised { host, port } = &self.advertised[n];
+                let came_by = || session.local.ip().to_canonical().to_string().into();
+                (host.clone().unwrap_or_else(came_by), i32::from(*port))
+            }
+        }
+    }
+
+    /// The listeners' addresses, for status.
+    pub fn listeners(&self) -> Vec<(String, u16)> {
+        let public = self.advertised.iter().map(|advertised| {
+            (advertised.host.as_deref().unwrap_or("0.0.0.0").to_owned(), advertised.port)
+        });
+        public.collect()
+    }
+
+    pub fn door_port(&self) -> Option<u16> {
+        self.door_port
+    }
+
+    pub fn durability(&self) -> Durability {
+        self.topics.durability()
+    }
+
+    /// The clean end: afterwards the directory is as Apache Kafka would leave it.
+    pub fn close(&self) -> Result<(), StartError> {
+        let closed = tokio::task::block_in_place(|| self.topics.close());
+        let path = self.topics.data_dir.to_path_buf();
+        closed.map_err(|error| StartError::Directory { path, error })
+    }
+}
+
+/// Settings that other options decide, as DescribeConfigs is to show them.
+fn say_what_is_so(
+    mut settings: Settings,
+    options: &Options,
+    advertised: &[Advertised],
+) -> Settings {
+    let node = options.identity.node_id.to_string();
+    settings.insert("node.id", node.clone());
+    settings.insert("broker.id", node);
+    settings.insert("process.roles", "broker,controller".into());
+    settings.insert("controller.listener.names", "CONTROLLER".into());
+    settings.insert("log.dirs", options.data_dir.display().to_string());
+    let listeners = options.listeners.iter().zip(advertised);
+    let listeners: Vec<_> = listeners
+        .map(|(listener, bound)| format!("PLAINTEXT://{}:{}", listener.host, bound.port))
+        .collect();
+    if !listeners.is_empty() {
+        settings.insert("listeners", listeners.join(","));
+    }
+    settings
+}

@@ -1,0 +1,162 @@
+//! What is known of a connected client.
+//! Never knows: sockets.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::record::Timestamp;
+
+/// The listener that a client came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// The n-th of the listeners without a password.
+    Public(usize),
+    /// The automatic listener.
+    Door,
+}
+
+/// How far a client has come on the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is asked of it, or it knew the secret.
+    Welcome,
+    /// It has said nothing of a mechanism.
+    Stranger,
+    /// It announced PLAIN; its token comes in SaslAuthenticate.
+    Announced,
+    /// It announced PLAIN with handshake 0: the next frame is the token itself.
+    RawToken,
+}
+
+/// One client's state between its requests.
+pub struct Session {
+    pub peer: SocketAddr,
+    /// The address the client reached us at.
+    pub local: SocketAddr,
+    pub entrance: Entrance,
+    pub standing: Standing,
+    pub idle_max: Option<Duration>,
+    /// What others may see of it.
+    pub guest: Arc<Guest>,
+    /// From the last request's header.
+    pub client_id: String,
+    /// Told when a client on the door has shown that it knows the secret.
+    pub welcomed: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Session {
+    /// Who it says it is, for log lines.
+    pub fn client(&self) -> String {
+        let software = &self.guest.told().software;
+        match software.as_str() {
+            "" => self.client_id.clone(),
+            software => format!("{} ({software})", self.client_id),
+        }
+    }
+
+    /// Takes the client id of a request's header, which hardly ever changes.
+    pub fn hear(&mut self, client_id: &str) {
+        self.guest.requests.fetch_add(1, Ordering::Relaxed);
+        if self.client_id != client_id {
+            client_id.clone_into(&mut self.client_id);
+            client_id.clone_into(&mut self.guest.lock().client_id);
+        }
+    }
+
+    pub fn is_welcome(&self) -> bool {
+        self.standing == Standing::Welcome
+    }
+
+    /// The client knew the secret.
+    pub fn welcome(&mut self) {
+        self.standing = Standing::Welcome;
+        if let Some(welcomed) = self.welcomed.take() {
+            welcomed();
+        }
+    }
+}
+
+/// What a client has told of itself.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    pub client_id: String,
+    /// From ApiVersions (KIP-511), such as `librdkafka 2.12.1`.
+    pub software: String,
+}
+
+/// A connection as status shows it.
+pub struct Guest {
+    pub peer: SocketAddr,
+    pub listener: &'static str,
+    pub connected_at: Timestamp,
+    told: Mutex<Told>,
+    requests: AtomicU64,
+    pub bytes_in: AtomicU64,
+    pub bytes_out: AtomicU64,
+}
+
+impl Guest {
+    pub fn new(peer: SocketAddr, entrance: Entrance, connected_at: Timestamp) -> Guest {
+        let listener = match entrance {
+            Entrance::Public(_) => "PLAINTEXT",
+            Entrance::Door => "DOOR",
+        };
+        let (requests, bytes_in, bytes_out) = Default::default();
+        Guest {
+            peer,
+            listener,
+            connected_at,
+            told: Mutex::default(),
+            requests,
+            bytes_in,
+            bytes_out,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn told(&self) -> Told {
+        self.lock().clone()
+    }
+
+    pub fn runs(&self, software: String) {
+        self.lock().software = software;
+    }
+
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+/// Everyone who is connected.
+#[derive(Default)]
+pub struct Guests {
+    all: Mutex<BTreeMap<SocketAddr, Arc<Guest>>>,
+}
+
+impl Guests {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Arc<Guest>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn enter(&self, guest: Arc<Guest>) {
+        self.lock().insert(guest.peer, guest);
+    }
+
+    pub fn leave(&self, guest: &Arc<Guest>) {
+        let mut all = self.lock();
+        // The same address may have been given to the next one already.
+        if all.get(&guest.peer).is_some_and(|there| Arc::ptr_eq(there, guest)) {
+            all.remove(&guest.peer);
+        }
+    }
+
+    pub fn all(&self) -> Vec<Arc<Guest>> {
+        self.lock().values().cloned().collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! The first records of a new catalogue: what makes Apache Kafka take the directory for its own.
+//! Never knows: files.
+
+use crate::broker::Identity;
+use crate::protocol::catalogue::{CatalogueRecord, FeatureLevelRecord};
+use crate::protocol::control::{
+    ControlRecord, KRaftVersion, KRaftVersions, KRaftVoter, KRaftVoters, LeaderChange, Voter,
+    VoterEndpoint,
+};
+use crate::protocol::{NodeId, Text};
+
+/// 4.0-IV3: every Kafka from 4.0 on can open the directory, and eligible leader replicas, whose
+/// bookkeeping a single node does not need, are off.
+const METADATA_VERSION: i16 = 25;
+
+/// Where a stock Apache Kafka's controller listens. It corrects the record if it is elsewhere.
+const CONTROLLER: (&str, &str, u16) = ("CONTROLLER", "localhost", 9093);
+
+/// Features that Apache Kafka offers its clients when it takes the directory over.
+const FEATURES: [(&str, i16); 2] = [("group.version", 1), ("transaction.version", 2)];
+
+/// The control records of the first batch: a quorum of one, whose voter stands in the log.
+pub fn quorum(identity: &Identity) -> [ControlRecord; 3] {
+    let me = NodeId(identity.node_id);
+    let voter = Voter { voter: me, ..Voter::default() };
+    let (name, host, port) = CONTROLLER;
+    let endpoint = VoterEndpoint { name: name.into(), host: host.into(), port };
+    let voters = vec![KRaftVoter {
+        voter: me,
+        directory_id: identity.directory_id,
+        endpoints: vec![endpoint],
+        kraft_versions: KRaftVersions { version_min: 0, version_max: 1 },
+    }];
+    [
+        ControlRecord::LeaderChange(LeaderChange {
+            leader: me,
+            voters: vec![voter.clone()],
+            granting_voters: vec![voter],
+        }),
+        ControlRecord::KRaftVersion(KRaftVersion { version: 1 }),
+        ControlRecord::KRaftVoters(KRaftVoters { voters }),
+    ]
+}
+
+/// The data records of the second batch.
+pub fn features() -> Vec<CatalogueRecord> {
+    let metadata = ("metadata.version", METADATA_VERSION);
+    let features = [metadata].into_iter().chain(FEATURES);
+    features
+        .map(|(name, level)| FeatureLevelRecord { name: Text::from(name), level }.into())
+        .collect()
+}
+
+/// The file `quorum-state` of a quorum whose voters stand in the log.
+pub fn quorum_state(identity: &Identity, epoch: i32) -> String {
+    format!(
+        "{{\"leaderId\":{},\"leaderEpoch\":{epoch},\"votedId\":-1,\
+         \"votedDirectoryId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1}}",
+        identity.node_id
+    )
+}

@@ -1,0 +1,238 @@
+//! The catalogue: `__cluster_metadata-0`, a log of KRaft's records that says what topics there are.
+//! Never knows: requests, what a topic holds.
+//!
+//! One batch a change, so that a change is there whole or not at all. Records that this program
+//! does not act on stay where they are; one that it cannot read is refused by name, because a
+//! catalogue read in part would be served, and written on, as something it is not.
+
+mod fresh;
+mod image;
+mod read;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::commit::{self, GroupCommit, SyncFailed};
+use super::partition::now;
+use crate::broker::Identity;
+use crate::log::{AppendError, Known, Log, OpenError, RealDisk, Settings, Stamp, Trust};
+use crate::protocol::EncodeError;
+use crate::protocol::catalogue::{AbortTransactionRecord, CatalogueRecord};
+use crate::record::{BatchBuilder, BatchView, LeaderEpoch, Offset, Record, Times, Uuid};
+
+pub use image::{Image, PartitionImage, TopicImage};
+
+/// The directory, and the topic id that Kafka gave it (Uuid.METADATA_TOPIC_ID).
+pub const DIRECTORY: &str = "__cluster_metadata-0";
+const TOPIC_ID: Uuid = {
+    let mut id = [0; 16];
+    id[15] = 1;
+    Uuid(id)
+};
+
+/// Raft's first epoch.
+const FIRST_EPOCH: LeaderEpoch = LeaderEpoch(1);
+
+/// Why the catalogue cannot be opened or written.
+#[derive(Debug)]
+pub enum CatalogueError {
+    Open(OpenError),
+    Read {
+        path: PathBuf,
+        why: String,
+    },
+    Append(AppendError),
+    Encode(EncodeError),
+    Sync(std::io::Error),
+    /// A change was not taken; why is in the log.
+    Refused,
+}
+
+impl fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CatalogueError::Open(error) => write!(f, "cannot open the catalogue: {error}"),
+            CatalogueError::Read { path, why } => {
+                write!(f, "cannot read the catalogue in {}: {why}", path.display())
+            }
+            CatalogueError::Append(error) => write!(f, "cannot write the catalogue: {error}"),
+            CatalogueError::Encode(error) => write!(f, "cannot write the catalogue: {error}"),
+            CatalogueError::Refused => f.write_str("the catalogue takes no changes now"),
+            CatalogueError::Sync(error) => write!(f, "cannot sync the catalogue ({error})"),
+        }
+    }
+}
+
+/// The catalogue of an open data directory.
+pub struct Catalogue {
+    state: Mutex<State>,
+    commit: GroupCommit,
+    /// The log's end, for those who want to wait for it without the lock.
+    end: AtomicI64,
+}
+
+/// The catalogue while it is changed.
+pub struct State {
+    pub image: Image,
+    /// `None` once the broker has closed it.
+    log: Option<Log<RealDisk>>,
+    /// Raft's, under which everything is appended.
+    epoch: LeaderEpoch,
+}
+
+impl Catalogue {
+    /// Reads the catalogue, or begins a new one.
+    pub fn open(data_dir: &Path, identity: &Identity) -> Result<Catalogue, CatalogueError> {
+        let dir = data_dir.join(DIRECTORY);
+        let checkpoint = read::newest_checkpoint(&dir)?;
+        let known = Known {
+            // A checkpoint alone: the log that is to come begins where it ends.
+            log_start: match read::has_log(&dir) {
+                true => None,
+                false => checkpoint.as_ref().map(|checkpoint| checkpoint.end),
+            },
+            recovery_point: None,
+            trust: Trust::Nothing,
+        };
+        let (mut log, recovered) =
+            Log::open(RealDisk, &dir, TOPIC_ID, Settings::default(), known, now())
+                .map_err(CatalogueError::Open)?;
+        super::report::recovered_catalogue(&recovered);
+        let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
+        let mut state = State { image, log: Some(log), epoch: epoch.unwrap_or(FIRST_EPOCH) };
+        match epoch {
+            None => state.begin(&dir, identity)?,
+            Some(_) if state.image.in_transaction() => {
+                let reason = Some("the writer was stopped in the middle of it".into());
+                state.append(vec![AbortTransactionRecord { reason }.into()])?;
+            }
+            Some(_) => {}
+        }
+        let end = AtomicI64::new(state.end().get());
+        Ok(Catalogue { state: Mutex::new(state), commit: GroupCommit::default(), end })
+    }
+
+    /// For looking things up and changing them as one step.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a change as one batch. It is durable once `end` is.
+    pub fn append(
+        &self,
+        state: &mut State,
+        records: Vec<CatalogueRecord>,
+    ) -> Result<Offset, CatalogueError> {
+        let end = state.append(records)?;
+        self.end.store(end.get(), Ordering::Release);
+        Ok(end)
+    }
+
+    pub fn end(&self) -> Offset {
+        Offset(self.end.load(Ordering::Acquire))
+    }
+
+    /// Makes everything durable, from the thread that asks.
+    pub fn sync_now(&self) -> Result<(), CatalogueError> {
+        let mut state = self.lock();
+        let Some(log) = &mut state.log else { return Ok(()) };
+        let Some(target) = log.sync_target() else { return Ok(()) };
+        match target.run() {
+            Ok(()) => log.synced(&target),
+            Err(error) => {
+                log.sync_failed();
+                return Err(CatalogueError::Sync(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// The clean end of the log.
+    pub fn close(&self) -> std::io::Result<()> {
+        match self.lock().log.take() {
+            Some(log) => log.close(now()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl State {
+    fn end(&self) -> Offset {
+        self.log.as_ref().map_or(Offset::ZERO, Log::end)
+    }
+
+    fn begin(&mut self, dir: &Path, identity: &Identity) -> Result<(), CatalogueError> {
+        let mut batch = BatchBuilder::new().control();
+        for record in fresh::quorum(identity) {
+            let record = record.encode().map_err(CatalogueError::Encode)?;
+            let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
+            batch.push(now(), &Record { key, value, headers: &[] });
+        }
+        self.write(batch)?;
+        self.append(fresh::features())?;
+        // Apache writes one where there is none; with it there it has nothing to warn of.
+        let path = dir.join("quorum-state");
+        let quorum_state = fresh::quorum_state(identity, self.epoch.get());
+        std::fs::write(&path, quorum_state)
+            .map_err(|error| CatalogueError::Append(AppendError::Disk { path, error }))
+    }
+
+    fn append(&mut self, records: Vec<CatalogueRecord>) -> Result<Offset, CatalogueError> {
+        let mut batch = BatchBuilder::new();
+        for record in &records {
+            let value = record.encode().map_err(CatalogueError::Encode)?;
+            let record = Record { key: None, value: Some(&value), headers: &[] };
+            batch.push(now(), &record);
+        }
+        self.write(batch)?;
+        for record in records {
+            self.image.apply(record).expect("a change that was checked before it was written");
+        }
+        Ok(self.end())
+    }
+
+    fn write(&mut self, batch: BatchBuilder) -> Result<(), CatalogueError> {
+        let log = self.log.as_mut().ok_or(CatalogueError::Append(AppendError::Poisoned))?;
+        let batch = batch.build();
+        let batch = BatchView::parse(&batch).expect("a batch that was just built");
+        let stamp = Stamp { leader_epoch: self.epoch, now: now(), times: Times::Keep };
+        log.append(&batch, stamp).map_err(CatalogueError::Append)?;
+        Ok(())
+    }
+}
+
+impl commit::Sync for Catalogue {
+    fn sync(&self) -> Result<Offset, SyncFailed> {
+        let (target, end) = {
+            let mut state = self.lock();
+            let end = state.end();
+            let log = state.log.as_mut().ok_or(SyncFailed)?;
+            (log.sync_target(), end)
+        };
+        let Some(target) = target else { return Ok(end) };
+        let outcome = target.run();
+        let mut state = self.lock();
+        let log = state.log.as_mut();
+        match outcome {
+            Ok(()) => {
+                if let Some(log) = log {
+                    log.synced(&target);
+                }
+                Ok(target.end())
+            }
+            Err(error) => {
+                if let Some(log) = log {
+                    log.sync_failed();
+                }
+                tracing::error!(%error, "sync of the catalogue failed; it takes no more changes");
+                Err(SyncFailed)
+            }
+        }
+    }
+
+    fn commit(&self) -> &GroupCommit {
+        &self.commit
+    }
+}

@@ -1,0 +1,162 @@
+//! Reading a catalogue: the newest checkpoint, if there is one, then the log behind it.
+//! Never knows: what the records add up to.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::CatalogueError;
+use super::image::Image;
+use crate::log::{Log, RealDisk};
+use crate::protocol::catalogue::CatalogueRecord;
+use crate::record::{BatchView, LeaderEpoch, Offset, Scratch, batches};
+
+/// What is read of the log at once.
+const READ_BYTES: u32 = 4 << 20;
+
+/// To what a batch may inflate: far beyond any that Apache writes (MAX_BATCH_SIZE_BYTES, 8 MiB).
+const INFLATED_BYTES_MAX: usize = 256 << 20;
+
+/// A checkpoint file: the catalogue as of `end`, and the epoch of its last record.
+pub struct CheckpointFile {
+    path: PathBuf,
+    pub end: Offset,
+    epoch: LeaderEpoch,
+}
+
+/// The newest checkpoint. One that ends at 0 is the bootstrap file, whose records count for
+/// nothing once there is a log.
+pub fn newest_checkpoint(dir: &Path) -> Result<Option<CheckpointFile>, CatalogueError> {
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(dir, error)),
+    };
+    let mut newest: Option<CheckpointFile> = None;
+    for entry in entries {
+        let path = entry.map_err(|error| failed(dir, error))?.path();
+        let Some((end, epoch)) = parse_name(&path) else { continue };
+        if newest.as_ref().is_none_or(|newest| newest.end < end) {
+            newest = Some(CheckpointFile { path, end, epoch });
+        }
+    }
+    Ok(newest)
+}
+
+/// Whether there is any segment of the log.
+pub fn has_log(dir: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    let mut paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+    paths.any(|path| path.extension().is_some_and(|extension| extension == "log"))
+}
+
+/// `<20 digits of the end offset>-<10 digits of the epoch>.checkpoint` (Snapshots.java).
+fn parse_name(path: &Path) -> Option<(Offset, LeaderEpoch)> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".checkpoint")?;
+    let (end, epoch) = stem.split_once('-')?;
+    if end.len() != 20 || epoch.len() != 10 {
+        return None;
+    }
+    let end = Offset(end.parse().ok()?);
+    Some((end, LeaderEpoch(epoch.parse().ok()?))).filter(|(end, _)| Offset::ZERO < *end)
+}
+
+/// What checkpoint and log add up to, and the last epoch; no epoch: there is no catalogue yet.
+pub fn replay(
+    dir: &Path,
+    checkpoint: Option<CheckpointFile>,
+    log: &mut Log<RealDisk>,
+) -> Result<(Image, Option<LeaderEpoch>), CatalogueError> {
+    let mut image = Image::default();
+    let mut epoch = None;
+    let mut from = Offset::ZERO;
+    if let Some(checkpoint) = checkpoint {
+        let bytes =
+            std::fs::read(&checkpoint.path).map_err(|error| failed(&checkpoint.path, error))?;
+        apply_all(&checkpoint.path, &bytes, Offset::ZERO, &mut image)?;
+        epoch = Some(checkpoint.epoch);
+        from = checkpoint.end;
+    }
+    if from < log.start() {
+        let why =
+            format!("the log begins at {}, and what is known before ends at {from}", log.start());
+        return Err(CatalogueError::Read { path: dir.to_owned(), why });
+    }
+    while from < log.end() {
+        let slice = log.read(from, log.end(), READ_BYTES).map_err(|error| failed(dir, error))?;
+        let Some(slice) = slice else { break };
+        let bytes = slice.load().map_err(|error| failed(dir, error))?;
+        let (next, last_epoch) = apply_all(dir, &bytes, from, &mut image)?;
+        assert!(from < next, "what was read goes on");
+        from = next;
+        epoch = epoch.max(last_epoch);
+    }
+    Ok((image, epoch))
+}
+
+/// Applies the batches from `from` on; says where they end and the epoch of the last.
+fn apply_all(
+    path: &Path,
+    bytes: &[u8],
+    from: Offset,
+    image: &mut Image,
+) -> Result<(Offset, Option<LeaderEpoch>), CatalogueError> {
+    let (mut next, mut epoch) = (from, None);
+    let mut scratch = Scratch::default();
+    for batch in batches(bytes) {
+        let batch = batch.map_err(|error| failed(path, error))?;
+        batch.check_crc().map_err(|error| failed(path, error))?;
+        next = next.max(batch.next_offset());
+        epoch = epoch.max(Some(batch.leader_epoch()));
+        if !batch.is_control() {
+            apply(path, &batch, from, image, &mut scratch)?;
+        }
+    }
+    Ok((next, epoch))
+}
+
+fn apply(
+    path: &Path,
+    batch: &BatchView<'_>,
+    from: Offset,
+    image: &mut Image,
+    scratch: &mut Scratch,
+) -> Result<(), CatalogueError> {
+    let mut records =
+        batch.records(scratch, INFLATED_BYTES_MAX).map_err(|error| failed(path, error))?;
+    while let Some(entry) = records.next() {
+        let entry = entry.map_err(|error| failed(path, error))?;
+        if entry.offset < from {
+            continue;
+        }
+        let at =
+            |why: &dyn std::fmt::Display| failed(path, format!("record {}: {why}", entry.offset));
+        let value = entry.record.value.ok_or_else(|| at(&"it has no value"))?;
+        let record =
+            CatalogueRecord::decode(Bytes::copy_from_slice(value)).map_err(|error| at(&error))?;
+        image.apply(record).map_err(|misfit| at(&misfit.0))?;
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, why: impl std::fmt::Display) -> CatalogueError {
+    CatalogueError::Read { path: path.to_owned(), why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_are_told_by_their_names() {
+        let check = |name: &str, want: Option<(i64, i32)>| {
+            let want = want.map(|(end, epoch)| (Offset(end), LeaderEpoch(epoch)));
+            assert_eq!(parse_name(Path::new(name)), want, "{name}");
+        };
+        check("00000000000000000100-0000000003.checkpoint", Some((100, 3)));
+        check("00000000000000000000-0000000000.checkpoint", None);
+        check("00000000000000000100-0000000003.checkpoint.part", None);
+        check("100-3.checkpoint", None);
+        check("00000000000000000100.log", None);
+    }
+}

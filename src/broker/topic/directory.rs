@@ -1,0 +1,135 @@
+//! The files at the top of a data directory: was it stopped cleanly, where is each log durable.
+//! Never knows: topics beyond their names, the catalogue.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::names::Directory;
+use super::partition::Asleep;
+use crate::log::{Known, PartitionOffset, RealDisk, Trust, read_offsets, write_offsets};
+use crate::record::{Offset, PartitionId, Uuid};
+
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const LOG_STARTS: &str = "log-start-offset-checkpoint";
+/// High watermarks.
+const REPLICATION: &str = "replication-offset-checkpoint";
+
+pub type Key = (String, PartitionId);
+
+/// What a data directory says before any log is opened.
+#[derive(Default)]
+pub struct Found {
+    pub clean: bool,
+    /// Partitions that have a directory.
+    pub partitions: HashMap<Key, PathBuf>,
+    /// Directories of deleted topics.
+    pub deleted: Vec<PathBuf>,
+    recovery_points: HashMap<Key, Offset>,
+    log_starts: HashMap<Key, Offset>,
+    high_watermarks: HashMap<Key, Offset>,
+}
+
+impl Found {
+    /// Looks, and takes the sign of a clean stop away: from now on there is none until the next.
+    pub fn look(data_dir: &Path) -> io::Result<Found> {
+        let mut found = Found {
+            recovery_points: offsets(data_dir, RECOVERY_POINTS)?,
+            log_starts: offsets(data_dir, LOG_STARTS)?,
+            high_watermarks: offsets(data_dir, REPLICATION)?,
+            ..Found::default()
+        };
+        for entry in fs::read_dir(data_dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            match Directory::parse(name) {
+                Directory::Partition { topic, partition }
+                    if name != super::catalogue::DIRECTORY =>
+                {
+                    found.partitions.insert((topic.to_owned(), partition), entry.path());
+                }
+                Directory::Deleted => found.deleted.push(entry.path()),
+                Directory::Partition { .. } | Directory::Other => {}
+            }
+        }
+        found.clean = match fs::remove_file(data_dir.join(CLEAN_SHUTDOWN)) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        Ok(found)
+    }
+
+    /// What is known of a partition that nobody has used since.
+    pub fn asleep(&self, key: &Key) -> Asleep {
+        Asleep {
+            on_disk: self.partitions.contains_key(key),
+            high_watermark: self.high_watermarks.get(key).copied(),
+            known: Known {
+                log_start: self.log_starts.get(key).copied(),
+                recovery_point: self.recovery_points.get(key).copied(),
+                trust: if self.clean { Trust::Clean } else { Trust::Unclean },
+            },
+        }
+    }
+}
+
+fn offsets(data_dir: &Path, name: &str) -> io::Result<HashMap<Key, Offset>> {
+    let read = read_offsets(&RealDisk, &data_dir.join(name))?;
+    Ok(read.into_iter().map(|found| ((found.topic, found.partition), found.offset)).collect())
+}
+
+/// The checkpoints of all logs.
+#[derive(Default, PartialEq, Eq)]
+pub struct Checkpoints {
+    pub recovery_points: Vec<PartitionOffset>,
+    /// Only of logs that do not begin at 0.
+    pub log_starts: Vec<PartitionOffset>,
+    pub high_watermarks: Vec<PartitionOffset>,
+}
+
+impl Checkpoints {
+    /// Replaces those files that are to say something else than before.
+    pub fn write(&self, data_dir: &Path, before: &Checkpoints) -> io::Result<()> {
+        let files = [
+            (RECOVERY_POINTS, &self.recovery_points, &before.recovery_points),
+            (LOG_STARTS, &self.log_starts, &before.log_starts),
+            (REPLICATION, &self.high_watermarks, &before.high_watermarks),
+        ];
+        for (name, now, before) in files {
+            if now != before {
+                write_offsets(&RealDisk, &data_dir.join(name), now)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last thing that a clean stop writes. Apache Kafka compares the epoch with that of the last
+/// registration in the catalogue (KIP-966).
+pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: Option<i64>) -> io::Result<()> {
+    let mut file = fs::File::create(data_dir.join(CLEAN_SHUTDOWN))?;
+    let epoch = broker_epoch.unwrap_or(-1);
+    write!(file, "{{\"version\":0,\"brokerEpoch\":{epoch}}}")?;
+    file.sync_all()
+}
+
+/// The topic whose partition lies in a directory, as its partition.metadata says.
+pub fn topic_id(dir: &Path) -> Option<Uuid> {
+    let text = fs::read_to_string(dir.join("partition.metadata")).ok()?;
+    text.lines().find_map(|line| Uuid::parse(line.strip_prefix("topic_id:")?.trim()))
+}
+
+/// The lengths of all files; what goes meanwhile is not counted.
+pub fn bytes_below(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let sizes = entries.filter_map(Result::ok).map(|entry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => bytes_below(&entry.path()),
+        Ok(_) => entry.metadata().map_or(0, |file| file.len()),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}

@@ -1,0 +1,139 @@
+//! What a broker does when nobody asks: flush, checkpoint, let go of what is too old.
+//! Never knows: requests. What is due is decided by pure functions; the clock is read in `run`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::partition::{Partition, now};
+use super::topics::Topics;
+use crate::broker::Durability;
+use crate::log::{Log, RealDisk, Retention};
+use crate::record::Timestamp;
+
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+const CHECKPOINT_EVERY: u32 = 10;
+
+/// What recovery may have to read of one log after a crash.
+const UNCHECKED_BYTES_MAX: u64 = 8 << 20;
+
+/// The same where nothing is synced for its own sake: the disk is left alone for longer.
+const UNCHECKED_BYTES_MAX_OS: u64 = 256 << 20;
+
+/// The work in the background, until it is stopped.
+pub struct Background {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Background {
+    pub fn start(topics: Arc<Topics>) -> Background {
+        let (stop, stopped) = watch::channel(false);
+        Background { stop, task: tokio::spawn(run(topics, stopped)) }
+    }
+
+    /// Returns when what is under way is done.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let _ = self.task.await;
+    }
+}
+
+async fn run(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
+    blocking(&topics, |topics| remove_all(topics.take_leftovers())).await;
+    let check_every = topics.settings.number("log.retention.check.interval.ms").unsigned_abs();
+    let mut retention = tokio::time::interval(Duration::from_millis(check_every));
+    let mut flush = tokio::time::interval(FLUSH_EVERY);
+    flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut flushes = 0u32;
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = retention.tick() => blocking(&topics, retain).await,
+            _ = flush.tick() => {
+                flushes = flushes.wrapping_add(1);
+                let checkpoint = flushes.is_multiple_of(CHECKPOINT_EVERY);
+                blocking(&topics, move |topics| flush_once(topics, checkpoint)).await;
+            }
+        }
+    }
+}
+
+async fn blocking(topics: &Arc<Topics>, work: impl FnOnce(&Topics) + Send + 'static) {
+    let topics = topics.clone();
+    // A panic in it has been logged; the next round begins anew.
+    let _ = tokio::task::spawn_blocking(move || work(&topics)).await;
+}
+
+fn flush_once(topics: &Topics, checkpoint: bool) {
+    let bytes_max = match topics.durability() {
+        Durability::Fsync => UNCHECKED_BYTES_MAX,
+        Durability::Os => UNCHECKED_BYTES_MAX_OS,
+    };
+    for topic in topics.all() {
+        for partition in &topic.partitions {
+            let due = |log: &mut Log<RealDisk>| bytes_max < log.unchecked_bytes();
+            if partition.if_open(due).unwrap_or(false) {
+                flush(partition);
+            }
+        }
+    }
+    if checkpoint && let Err(error) = topics.write_checkpoints() {
+        tracing::error!(%error, "cannot write checkpoints");
+    }
+}
+
+fn flush(partition: &Partition) {
+    let topic = &partition.core.name;
+    let flushed = match partition.if_open(Log::checkpoint) {
+        None => return,
+        Some(Err(error)) => Err(error),
+        Some(Ok(checkpoint)) => checkpoint.run().map(|()| {
+            partition.if_open(|log| log.checkpointed(&checkpoint));
+        }),
+    };
+    if let Err(error) = flushed {
+        tracing::error!(%topic, partition = %partition.id, %error, "cannot flush");
+    }
+}
+
+/// Lets go of what is too old or too much, of every log that is on disk.
+pub fn retain(topics: &Topics) {
+    for topic in topics.all() {
+        let config = topic.core.config();
+        if !config.delete || (config.retention_ms.is_none() && config.retention_bytes.is_none()) {
+            continue;
+        }
+        let keep = Retention { ms: config.retention_ms, bytes: config.retention_bytes };
+        for partition in &topic.partitions {
+            retain_one(partition, &keep, now());
+        }
+    }
+}
+
+fn retain_one(partition: &Partition, keep: &Retention, now: Timestamp) {
+    let topic = &partition.core.name;
+    match partition.if_open(|log| log.remove_expired(keep, now)) {
+        None => {}
+        Some(Ok(removed)) if removed.segments == 0 => {}
+        Some(Ok(removed)) => {
+            let (segments, bytes) = (removed.segments, removed.bytes);
+            tracing::info!(%topic, partition = %partition.id, segments, bytes, "retention removed");
+        }
+        Some(Err(error)) => {
+            tracing::error!(%topic, partition = %partition.id, %error, "retention failed");
+        }
+    }
+}
+
+/// Removes directories of deleted topics.
+pub fn remove_all(leftovers: Vec<PathBuf>) {
+    for dir in leftovers {
+        if let Err(error) = std::fs::remove_dir_all(&dir) {
+            tracing::warn!(dir = %dir.display(), %error, "cannot remove a deleted topic");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! The topics of a data directory: what there is, how it comes and goes.
+//! Never knows: requests, sockets.
+
+pub mod catalogue;
+mod commit;
+mod directory;
+pub mod housekeeping;
+pub mod names;
+mod partition;
+mod producer_ids;
+mod report;
+mod topics;
+mod waiters;
+
+pub use commit::Ticket;
+pub use partition::{Extent, Partition, now};
+pub use topics::{ChangeError, NewTopic, Topic, Topics};
+pub use waiters::Waiting;
+
+/// Batches in a file, on their way to a client.
+pub type Slice = crate::log::Slice<crate::log::RealFile>;

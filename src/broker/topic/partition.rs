@@ -1,0 +1,292 @@
+//! One partition: its log, opened when first needed, who waits for it, and what is durable of it.
+//! Never knows: requests, the catalogue, other partitions.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::commit::{self, GroupCommit, SyncFailed, Ticket};
+use super::directory::Checkpoints;
+use super::topics::set_stray_aside;
+use super::waiters::Waiters;
+use crate::broker::config::TopicConfig;
+use crate::log::{
+    self, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError, RealDisk,
+};
+use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp, Uuid};
+
+/// What all partitions of a topic share.
+pub struct TopicCore {
+    pub name: Arc<str>,
+    pub id: Uuid,
+    pub data_dir: Arc<PathBuf>,
+    /// Replaced as a whole when a config changes.
+    pub config: RwLock<Arc<TopicConfig>>,
+    /// `producer.id.expiration.ms`, of the broker.
+    pub producer_expiry_ms: i64,
+}
+
+impl TopicCore {
+    pub fn config(&self) -> Arc<TopicConfig> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn log_settings(&self) -> log::Settings {
+        let config = self.config();
+        log::Settings {
+            segment_bytes: config.segment_bytes,
+            segment_ms: config.segment_ms,
+            index_interval_bytes: config.index_interval_bytes,
+            index_bytes_max: config.segment_index_bytes,
+            producer_expiry_ms: self.producer_expiry_ms,
+            ..log::Settings::default()
+        }
+    }
+}
+
+/// What the files at the top of the data directory say of a partition that nobody used yet. It is
+/// carried over from checkpoint to checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asleep {
+    /// Whether there is a directory.
+    pub on_disk: bool,
+    pub known: Known,
+    pub high_watermark: Option<Offset>,
+}
+
+/// A partition cannot be used, and why is in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable;
+
+enum State {
+    Asleep(Asleep),
+    Open(Box<Log<RealDisk>>),
+    /// The topic was deleted, or the broker is leaving.
+    Closed,
+}
+
+/// Where a log begins and ends, and what it takes on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    pub start: Offset,
+    pub end: Offset,
+    pub bytes: u64,
+}
+
+pub struct Partition {
+    pub core: Arc<TopicCore>,
+    pub id: PartitionId,
+    leader_epoch: AtomicI32,
+    state: Mutex<State>,
+    commit: GroupCommit,
+    waiters: Waiters,
+}
+
+impl AsRef<Waiters> for Partition {
+    fn as_ref(&self) -> &Waiters {
+        &self.waiters
+    }
+}
+
+impl Partition {
+    pub fn new(
+        core: Arc<TopicCore>,
+        id: PartitionId,
+        leader_epoch: LeaderEpoch,
+        asleep: Asleep,
+    ) -> Partition {
+        Partition {
+            core,
+            id,
+            leader_epoch: AtomicI32::new(leader_epoch.get()),
+            state: Mutex::new(State::Asleep(asleep)),
+            commit: GroupCommit::default(),
+            waiters: Waiters::default(),
+        }
+    }
+
+    pub fn leader_epoch(&self) -> LeaderEpoch {
+        LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.core.data_dir.join(format!("{}-{}", self.core.name, self.id))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the log, which is opened for it where it is not yet.
+    fn with<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Result<R, Unusable> {
+        let mut state = self.lock();
+        if let State::Asleep(asleep) = *state {
+            let opened = tokio::task::block_in_place(|| self.open(asleep.known));
+            *state = State::Open(Box::new(opened?));
+        }
+        match &mut *state {
+            State::Open(log) => Ok(act(log)),
+            _ => Err(Unusable),
+        }
+    }
+
+    fn open(&self, known: Known) -> Result<Log<RealDisk>, Unusable> {
+        let (dir, settings) = (self.dir(), self.core.log_settings());
+        let opened = Log::open(RealDisk, &dir, self.core.id, settings, known, now());
+        match opened {
+            Ok((log, recovered)) => {
+                super::report::recovered(self, &log, &recovered);
+                // Another program may have gone further than the catalogue says.
+                let latest = log.latest_epoch().map_or(0, LeaderEpoch::get);
+                self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
+                Ok(log)
+            }
+            // A deleted topic's directory that the crash left behind.
+            Err(OpenError::OtherTopic { found, .. })
+                if set_stray_aside(&dir, &self.core.name, self.id, found).is_ok() =>
+            {
+                self.open(Known::default())
+            }
+            Err(error) => {
+                self.cannot_open(&error);
+                Err(Unusable)
+            }
+        }
+    }
+
+    fn cannot_open(&self, error: &OpenError) {
+        tracing::error!(topic = %self.core.name, partition = %self.id, %error, "cannot open log");
+    }
+
+    /// Takes a batch, and wakes those who wait for it.
+    pub fn append(
+        &self,
+        batch: &BatchView<'_>,
+        times: Times,
+        now: Timestamp,
+    ) -> Result<Result<(Appended, Offset), AppendError>, Unusable> {
+        let appended = self.with(|log| {
+            let stamp = log::Stamp { leader_epoch: self.leader_epoch(), now, times };
+            let appended = log.append(batch, stamp)?;
+            assert!(log.start() <= log.end(), "a log begins before it ends");
+            Ok((appended, log.start()))
+        })?;
+        if appended.is_ok() {
+            self.waiters.wake();
+        }
+        Ok(appended)
+    }
+
+    /// Batches from `from` on, and where the log lies.
+    pub fn read(
+        &self,
+        from: Offset,
+        bytes_max: u32,
+    ) -> Result<(Extent, Result<Option<super::Slice>, ReadError>), Unusable> {
+        self.with(|log| {
+            let extent = Extent::of(log);
+            let slice = match extent.start <= from && from <= extent.end {
+                true => log.read(from, extent.end, bytes_max),
+                false => {
+                    let (log_start, log_end) = (extent.start, extent.end);
+                    Err(ReadError::OutOfRange { log_start, log_end })
+                }
+            };
+            (extent, slice)
+        })
+    }
+
+    /// Asks the log something that reads or changes nothing else.
+    pub fn ask<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Result<R, Unusable> {
+        self.with(act)
+    }
+
+    /// The log, if it is in use.
+    pub fn if_open<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Option<R> {
+        match &mut *self.lock() {
+            State::Open(log) => Some(act(log)),
+            State::Asleep(_) | State::Closed => None,
+        }
+    }
+
+    /// Opens the log if it lies on disk and nobody used it yet.
+    pub fn wake_if_on_disk(&self) {
+        let asleep = matches!(&*self.lock(), State::Asleep(asleep) if asleep.on_disk);
+        if asleep {
+            // What cannot be opened has been logged, and is found at the next start again.
+            let _ = self.with(|_| ());
+        }
+    }
+
+    /// Adds its line to the checkpoints; what was known of a log that nobody used is carried over.
+    pub fn report(&self, to: &mut Checkpoints) {
+        let (recovery, start, high_watermark) = match &*self.lock() {
+            State::Asleep(asleep) if asleep.on_disk => {
+                (asleep.known.recovery_point, asleep.known.log_start, asleep.high_watermark)
+            }
+            State::Open(log) if log.bytes() > 0 || log.end() > Offset::ZERO => {
+                let start = Some(log.start()).filter(|start| Offset::ZERO < *start);
+                (Some(log.recovery_point()), start, Some(log.end()))
+            }
+            _ => return,
+        };
+        let line = |offset| PartitionOffset {
+            topic: self.core.name.to_string(),
+            partition: self.id,
+            offset,
+        };
+        to.recovery_points.extend(recovery.map(line));
+        to.log_starts.extend(start.map(line));
+        to.high_watermarks.extend(high_watermark.map(line));
+    }
+
+    /// The promise that everything below `end` is on the disk.
+    pub fn durable(self: &Arc<Self>, end: Offset) -> Ticket {
+        GroupCommit::ask(self, end)
+    }
+
+    /// Takes the log away: for its clean end, or because the topic is gone.
+    pub fn close(&self) -> Option<Box<Log<RealDisk>>> {
+        let taken = match std::mem::replace(&mut *self.lock(), State::Closed) {
+            State::Open(log) => Some(log),
+            State::Asleep(_) | State::Closed => None,
+        };
+        self.waiters.wake();
+        taken
+    }
+}
+
+impl commit::Sync for Partition {
+    fn sync(&self) -> Result<Offset, SyncFailed> {
+        let target = self.if_open(|log| (log.sync_target(), log.end())).ok_or(SyncFailed)?;
+        let (Some(target), _) = target else { return Ok(target.1) };
+        match target.run() {
+            Ok(()) => {
+                self.if_open(|log| log.synced(&target));
+                Ok(target.end())
+            }
+            Err(error) => {
+                self.if_open(Log::sync_failed);
+                let topic = &self.core.name;
+                tracing::error!(%topic, partition = %self.id, %error, "sync failed; no more writes");
+                Err(SyncFailed)
+            }
+        }
+    }
+
+    fn commit(&self) -> &GroupCommit {
+        &self.commit
+    }
+}
+
+impl Extent {
+    fn of(log: &Log<RealDisk>) -> Extent {
+        Extent { start: log.start(), end: log.end(), bytes: log.bytes() }
+    }
+}
+
+/// The wall clock. Below `broker`, time is an argument.
+pub fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+}

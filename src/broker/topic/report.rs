@@ -1,0 +1,36 @@
+//! What the log engine found when it opened something, as log lines: the engine itself never logs.
+//! Never knows: what to do about it.
+
+use super::partition::Partition;
+use crate::log::{Log, RealDisk, Recovered};
+
+pub fn recovered(partition: &Partition, log: &Log<RealDisk>, recovered: &Recovered) {
+    let name = format!("{}-{}", partition.core.name, partition.id);
+    tell(&name, recovered);
+    let (start, end) = (log.start(), log.end());
+    let scanned = recovered.scanned_bytes;
+    tracing::debug!(partition = name, %start, %end, scanned, "log opened");
+}
+
+pub fn recovered_catalogue(found: &Recovered) {
+    tell(super::catalogue::DIRECTORY, found);
+}
+
+fn tell(partition: &str, recovered: &Recovered) {
+    if let Some(torn) = &recovered.torn {
+        let (file, position, bytes) = (torn.path.display(), torn.position, torn.bytes);
+        tracing::warn!(partition, %file, position, bytes, "cut a torn tail, never acknowledged");
+    }
+    for aside in &recovered.set_aside {
+        let (file, kept_at) = (aside.path.display(), aside.kept_at.display());
+        let (position, bytes, batches) = (aside.position, aside.bytes, aside.batches);
+        tracing::error!(
+            partition, %file, position, bytes, batches, %kept_at,
+            "damaged; what cannot be read is set aside"
+        );
+    }
+    if 0 < recovered.rebuilt_indexes {
+        let indexes = recovered.rebuilt_indexes;
+        tracing::info!(partition, indexes, "rebuilt index files");
+    }
+}
