@@ -27,7 +27,8 @@ const NOT_RUN: u8 = 126;
 /// KAFKA_BOOTSTRAP_SERVERS. The data is gone when the command ends, whose exit code is passed on.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    #[arg(required = true, last = true, value_name = "CMD")]
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 

@@ -87,7 +87,7 @@ fn start_log(verbose: u8) {
 
 fn listeners(args: &Args) -> anyhow::Result<Vec<Listener>> {
     let mut listeners = match args.listen.is_empty() {
-        true => address::usual(),
+        true => vec![address::usual()],
         false => args.listen.clone(),
     };
     if args.advertise.is_some() {
