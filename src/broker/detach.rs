@@ -15,13 +15,18 @@ pub fn detach() {
     // A session of its own: a hangup or ^C of the starter's terminal is not for it. It fails where
     // the process leads a group already, and then the terminal cannot be ours either.
     let _ = rustix::process::setsid();
-    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    keep_private();
     // The starter's directory may be on a disk that is to be unmounted.
     let _ = std::env::set_current_dir("/");
     close_inherited();
     raise_open_files();
     // The exec went through a link, and `ps -e` shows the name of that.
     let _ = fs::write("/proc/self/comm", "kaw");
+}
+
+/// What a broker writes is for its user alone.
+pub fn keep_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// Whoever holds the other end of a pipe, or a lock on an open file, must not wait for a broker

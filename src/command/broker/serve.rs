@@ -40,6 +40,7 @@ pub struct Args {
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     start_log(global.verbose);
+    detach::keep_private();
     detach::raise_open_files();
     let listeners = listeners(&args)?;
     let home = match args.ephemeral {
