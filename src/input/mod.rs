@@ -1,2 +1,10 @@
-//! Bytes in, records out; pure over `Read`.
-//! Never knows: librdkafka, clap, sockets.
+//! Bytes to records: split at delimiters, or read as JSON.
+//! Never knows: where the bytes come from, where the records go, librdkafka.
+
+mod blocks;
+mod delimited;
+mod json;
+
+pub use blocks::{Read, Splitter};
+pub use delimited::Layout;
+pub use json::{JsonError, Parsed, parse};
