@@ -48,7 +48,7 @@ pub struct Place {
 impl Admin {
     /// Connects; fails where no broker answers in time.
     pub fn open(config: &Config, patience: Patience) -> Result<Admin, Error> {
-        let native = Native::open(Kind::Consumer, config.entries(), config.log())?;
+        let native = Native::open(Kind::Consumer, &config.entries(), config.log())?;
         let admin = Admin::over(Arc::new(native), config, patience);
         admin.reach()?;
         Ok(admin)

@@ -9,6 +9,8 @@ use sys::LogTo;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     entries: Vec<(String, String)>,
+    /// What was typed as `-X` wins over all else, whenever that is set.
+    typed: Vec<(String, String)>,
     log: LogTo,
 }
 
@@ -29,13 +31,20 @@ const DEFAULTS: &[(&str, &str)] = &[
 impl Config {
     pub fn new() -> Config {
         let entries = DEFAULTS.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
-        Config { entries, log: LogTo::Nowhere }
+        Config { entries, typed: Vec::new(), log: LogTo::Nowhere }
     }
 
     /// Sets a property; it must be one that librdkafka knows.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         sys::check_property(key, value)?;
         self.entries.push((key.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    /// Sets a property over all that `set` says, before or after.
+    pub fn set_typed(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        sys::check_property(key, value)?;
+        self.typed.push((key.to_owned(), value.to_owned()));
         Ok(())
     }
 
@@ -48,12 +57,14 @@ impl Config {
     pub fn get(&self, key: &str) -> Option<&str> {
         let name = canonical(key);
         let of = |entry: &&(String, String)| canonical(&entry.0) == name;
-        self.entries.iter().rev().find(of).map(|(_, value)| value.as_str())
+        let mut all = self.typed.iter().rev().chain(self.entries.iter().rev());
+        all.find(of).map(|(_, value)| value.as_str())
     }
 
     /// Forgets every property that `matches`.
     pub fn remove(&mut self, matches: impl Fn(&str) -> bool) {
         self.entries.retain(|(key, _)| !matches(key));
+        self.typed.retain(|(key, _)| !matches(key));
     }
 
     /// The addresses that the client begins with, as the user wrote them.
@@ -70,8 +81,9 @@ impl Config {
         self.log
     }
 
-    pub(super) fn entries(&self) -> &[(String, String)] {
-        &self.entries
+    /// All of it, in the order in which it is to be set.
+    pub(super) fn entries(&self) -> Vec<(String, String)> {
+        self.entries.iter().chain(&self.typed).cloned().collect()
     }
 }
 
@@ -84,7 +96,7 @@ impl Default for Config {
 /// Names only: a value may be a password.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.entries.iter().map(|(key, _)| key)).finish()
+        f.debug_list().entries(self.entries().iter().map(|(key, _)| key)).finish()
     }
 }
 
@@ -115,6 +127,9 @@ mod tests {
         assert_eq!(config.brokers(), "b:2");
         config.set_default("metadata.broker.list", "c:3").unwrap();
         assert_eq!(config.brokers(), "b:2");
+        config.set_typed("bootstrap.servers", "d:4").unwrap();
+        config.set("bootstrap.servers", "e:5").unwrap();
+        assert_eq!(config.brokers(), "d:4");
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Consumer {
         let own = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        let properties = [own(DEFAULTS), config.entries().to_vec(), own(FIXED)].concat();
+        let properties = [own(DEFAULTS), config.entries(), own(FIXED)].concat();
         let native = Arc::new(Native::open(Kind::Consumer, &properties, config.log())?);
         Ok(Consumer {
             reader: Reader::new(Arc::clone(&native)),

@@ -43,6 +43,8 @@ codes! {
     UNKNOWN_TOPIC_OR_PART = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
     MSG_SIZE_TOO_LARGE = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
     RECORD_LIST_TOO_LARGE = RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE,
+    TOPIC_AUTHORIZATION_FAILED = RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+    INVALID_DIFFERENT_RECORD = RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD,
     INVALID_RECORD = RD_KAFKA_RESP_ERR_INVALID_RECORD,
     INVALID_TIMESTAMP = RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
     INVALID_TOPIC = RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
@@ -51,6 +53,18 @@ codes! {
 }
 
 impl Code {
+    /// Whether a broker may mean another record of the same batch.
+    pub fn is_about_a_batch(self) -> bool {
+        matches!(
+            self,
+            Code::MSG_SIZE_TOO_LARGE
+                | Code::RECORD_LIST_TOO_LARGE
+                | Code::INVALID_RECORD
+                | Code::INVALID_TIMESTAMP
+                | Code::INVALID_DIFFERENT_RECORD
+        )
+    }
+
     /// Kafka's own name, such as `MSG_SIZE_TOO_LARGE`.
     pub fn name(self) -> String {
         sys::code_name(self.0)

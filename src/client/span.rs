@@ -254,6 +254,13 @@ fn parse_times(text: &str, now: Timestamp) -> Option<Span> {
     })
 }
 
+/// A time alone, in every form that a range of times has.
+pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    parse_time(text, now).map(|time| time.time).ok_or_else(|| {
+        format!("'{text}' is not a time; write 2026-01-31T08:00Z, milliseconds since 1970 or -1h")
+    })
+}
+
 #[derive(Clone, Copy)]
 struct Time {
     time: Timestamp,

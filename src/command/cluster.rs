@@ -62,7 +62,7 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
         let (key, value) = pair
             .split_once('=')
             .ok_or_else(|| Usage(format!("-X {pair}: write KEY=VALUE, or `kaw -X list`")))?;
-        config.set(key.trim(), value).with_context(|| format!("-X {}", key.trim()))?;
+        config.set_typed(key.trim(), value).with_context(|| format!("-X {}", key.trim()))?;
     }
     Ok(config)
 }

@@ -13,7 +13,7 @@ pub use admin::{
     TopicInfo, committed, configs, create, delete, edges, metadata,
 };
 pub use consume::{Message, Reader};
-pub use produce::{Flusher, Full, Hold, Report, Sender, Token, Topic};
+pub use produce::{Full, Hold, Report, Sender, Token, Topic};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -112,7 +112,11 @@ impl Native {
         if complaint.fatal {
             complaint = self.fatal().unwrap_or(complaint);
         }
-        *self.complaint.lock().expect("no holder panics") = Some(complaint);
+        let mut last = self.complaint.lock().expect("no holder panics");
+        // "All brokers are down" says less than why the last of them is.
+        if last.is_none() || complaint.code != Code::ALL_BROKERS_DOWN {
+            *last = Some(complaint);
+        }
         None
     }
 
@@ -146,6 +150,21 @@ impl Native {
             }
             !id.is_null()
         }
+    }
+
+    /// Asks any broker about the topic; whether it answered in time.
+    fn ask_about(&self, topic: &produce::Topic, wait: Duration) -> bool {
+        let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+        let mut answer = ptr::null();
+        // SAFETY: client and topic are alive; an answer is ours to free, and not looked at.
+        unsafe {
+            let topic = topic.as_ptr();
+            rd::rd_kafka_metadata(self.as_ptr(), 0, topic, &raw mut answer, wait_ms);
+            if !answer.is_null() {
+                rd::rd_kafka_metadata_destroy(answer);
+            }
+        }
+        !answer.is_null()
     }
 
     /// From now on one byte is written to `fd` when the main queue stops being empty.

@@ -4,6 +4,9 @@
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,11 +35,13 @@ pub struct Hold(usize);
 pub struct Full;
 
 /// Sends records to one topic.
-// The order of the fields is the order in which they end: the topic before its client, and the
-// client, whose end frees all that is queued, before the blocks that it reads from.
+// The order of the fields is the order in which they end: the nudge, which shares the two that
+// follow, the topic before its client, and the client, whose end frees all that is queued, before
+// the blocks that it reads from.
 pub struct Sender {
-    topic: Topic,
-    native: Native,
+    nudge: Nudge,
+    topic: Arc<Topic>,
+    native: Arc<Native>,
     blocks: Blocks,
     /// Taken, not yet handed over. Keys and values point into blocks.
     pending: Vec<rd::rd_kafka_message_t>,
@@ -50,9 +55,10 @@ unsafe impl Send for Sender {}
 
 impl Sender {
     pub fn open(properties: &[(String, String)], log: LogTo, topic: &str) -> Result<Sender, Error> {
-        let native = Native::open(Kind::Producer, properties, log)?;
-        let topic = Topic::open(&native, topic)?;
+        let native = Arc::new(Native::open(Kind::Producer, properties, log)?);
+        let topic = Arc::new(Topic::open(&native, topic)?);
         Ok(Sender {
+            nudge: Nudge::start(Arc::clone(&topic), Arc::clone(&native)),
             topic,
             native,
             blocks: Blocks::default(),
@@ -149,10 +155,9 @@ impl Sender {
         count
     }
 
-    /// Sends at once what waits for its batch to fill, and waits for reports to be taken by
-    /// `reports` on another thread, or for the time to pass.
-    pub fn flusher(&self) -> Flusher<'_> {
-        Flusher(&self.native)
+    /// Bytes of the blocks that are kept.
+    pub fn held_bytes(&self) -> usize {
+        self.blocks.bytes
     }
 
     /// Gives up on all that is not delivered; it is reported as such.
@@ -198,15 +203,44 @@ impl Sender {
     }
 }
 
-/// `rd_kafka_flush`, which ends the wait for a batch to fill for as long as it runs.
-pub struct Flusher<'a>(&'a Native);
+/// Helps an idempotent producer to its id. librdkafka asks for one when a broker has answered, and
+/// else looks every 500 ms whether a broker is up; its first answer comes from a connection that it
+/// closes at once, having learned the broker's real address. Questions of our own make it look
+/// again as soon as the next connection is up, instead of half a second later.
+struct Nudge {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
 
-impl Flusher<'_> {
-    /// Returns when nothing is left, or when the time has passed.
-    pub fn run(&self, wait: Duration) {
-        let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
-        // SAFETY: the client is alive. With reports as events it takes none from the queue.
-        unsafe { rd::rd_kafka_flush(self.0.as_ptr(), wait_ms) };
+/// One from each of the two connections.
+const NUDGES: usize = 2;
+const NUDGE_WAIT: Duration = Duration::from_millis(100);
+
+impl Nudge {
+    fn start(topic: Arc<Topic>, native: Arc<Native>) -> Nudge {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let nudge = move || {
+            let mut left = NUDGES;
+            while 0 < left && !over.load(Ordering::Relaxed) {
+                left -= usize::from(native.ask_about(&topic, NUDGE_WAIT));
+            }
+            // The topic first: its client must be the last to go.
+            drop(topic);
+            drop(native);
+        };
+        // Without the thread all goes on as well, only later.
+        let thread = std::thread::Builder::new().name("nudge".to_owned()).spawn(nudge).ok();
+        Nudge { is_over, thread }
+    }
+}
+
+impl Drop for Nudge {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it does nothing that panics");
+        }
     }
 }
 
@@ -283,6 +317,11 @@ pub(super) fn headers_of<'a>(message: &'a rd::rd_kafka_message_t, out: &mut Vec<
 
 /// A topic to produce to.
 pub struct Topic(NonNull<rd::rd_kafka_topic_t>);
+
+// SAFETY: a rd_kafka_topic_t may be used from any number of threads at once, like its client.
+unsafe impl Send for Topic {}
+// SAFETY: as above.
+unsafe impl Sync for Topic {}
 
 impl Topic {
     pub fn open(native: &Native, name: &str) -> Result<Topic, Error> {
@@ -399,6 +438,7 @@ struct Blocks {
     slots: Vec<Block>,
     free: Vec<usize>,
     lent: usize,
+    bytes: usize,
 }
 
 struct Block {
@@ -409,6 +449,7 @@ struct Block {
 
 impl Blocks {
     fn hold(&mut self, bytes: Bytes) -> Hold {
+        self.bytes += bytes.len();
         let block = Block { bytes, lent: 0, released: false };
         if let Some(slot) = self.free.pop() {
             self.slots[slot] = block;
@@ -440,6 +481,7 @@ impl Blocks {
     fn drop_if_done(&mut self, slot: usize) {
         let block = &mut self.slots[slot];
         if block.released && block.lent == 0 {
+            self.bytes -= block.bytes.len();
             block.bytes = Bytes::new();
             self.free.push(slot);
         }

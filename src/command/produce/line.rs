@@ -1,0 +1,229 @@
+//! The line to the broker: records in, the account of what became of them, and whether it still
+//! goes on.
+
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::super::Global;
+use super::super::cluster::Cluster;
+use super::super::interrupt::Interrupt;
+use super::screen::Screen;
+use super::tally::{Tally, Why};
+use crate::client::produce::{Full, Hold, Producer, Refusal};
+use crate::client::{Code, Complaint, Error, cause};
+use crate::quantity::show_time;
+use crate::record::{Outgoing, PartitionId};
+
+/// How often signals, time limits and the state of the broker are looked at while waiting.
+pub const TICK: Duration = Duration::from_millis(100);
+/// So long without a delivery, and the last broker error is named.
+const STALL: Duration = Duration::from_secs(2);
+
+pub struct Line<'a> {
+    pub producer: Producer,
+    pub tally: Tally,
+    pub screen: Screen,
+    pub interrupt: Interrupt,
+    cluster: Cluster,
+    topic: &'a str,
+    quiet: bool,
+    watch: Watch,
+    partition_max: Option<PartitionId>,
+}
+
+/// Since when nothing has gone on.
+struct Watch {
+    start: Instant,
+    reached: bool,
+    progress: Instant,
+    /// The broker error that was said last, so that it is said once.
+    said: Option<String>,
+}
+
+impl<'a> Line<'a> {
+    pub fn open(
+        cluster: Cluster,
+        global: &Global,
+        topic: &'a str,
+        screen: Screen,
+    ) -> anyhow::Result<Line<'a>> {
+        let start = Instant::now();
+        let producer = Producer::open(&cluster.config, topic)?;
+        let interrupt = Interrupt::watch()?;
+        producer.wake(interrupt.wake().writer()?);
+        Ok(Line {
+            producer,
+            tally: Tally::default(),
+            screen,
+            interrupt,
+            cluster,
+            topic,
+            quiet: global.quiet,
+            watch: Watch { start, reached: false, progress: start, said: None },
+            partition_max: None,
+        })
+    }
+
+    /// Sends one record, waiting for room. `false` when a signal came before there was any.
+    pub fn send(
+        &mut self,
+        hold: Hold,
+        number: u64,
+        outgoing: &Outgoing<'_>,
+    ) -> anyhow::Result<bool> {
+        if let Err(reason) = carried(outgoing) {
+            self.fail(number, reason);
+            return Ok(true);
+        }
+        self.partition_max = self.partition_max.max(outgoing.partition);
+        while let Err(Full) = self.producer.send(hold, number, outgoing) {
+            if self.interrupt.exit().is_some() {
+                return Ok(false);
+            }
+            self.take_reports(TICK)?;
+        }
+        Ok(true)
+    }
+
+    /// Hands over what was sent so far.
+    pub fn submit(&mut self) -> anyhow::Result<()> {
+        while let Err(Full) = self.producer.submit() {
+            self.take_reports(TICK)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything is delivered or failed.
+    pub fn drain(&mut self) -> anyhow::Result<()> {
+        self.submit()?;
+        while 0 < self.producer.in_flight() {
+            self.take_reports(TICK)?;
+        }
+        Ok(())
+    }
+
+    pub fn fail(&mut self, number: u64, reason: &str) {
+        self.tally.failed(number, reason, &self.screen);
+    }
+
+    /// A record was left out of the input because of its size.
+    pub fn fail_too_large(&mut self) {
+        let number = self.tally.read_one();
+        let reason = self.why().too_large();
+        self.fail(number, &reason);
+    }
+
+    /// Takes what reports there are, waiting at most so long for the first, and looks whether it
+    /// makes sense to go on.
+    pub fn take_reports(&mut self, wait: Duration) -> anyhow::Result<()> {
+        let mut refused = Vec::new();
+        let tally = &mut self.tally;
+        let count = self.producer.reports(wait, |report| match report.result {
+            Ok(_) => tally.delivered(),
+            Err(refusal) => refused.push((report.token, refusal)),
+        });
+        for (number, refusal) in &refused {
+            self.refused(*number, refusal)?;
+        }
+        if refused.len() < count {
+            self.producer.forgive();
+            self.watch.said = None;
+        }
+        if 0 < count || self.producer.in_flight() == 0 {
+            self.watch.progress = Instant::now();
+        }
+        self.look()
+    }
+
+    /// A refusal of one record, or one that every other record will meet too.
+    fn refused(&mut self, number: u64, refusal: &Refusal) -> anyhow::Result<()> {
+        let reason = self.why().of(refusal);
+        match refusal.code {
+            Code::UNKNOWN_TOPIC
+            | Code::UNKNOWN_TOPIC_OR_PART
+            | Code::INVALID_TOPIC
+            | Code::TOPIC_AUTHORIZATION_FAILED => Err(anyhow!(reason)),
+            _ => {
+                self.fail(number, &reason);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the command where no broker can be had, and says why nothing goes on.
+    fn look(&mut self) -> anyhow::Result<()> {
+        if let Some(error) = self.cluster.lease.as_ref().and_then(|lease| lease.broken()) {
+            return Err(error.into());
+        }
+        let complaint = self.producer.complaint();
+        if let Some(Complaint { code, text, fatal }) = &complaint {
+            if *fatal {
+                return Err(anyhow!("the producer cannot go on: {text}"));
+            }
+            if *code == Code::AUTHENTICATION {
+                let brokers = self.cluster.config.brokers();
+                return Err(anyhow!("cannot log in to {brokers} ({})", cause(text)));
+            }
+        }
+        self.watch.reached |= self.producer.reached();
+        if !self.watch.reached && self.cluster.connect_timeout <= self.watch.start.elapsed() {
+            let why = complaint.map_or_else(|| "no answer".to_owned(), |c| cause(&c.text));
+            let brokers = self.cluster.config.brokers().to_owned();
+            return Err(Error::Unreachable { brokers, why }.into());
+        }
+        if let Some(complaint) = complaint.filter(|_| STALL <= self.watch.progress.elapsed()) {
+            self.say_stall(cause(&complaint.text));
+        }
+        Ok(())
+    }
+
+    fn say_stall(&mut self, cause: String) {
+        if !self.quiet && self.watch.said.as_ref() != Some(&cause) {
+            let brokers = self.cluster.config.brokers();
+            self.screen.say(&format!("kaw: waiting for {brokers} ({cause})"));
+            self.watch.said = Some(cause);
+        }
+    }
+
+    fn why(&self) -> Why<'_> {
+        Why {
+            topic: self.topic,
+            delivery_timeout: show_time(self.producer.delivery_timeout()),
+            record_bytes_max: self.producer.record_bytes_max(),
+            cause: self.producer.complaint().map(|complaint| cause(&complaint.text)),
+            partition_max: self.partition_max,
+        }
+    }
+}
+
+/// What librdkafka would change on the way is refused instead.
+fn carried(outgoing: &Outgoing<'_>) -> Result<(), &'static str> {
+    if outgoing.timestamp.is_some_and(|timestamp| timestamp.get() <= 0) {
+        // librdkafka takes 0 for the time of sending, and Kafka -1 for no time at all.
+        return Err("librdkafka cannot send a timestamp of 0 or less");
+    }
+    // It gives names back as C strings.
+    if outgoing.record.headers.iter().any(|header| header.name.contains(&0)) {
+        return Err("librdkafka cannot carry a header name with a NUL in it");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Header, Record, Timestamp};
+
+    #[test]
+    fn what_librdkafka_would_change_is_refused() {
+        let at = |ms| Outgoing { timestamp: Some(Timestamp(ms)), ..Outgoing::default() };
+        assert!(carried(&at(1)).is_ok());
+        assert!(carried(&at(0)).is_err());
+        assert!(carried(&at(-1)).is_err());
+        let headers = [Header { name: b"a\0b", value: None }];
+        let record = Record { headers: &headers, ..Record::default() };
+        assert!(carried(&Outgoing { record, ..Outgoing::default() }).is_err());
+        assert!(carried(&Outgoing::default()).is_ok());
+    }
+}

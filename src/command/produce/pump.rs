@@ -1,0 +1,182 @@
+//! Input to records, with room for so much under way and no more.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::super::{ClosedStdout, Exit};
+use super::line::{Line, TICK};
+use super::source::{Input, Source};
+use super::{Cut, Kind, Shape};
+use crate::client::produce::Hold;
+use crate::input::{self, Splitter};
+use crate::record::{Header, Outgoing, Record};
+
+/// Input that is kept until it is delivered. Beyond it, reading waits.
+const HELD_BYTES_MAX: usize = 32 << 20;
+
+/// Pumps input into a line.
+pub struct Pump<'a> {
+    pub shape: Shape,
+    pub tee: bool,
+    pub quiet: bool,
+    pub line: Line<'a>,
+    pub bytes_read: u64,
+}
+
+impl Pump<'_> {
+    /// Sends all of it, says what became of it, and how the command ends.
+    pub fn run(mut self, sources: &[Source]) -> anyhow::Result<Exit> {
+        let result = match self.send_all(sources) {
+            // What was read is delivered all the same.
+            Err(error) if error.is::<ClosedStdout>() => self.line.drain().and(Err(error)),
+            result => result.and_then(|()| self.line.drain()),
+        };
+        let Line { mut tally, mut screen, interrupt, .. } = self.line;
+        screen.clear();
+        if result.is_err() {
+            tally.give_up();
+        }
+        tally.close(&screen, !self.quiet);
+        result?;
+        Ok(match interrupt.exit() {
+            Some(exit) => exit,
+            None if tally.all_delivered() => Exit::Done,
+            None => Exit::Refused,
+        })
+    }
+
+    fn send_all(&mut self, sources: &[Source]) -> anyhow::Result<()> {
+        for source in sources {
+            if matches!(source, Source::Stdin) && io::stdin().is_terminal() && !self.quiet {
+                self.line.screen.say("kaw: one record a line; Ctrl-D ends the input");
+            }
+            let mut input = Input::open(source, self.tee)?;
+            self.send_input(&mut input)?;
+        }
+        Ok(())
+    }
+
+    fn send_input(&mut self, input: &mut Input) -> anyhow::Result<()> {
+        let record_bytes_max = self.line.producer.record_bytes_max();
+        let mut splitter = match &self.shape.cut {
+            Cut::After(delimiter) => Splitter::new(delimiter, record_bytes_max),
+            Cut::Whole => Splitter::whole(record_bytes_max),
+        };
+        while self.wait_for(input)? {
+            let read = match splitter.read(input) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(input.failed(error)),
+            };
+            if let Some(block) = read.block {
+                self.send_block(&splitter, block)?;
+            }
+            if read.too_large {
+                self.line.fail_too_large();
+            }
+            if read.is_end {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until there is input, and room for it. `false` when no more is to be read.
+    fn wait_for(&mut self, input: &Input) -> anyhow::Result<bool> {
+        loop {
+            self.line.take_reports(Duration::ZERO)?;
+            self.line.screen.progress(self.bytes_read, self.line.tally.finished());
+            if self.line.interrupt.exit().is_some() {
+                return Ok(false);
+            }
+            if HELD_BYTES_MAX < self.line.producer.held_bytes() {
+                self.line.take_reports(TICK)?;
+                continue;
+            }
+            if input.is_regular || self.poll(input)? {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Whether there is input, after a wait in which nothing else happened either.
+    fn poll(&self, input: &Input) -> anyhow::Result<bool> {
+        let wake = self.line.interrupt.wake();
+        let mut fds = [PollFd::new(input, PollFlags::IN), PollFd::new(wake, PollFlags::IN)];
+        let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
+        match poll(&mut fds, Some(&tick)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(anyhow::Error::from(error).context("cannot wait for input")),
+        }
+        let (has_input, is_woken) = (!fds[0].revents().is_empty(), !fds[1].revents().is_empty());
+        if is_woken {
+            wake.clear();
+        }
+        Ok(has_input)
+    }
+
+    fn send_block(&mut self, splitter: &Splitter, block: Bytes) -> anyhow::Result<()> {
+        self.bytes_read += block.len() as u64;
+        let hold = self.line.producer.hold(block.clone());
+        for bytes in splitter.records(&block) {
+            let number = self.line.tally.read_one();
+            if !send_record(&self.shape, &mut self.line, hold, number, bytes)? {
+                self.line.tally.unread_one();
+                break;
+            }
+        }
+        self.line.submit()?;
+        self.line.producer.release(hold);
+        Ok(())
+    }
+}
+
+/// `false` when a signal came before there was room.
+fn send_record(
+    shape: &Shape,
+    line: &mut Line<'_>,
+    hold: Hold,
+    number: u64,
+    bytes: &[u8],
+) -> anyhow::Result<bool> {
+    match &shape.kind {
+        Kind::Bytes { layout, key, headers } => {
+            let (own_key, value) = layout.parse(bytes);
+            let header = |(name, value)| Header { name, value };
+            let parts = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
+            let headers: Vec<Header<'_>> = parts.map(header).collect();
+            let key = own_key.or(key.as_deref());
+            let record = Record { key, value, headers: &headers };
+            let outgoing = Outgoing { record, ..Outgoing::default() };
+            line.send(hold, number, &shape.over(outgoing))
+        }
+        Kind::Json => match input::parse(bytes) {
+            Ok(parsed) => {
+                let mut headers = Vec::new();
+                line.send(hold, number, &shape.over(parsed.outgoing(&mut headers)))
+            }
+            Err(error) => {
+                line.fail(number, &error.to_string());
+                Ok(true)
+            }
+        },
+    }
+}
+
+impl Shape {
+    /// What was typed wins over what the record says.
+    fn over<'r>(&self, mut outgoing: Outgoing<'r>) -> Outgoing<'r> {
+        if let Some(partition) = self.partition {
+            outgoing.partition = partition;
+        }
+        if self.timestamp.is_some() {
+            outgoing.timestamp = self.timestamp;
+        }
+        outgoing
+    }
+}

@@ -1,0 +1,116 @@
+//! The inputs of `produce`: files and stdin, all looked at before anything is sent.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::super::stdout_failed;
+
+/// An input by name.
+pub enum Source {
+    Stdin,
+    File(PathBuf),
+}
+
+/// Every input there will be, or why one of them cannot be read.
+pub fn check(files: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
+    if files.is_empty() {
+        return Ok(vec![Source::Stdin]);
+    }
+    let mut sources = Vec::new();
+    for path in files {
+        if path.as_os_str() == "-" {
+            sources.push(Source::Stdin);
+        } else {
+            open_file(path)?;
+            sources.push(Source::File(path.clone()));
+        }
+    }
+    Ok(sources)
+}
+
+/// The bytes that are still to come, where that is known.
+pub fn bytes_ahead(sources: &[Source]) -> Option<u64> {
+    sources
+        .iter()
+        .map(|source| match source {
+            Source::Stdin => {
+                regular_bytes(&File::from(io::stdin().as_fd().try_clone_to_owned().ok()?))
+            }
+            Source::File(path) => regular_bytes(&File::open(path).ok()?),
+        })
+        .sum()
+}
+
+fn regular_bytes(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    metadata.is_file().then_some(metadata.len())
+}
+
+fn open_file(path: &Path) -> anyhow::Result<File> {
+    let shown = path.display();
+    let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        bail!("cannot read {shown}: it is a directory");
+    }
+    Ok(file)
+}
+
+/// An open input.
+pub struct Input {
+    file: File,
+    name: String,
+    /// It never keeps a reader waiting.
+    pub is_regular: bool,
+    tee: bool,
+    tee_failed: Option<io::Error>,
+}
+
+impl Input {
+    pub fn open(source: &Source, tee: bool) -> anyhow::Result<Input> {
+        let (file, name) = match source {
+            Source::Stdin => {
+                let fd = io::stdin().as_fd().try_clone_to_owned().context("cannot read stdin")?;
+                (File::from(fd), "stdin".to_owned())
+            }
+            Source::File(path) => (open_file(path)?, path.display().to_string()),
+        };
+        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        Ok(Input { file, name, is_regular, tee, tee_failed: None })
+    }
+
+    /// What a failed read means for the command.
+    pub fn failed(&mut self, error: io::Error) -> anyhow::Error {
+        match self.tee_failed.take() {
+            Some(error) => stdout_failed(error),
+            None if error.kind() == io::ErrorKind::IsADirectory => {
+                anyhow::anyhow!("cannot read {}: it is a directory", self.name)
+            }
+            None => anyhow::Error::from(error).context(format!("cannot read {}", self.name)),
+        }
+    }
+}
+
+impl AsFd for Input {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        if self.tee {
+            let mut stdout = io::stdout().lock();
+            if let Err(error) = stdout.write_all(&buffer[..count]).and_then(|()| stdout.flush()) {
+                let kind = error.kind();
+                self.tee_failed = Some(error);
+                return Err(kind.into());
+            }
+        }
+        Ok(count)
+    }
+}
