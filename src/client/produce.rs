@@ -163,11 +163,6 @@ impl Producer {
         self.sender.purge();
     }
 
-    /// From now on one byte is written to `fd` when reports begin to wait.
-    pub fn wake(&self, fd: std::os::fd::OwnedFd) {
-        self.sender.native().wake(fd);
-    }
-
     /// What librdkafka said last about a broker, among the reports taken so far.
     pub fn complaint(&self) -> Option<Complaint> {
         self.sender.native().complaint()

@@ -233,9 +233,9 @@ impl<'a> Run<'a> {
                     let taken = report.at.saturating_duration_since(outcome.started);
                     outcome.latencies.record(taken.saturating_sub(counted_from));
                 }
-                Err(code) => {
+                Err(refusal) => {
                     outcome.failed.push(Mark { producer: number, sequence: report.token });
-                    outcome.why.get_or_insert(code);
+                    outcome.why.get_or_insert(refusal.code);
                 }
             }
         });
