@@ -18,6 +18,7 @@ macro_rules! it {
 mod harness;
 
 mod apache;
+mod bench;
 mod crash;
 mod hostile;
 mod pipeline;

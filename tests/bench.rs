@@ -1,0 +1,159 @@
+//! The benchmark as a user meets it: on a broker of its own, on one that was named, and when
+//! something goes wrong.
+
+use std::time::Duration;
+
+use rustix::process::{Signal, kill_process};
+use serde_json::Value;
+
+use crate::harness::{Broker, Kaw, until};
+
+/// Runs a benchmark that must pass; its result.
+#[track_caller]
+fn result(kaw: &Kaw, line: &str) -> Value {
+    let out = kaw.ok(&format!("bench {line} --json"));
+    assert_eq!(out.lines().count(), 1, "one object: {out}");
+    serde_json::from_str(&out).expect("the result is JSON")
+}
+
+/// Every record is accounted for, and the window has so many of them.
+#[track_caller]
+fn is_whole(result: &Value, sent: u64, measured: u64) {
+    let want = serde_json::json!({
+        "sent": sent, "verified": sent,
+        "failed": 0, "lost": 0, "duplicated": 0, "reordered": 0, "corrupted": 0,
+    });
+    assert_eq!(result["records"], want);
+    assert_eq!(result["window"]["records"], measured);
+    assert!(result["throughput"]["records_per_s"].as_f64().unwrap() > 0.0, "{result}");
+}
+
+it!(a_benchmark_brings_its_own_broker_and_leaves_nothing, |kaw| {
+    let produced = result(kaw, "produce --records 5000 --partitions 3 --producers 2 --keys 9");
+    is_whole(&produced, 5500, 5000);
+    let latency = |name: &str| produced["latency_us"][name].as_u64().unwrap();
+    assert!(0 < latency("min") && latency("p50") <= latency("p99"), "{produced}");
+    assert!(latency("p99") <= latency("p99_9") && latency("p99_9") <= latency("max"));
+    let consumed = result(kaw, "consume --records 5000 -z lz4 --payload text --record-size 1000");
+    is_whole(&consumed, 5000, 5000);
+    assert_eq!(consumed["window"]["bytes"], 5_000_000);
+    assert_eq!(consumed["latency_us"], Value::Null);
+    assert_eq!(kaw.processes(), [], "its broker has ended");
+    assert!(!kaw.data().exists(), "the user's own data directory was not touched");
+    let left: Vec<_> = std::fs::read_dir(kaw.path("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+});
+
+it!(no_variable_and_no_file_turns_a_benchmark_on_a_cluster, |kaw| {
+    let named = kaw.file("named.conf", "bootstrap.servers=127.0.0.1:1\n");
+    let done = kaw
+        .cmd("bench produce --records 100 --json")
+        .env("KAW_BROKERS", "127.0.0.1:1")
+        .env("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+        .env("KAW_CONFIG", named)
+        .run()
+        .ok();
+    let result: Value = serde_json::from_str(&done.out()).unwrap();
+    assert_eq!(result["brokers"], Value::Null);
+    let line = kaw.cmd("bench produce -X bootstrap.servers=127.0.0.1:1").run().fails(2);
+    assert!(line.contains("type -b instead"), "{line}");
+});
+
+it!(on_a_named_broker_only_its_own_topic_comes_and_goes, |kaw| {
+    let broker = kaw.broker("--topic mine");
+    let b = &broker.address;
+    is_whole(&result(kaw, &format!("produce -b {b} --records 1000")), 1100, 1000);
+    is_whole(&result(kaw, &format!("consume -b {b} --records 1000")), 1000, 1000);
+    assert_eq!(kaw.ok(&format!("topic list -b {b}")), "mine\n");
+});
+
+it!(a_benchmark_runs_on_a_real_kafka_too, |kaw| {
+    let Some(apache) = kaw.apache() else { return };
+    let b = &apache.address;
+    for acks in ["0", "1", "all"] {
+        let line = format!("produce -b {b} --records 2000 --acks {acks} -z zstd --partitions 4");
+        is_whole(&result(kaw, &line), 2200, 2000);
+    }
+    is_whole(&result(kaw, &format!("consume -b {b} --records 2000 --keys 5")), 2000, 2000);
+    assert_eq!(kaw.ok(&format!("topic list -b {b}")), "");
+});
+
+it!(an_unmet_expectation_is_exit_3_and_one_line, |kaw| {
+    let line = "bench produce --records 1000 --fail-if 'max<1us' --fail-if 'p50>=0us'";
+    let done = kaw.cmd(line).run();
+    assert!(done.out().contains("\nmet       max<1us: max is "), "{done}");
+    let said = done.fails(3);
+    assert!(said.starts_with("kaw: p50>=0us: p50 is "), "{said}");
+});
+
+it!(wrong_words_are_said_before_anything_runs, |kaw| {
+    let check = |line: &str, want: &str| {
+        let said = kaw.cmd(&format!("bench {line}")).run().within(Duration::from_secs(1));
+        let said = said.fails(2);
+        assert!(said.contains(want), "{said}");
+    };
+    check("produce --fail-if 'p98>1ms'", "no metric 'p98'; it has min, mean, p50");
+    check("produce --fail-if 'p99>1'", "write a number with one of us, µs, ms, s");
+    check("consume --fail-if 'p99>1ms'", "it has records/s, bytes/s, cpu, memory");
+    check("produce --record-size 3", "--record-size takes 16 bytes at least");
+    check("produce --rate fast", "write 5000/s");
+    check("", "produce, consume");
+});
+
+it!(a_broker_that_is_not_there_is_an_error_in_time, |kaw| {
+    let done = kaw.cmd("bench produce -b 127.0.0.1:1 --connect-timeout 1s").run();
+    let said = done.within(Duration::from_secs(5)).fails(1);
+    assert!(said.contains("cannot reach 127.0.0.1:1"), "{said}");
+});
+
+/// The name of the run's topic, once it is there.
+fn topic_of_the_run(kaw: &Kaw, broker: &Broker) -> String {
+    until("the run's topic", || {
+        let topics = kaw.ok(&format!("topic list -b {}", broker.address));
+        topics.lines().find(|name| name.starts_with("kaw-bench-")).map(str::to_owned)
+    })
+}
+
+it!(an_interrupted_run_takes_its_topic_along, |kaw| {
+    let broker = kaw.broker("");
+    let b = &broker.address;
+    let run = kaw.cmd(&format!("bench produce -b {b} --rate 1000/s --duration 60s")).start();
+    topic_of_the_run(kaw, &broker);
+    run.signal(Signal::INT);
+    let done = run.done().code(130);
+    assert_eq!((done.out(), done.err()), (String::new(), String::new()));
+    assert_eq!(kaw.ok(&format!("topic list -b {b}")), "");
+});
+
+it!(a_record_that_the_run_never_sent_fails_it, |kaw| {
+    let broker = kaw.broker("");
+    let b = &broker.address;
+    let run = kaw.cmd(&format!("bench produce -b {b} --rate 1000/s --duration 3s")).start();
+    let topic = topic_of_the_run(kaw, &broker);
+    kaw.sh(&format!("echo stranger | kaw produce -q -b {b} {topic}")).run().ok();
+    let done = run.done();
+    assert!(done.out().contains(", 1 corrupted\n"), "{done}");
+    let said = done.fails(1);
+    assert!(said.ends_with("1 corrupted"), "{said}");
+});
+
+// Goal: a stall of the broker shows in every record that was due in it.
+// Method: the broker is stopped for half a second by the clock of the run itself: at 1,000/s for
+// 4 s, from the moment that its topic is seen until half a second's records are known to be late.
+// A stall of s seconds leaves 1,000 s of 4,400 records that waited s/2 in the middle: over 5 %
+// of them, so that p95 is above a tenth of it and the longest wait is all of it.
+it!(a_stall_of_the_broker_is_in_the_percentiles, |kaw| {
+    let broker = kaw.broker("");
+    let b = &broker.address;
+    let line = format!("bench produce -b {b} --rate 1000/s --duration 4s --warmup 0 --json");
+    let run = kaw.cmd(&line).start();
+    topic_of_the_run(kaw, &broker);
+    let stopped = std::time::Instant::now();
+    kill_process(broker.pid(), Signal::STOP).unwrap();
+    until("half a second", || (stopped.elapsed() > Duration::from_millis(500)).then_some(()));
+    kill_process(broker.pid(), Signal::CONT).unwrap();
+    let result: Value = serde_json::from_str(&run.done().ok().out()).unwrap();
+    let latency = |name: &str| result["latency_us"][name].as_u64().unwrap();
+    assert!(latency("max") >= 400_000, "{result}");
+    assert!(latency("p95") >= 50_000, "{result}");
+});
