@@ -22,6 +22,8 @@ pub struct Patience {
 
 /// Without an answer for this long, the last trouble is told.
 const TELL_AFTER: Duration = Duration::from_secs(2);
+/// librdkafka's `socket.timeout.ms`.
+const PROBE_MAX: Duration = Duration::from_secs(60);
 /// A wait is looked up from this often.
 const LOOK_UP: Duration = Duration::from_millis(100);
 /// How long a change may take to be seen by the broker that is asked; more than it ever does.
@@ -35,6 +37,16 @@ pub struct Admin {
     brokers: String,
     isolation: Isolation,
     patience: Patience,
+}
+
+/// A question whether brokers are there.
+pub struct Probe(sys::Call);
+
+impl Probe {
+    /// The answer, once it has come.
+    pub fn is_answered(&self) -> Option<bool> {
+        self.0.is_answered()
+    }
 }
 
 /// What a leader says of a place in its partition.
@@ -119,18 +131,10 @@ impl Admin {
     /// Where partitions begin or end, or which record is the first of a time; in the order asked.
     /// Ends are those of the isolation in force.
     pub fn places(&self, wanted: &[(&str, PartitionId, Edge)]) -> Result<Vec<Place>, Error> {
-        self.places_within(wanted, self.patience.max)
-    }
-
-    pub(super) fn places_within(
-        &self,
-        wanted: &[(&str, PartitionId, Edge)],
-        wait: Duration,
-    ) -> Result<Vec<Place>, Error> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = sys::edges(&self.native, self.isolation, wanted, wait)
+        let answers = sys::edges(&self.native, self.isolation, wanted, self.patience.max)
             .map_err(|refusal| self.failed("cannot ask for offsets", refusal.code))?;
         // One call asks for a partition only once, so that its name finds its answer.
         let mut answers: std::collections::HashMap<_, _> =
@@ -147,6 +151,16 @@ impl Admin {
             }
         }
         Ok(places)
+    }
+
+    /// Asks the leaders of these partitions whether they are there.
+    ///
+    /// The answer comes behind that of a fetch which is under way, since both go over one
+    /// connection and brokers answer in order; and it has the time that any request has, since a
+    /// request that times out ends the connection (`socket.max.fails`).
+    pub fn probe(&self, partitions: &[(&str, PartitionId)]) -> Probe {
+        let wanted: Vec<_> = partitions.iter().map(|&(t, p)| (t, p, Edge::End)).collect();
+        Probe(sys::ask_edges(&self.native, self.isolation, &wanted, PROBE_MAX))
     }
 
     /// Where the group of the configuration has read to, in the order asked.

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admin::{Admin, Edge, Patience};
+use super::admin::{Admin, Edge, Patience, Probe};
 use super::span::{Edges, Found, Place, Reach, Reading, Span};
 use super::sys::{self, Kind, Native, Reader};
 use super::{Code, Complaint, Config, Error};
@@ -33,9 +33,6 @@ const FIXED: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "false"),
     ("allow.auto.create.topics", "false"),
 ];
-
-/// How long a broker may take to answer when it is asked whether it is there.
-const PROBE: Duration = Duration::from_secs(1);
 
 /// Reads records.
 pub struct Consumer {
@@ -172,12 +169,23 @@ impl Consumer {
         self.native.forgive();
     }
 
-    /// Whether the leaders of all that is still read answer.
-    pub fn answers(&self) -> bool {
+    /// Asks the leaders of all that is still read whether they are there.
+    pub fn probe(&self) -> Probe {
         let open = self.parts.iter().filter(|part| !part.reading.is_done());
-        let wanted: Vec<_> =
-            open.map(|part| (part.topic.as_str(), part.partition, Edge::End)).collect();
-        self.admin.places_within(&wanted, PROBE).is_ok()
+        let partitions: Vec<_> = open.map(|part| (part.topic.as_str(), part.partition)).collect();
+        self.admin.probe(&partitions)
+    }
+
+    /// Takes what is still read for done; returns what that was.
+    pub fn give_up(&mut self) -> Vec<String> {
+        let open = self.parts.iter_mut().filter(|part| !part.reading.is_done());
+        let names = open.map(|part| {
+            part.reading.give_up();
+            format!("{}-{}", part.topic, part.partition)
+        });
+        let names = names.collect();
+        self.open = 0;
+        names
     }
 
     /// From now on a byte is written to `fd` when there is something to poll again.

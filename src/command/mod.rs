@@ -4,10 +4,12 @@
 mod bench;
 mod broker;
 mod cluster;
+mod consume;
 #[cfg(test)]
 mod generated;
 mod interrupt;
 mod produce;
+mod table;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -108,6 +110,7 @@ pub enum Command {
     Bench(bench::Args),
     Produce(produce::Args),
     Broker(broker::Args),
+    Consume(consume::Args),
 }
 
 /// Options that every command takes.
@@ -196,6 +199,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Produce(args)) => produce::run(&cli.global, args),
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
+        Some(Command::Consume(args)) => consume::run(&cli.global, args),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char, c_int};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka_sys as rd;
@@ -201,11 +202,30 @@ unsafe fn topic_info(topic: &rd::rd_kafka_metadata_topic) -> TopicInfo {
 
 /// Where partitions begin or end, or which of their records is the first of a time.
 pub fn edges(
-    native: &Native,
+    native: &Arc<Native>,
     isolation: Isolation,
     wanted: &[(&str, PartitionId, Edge)],
     wait: Duration,
 ) -> Result<Vec<EdgeAnswer>, Refusal> {
+    let event = ask_edges(native, isolation, wanted, wait).answer()?;
+    // SAFETY: the event is alive and of this kind; the array is as long as its count, and lives as
+    // long as the event.
+    unsafe {
+        let result = rd::rd_kafka_event_ListOffsets_result(event.as_ptr());
+        let mut count = 0;
+        let infos = rd::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
+        let infos = pointers(infos.cast_const().cast(), count);
+        Ok(infos.iter().map(|&info| edge_answer(info)).collect())
+    }
+}
+
+/// Asks the same without waiting for the answer.
+pub fn ask_edges(
+    native: &Arc<Native>,
+    isolation: Isolation,
+    wanted: &[(&str, PartitionId, Edge)],
+    wait: Duration,
+) -> Call {
     let list = Partitions::new(wanted.len());
     for (topic, partition, edge) in wanted {
         use rd::rd_kafka_OffsetSpec_t as spec;
@@ -222,18 +242,10 @@ pub fn edges(
     let call = Call::new(native, rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS, wait);
     call.isolation(isolation);
     // SAFETY: client, list, options and queue are alive; the call copies the list.
-    let event = call.answer(|options, queue| unsafe {
+    call.send(|options, queue| unsafe {
         rd::rd_kafka_ListOffsets(native.as_ptr(), list.0, options, queue);
-    })?;
-    // SAFETY: the event is alive and of this kind; the array is as long as its count, and lives as
-    // long as the event.
-    unsafe {
-        let result = rd::rd_kafka_event_ListOffsets_result(event.as_ptr());
-        let mut count = 0;
-        let infos = rd::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
-        let infos = pointers(infos.cast_const().cast(), count);
-        Ok(infos.iter().map(|&info| edge_answer(info)).collect())
-    }
+    });
+    call
 }
 
 /// # Safety
@@ -280,7 +292,7 @@ pub fn committed(
 
 /// Makes topics; each has an answer of its own.
 pub fn create(
-    native: &Native,
+    native: &Arc<Native>,
     topics: &[NewTopic],
     run: Run,
     wait: Duration,
@@ -292,10 +304,11 @@ pub fn create(
     let call = Call::new(native, rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS, wait);
     call.run(run);
     // SAFETY: client, topics, options and queue are alive; the call copies the topics.
-    let event = call.answer(|options, queue| unsafe {
+    call.send(|options, queue| unsafe {
         let (topics, count) = (made.0.as_mut_ptr(), made.0.len());
         rd::rd_kafka_CreateTopics(native.as_ptr(), topics, count, options, queue);
-    })?;
+    });
+    let event = call.answer()?;
     // SAFETY: the event is alive and of this kind.
     unsafe {
         let result = rd::rd_kafka_event_CreateTopics_result(event.as_ptr());
@@ -307,7 +320,7 @@ pub fn create(
 
 /// Deletes topics; each has an answer of its own.
 pub fn delete(
-    native: &Native,
+    native: &Arc<Native>,
     topics: &[CString],
     wait: Duration,
 ) -> Result<Vec<TopicAnswer<()>>, Refusal> {
@@ -317,11 +330,12 @@ pub fn delete(
     let call = Call::new(native, rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETETOPICS, wait);
     // SAFETY: client, topics, options and queue are alive; the call copies the topics, so that
     // ours can go.
-    let event = call.answer(|options, queue| unsafe {
+    call.send(|options, queue| unsafe {
         let (topics, count) = (doomed.as_mut_ptr(), doomed.len());
         rd::rd_kafka_DeleteTopics(native.as_ptr(), topics, count, options, queue);
         rd::rd_kafka_DeleteTopic_destroy_array(topics, count);
-    })?;
+    });
+    let event = call.answer()?;
     // SAFETY: the event is alive and of this kind.
     unsafe {
         let result = rd::rd_kafka_event_DeleteTopics_result(event.as_ptr());
@@ -351,7 +365,7 @@ unsafe fn topic_answers(
 
 /// The settings of topics; each topic has an answer of its own.
 pub fn configs(
-    native: &Native,
+    native: &Arc<Native>,
     topics: &[CString],
     wait: Duration,
 ) -> Result<Vec<TopicAnswer<Vec<ConfigInfo>>>, Refusal> {
@@ -362,11 +376,12 @@ pub fn configs(
     let call = Call::new(native, rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, wait);
     // SAFETY: client, resources, options and queue are alive; the call copies the resources, so
     // that ours can go.
-    let event = call.answer(|options, queue| unsafe {
+    call.send(|options, queue| unsafe {
         let (resources, count) = (resources.as_mut_ptr(), resources.len());
         rd::rd_kafka_DescribeConfigs(native.as_ptr(), resources, count, options, queue);
         rd::rd_kafka_ConfigResource_destroy_array(resources, count);
-    })?;
+    });
+    let event = call.answer()?;
     // SAFETY: the event is alive and of this kind; the array is as long as its count.
     unsafe {
         let result = rd::rd_kafka_event_DescribeConfigs_result(event.as_ptr());
@@ -413,15 +428,16 @@ fn source(number: c_int) -> ConfigSource {
 }
 
 /// One admin call: its options, and the queue for its one answer.
-struct Call<'a> {
-    native: &'a Native,
+pub struct Call {
     options: NonNull<rd::rd_kafka_AdminOptions_t>,
     queue: Queue,
-    wait: Duration,
+    deadline: Instant,
+    /// Last, so that it goes last.
+    native: Arc<Native>,
 }
 
-impl<'a> Call<'a> {
-    fn new(native: &'a Native, kind: rd::rd_kafka_admin_op_t, wait: Duration) -> Call<'a> {
+impl Call {
+    fn new(native: &Arc<Native>, kind: rd::rd_kafka_admin_op_t, wait: Duration) -> Call {
         let mut why = [0 as c_char; TEXT_BYTES_MAX];
         let wait_ms = milliseconds(wait).max(1);
         // SAFETY: the client is alive and outlives options and queue; the buffer is as long as we
@@ -437,7 +453,9 @@ impl<'a> Call<'a> {
             );
             let queue = rd::rd_kafka_queue_new(native.as_ptr());
             let queue = Queue(NonNull::new(queue).expect("librdkafka aborts when out of memory"));
-            Call { native, options, queue, wait }
+            // librdkafka keeps the time itself; the second beyond is for its timers.
+            let deadline = Instant::now() + wait + Duration::from_secs(1);
+            Call { options, queue, deadline, native: Arc::clone(native) }
         }
     }
 
@@ -466,32 +484,35 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Sends the call and waits for its answer, which comes also when time is out.
-    fn answer(
-        self,
+    fn send(
+        &self,
         send: impl FnOnce(*const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
-    ) -> Result<Event, Refusal> {
+    ) {
         send(self.options.as_ptr(), self.queue.as_ptr());
-        // librdkafka keeps the time itself; the second beyond is for its timers.
-        let deadline = Instant::now() + self.wait + Duration::from_secs(1);
-        let event = loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+    }
+
+    /// Waits for the answer, which comes also when time is out.
+    fn answer(&self) -> Result<Event, Refusal> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
             match self.queue.poll(left) {
-                Some(event) => match self.native.noted(event) {
-                    Some(event) => break event,
-                    None => continue,
-                },
+                Some(event) if event.kind() == rd::RD_KAFKA_EVENT_ERROR => {
+                    self.native.noted(event);
+                }
+                Some(event) if event.code() == Code::NONE => return Ok(event),
+                Some(event) => return Err(Refusal { code: event.code(), text: event.text() }),
                 None => return Err(Refusal::from(Code::TIMED_OUT)),
             }
-        };
-        match event.code() {
-            Code::NONE => Ok(event),
-            code => Err(Refusal { code, text: event.text() }),
         }
+    }
+
+    /// Whether the answer has come, and is one.
+    pub fn is_answered(&self) -> Option<bool> {
+        self.queue.poll(Duration::ZERO).map(|event| event.code() == Code::NONE)
     }
 }
 
-impl Drop for Call<'_> {
+impl Drop for Call {
     fn drop(&mut self) {
         // SAFETY: both are ours and used no more; an answer that is still to come is dropped.
         unsafe {
