@@ -1,5 +1,6 @@
 //! Questions and orders to a cluster: topics, their edges and settings.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ impl Probe {
 }
 
 /// What a leader says of a place in its partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// `None` where no record is that young.
     pub offset: Option<Offset>,
@@ -129,26 +130,43 @@ impl Admin {
     }
 
     /// Where partitions begin or end, or which record is the first of a time; in the order asked.
-    /// Ends are those of the isolation in force.
-    pub fn places(&self, wanted: &[(&str, PartitionId, Edge)]) -> Result<Vec<Place>, Error> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
+    /// Ends are those of the isolation in force. All questions are under way at once.
+    pub fn places<const N: usize>(
+        &self,
+        wanted: [&[(&str, PartitionId, Edge)]; N],
+    ) -> Result<[Vec<Place>; N], Error> {
+        let ask = |wanted: &[(&str, PartitionId, Edge)]| {
+            sys::ask_edges(&self.native, self.isolation, wanted, self.patience.max)
+        };
+        // An empty question is refused by librdkafka.
+        let calls = wanted.map(|wanted| (!wanted.is_empty()).then(|| ask(wanted)));
+        let mut places = [const { Vec::new() }; N];
+        for ((wanted, call), places) in wanted.iter().zip(calls).zip(&mut places) {
+            if let Some(call) = call {
+                let answers = sys::edges(&call);
+                let answers = answers
+                    .map_err(|refusal| self.failed("cannot ask for offsets", refusal.code))?;
+                *places = self.in_order(wanted, answers)?;
+            }
         }
-        let answers = sys::edges(&self.native, self.isolation, wanted, self.patience.max)
-            .map_err(|refusal| self.failed("cannot ask for offsets", refusal.code))?;
-        // One call asks for a partition only once, so that its name finds its answer.
-        let mut answers: std::collections::HashMap<_, _> =
+        Ok(places)
+    }
+
+    /// One call asks for a partition only once, so that its name finds its answer.
+    fn in_order(
+        &self,
+        wanted: &[(&str, PartitionId, Edge)],
+        answers: Vec<sys::EdgeAnswer>,
+    ) -> Result<Vec<Place>, Error> {
+        let answers: HashMap<_, _> =
             answers.into_iter().map(|(topic, id, answer)| ((topic, id), answer)).collect();
         let mut places = Vec::with_capacity(wanted.len());
         for (topic, partition, _) in wanted {
+            let answer = answers.get(&((*topic).to_owned(), *partition));
+            let answer = answer.copied().unwrap_or(Err(Code::UNKNOWN_PARTITION));
             let what = || format!("offsets of {topic}-{partition}");
-            match answers.remove(&((*topic).to_owned(), *partition)) {
-                Some(Ok(info)) => {
-                    places.push(Place { offset: info.offset, leader_epoch: info.leader_epoch });
-                }
-                Some(Err(code)) => return Err(self.failed(&what(), code)),
-                None => return Err(self.failed(&what(), Code::UNKNOWN_PARTITION)),
-            }
+            let info = answer.map_err(|code| self.failed(&what(), code))?;
+            places.push(Place { offset: info.offset, leader_epoch: info.leader_epoch });
         }
         Ok(places)
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admin::{Admin, Edge, Patience, Probe};
+use super::admin::{self, Admin, Edge, Patience, Probe};
 use super::span::{Edges, Found, Place, Reach, Reading, Span};
 use super::sys::{self, Kind, Native, Reader};
 use super::{Code, Complaint, Config, Error};
@@ -220,13 +220,27 @@ impl Consumer {
         partitions: &[(&str, PartitionId)],
         span: &Span,
     ) -> Result<Vec<Reach>, Error> {
-        let edges = self.edges(partitions)?;
-        let from = self.found(partitions, Some(span.from))?;
-        let until = self.found(partitions, span.until)?;
+        let at = |edge| partitions.iter().map(|&(t, p)| (t, p, edge)).collect::<Vec<_>>();
+        let time = |place| match place {
+            Some(Place::Since(time)) => at(Edge::Since(time)),
+            _ => Vec::new(),
+        };
+        let (from, until) = (time(Some(span.from)), time(span.until));
+        let [starts, ends, from, until] =
+            self.admin.places([&at(Edge::Start), &at(Edge::End), &from, &until])?;
+        let stored = match span.from {
+            Place::Stored => self.admin.committed(partitions)?,
+            _ => Vec::new(),
+        };
+        let found = |places: &[admin::Place], index: usize| {
+            places.get(index).and_then(|place| place.offset)
+        };
         let mut reaches = Vec::with_capacity(partitions.len());
         for (index, &(topic, partition)) in partitions.iter().enumerate() {
-            let found = Found { from: from[index], until: until[index] };
-            reaches.push(span.reach(edges[index], found).map_err(|gone| Error::NoOffset {
+            let from = stored.get(index).copied().unwrap_or_else(|| found(&from, index));
+            let found = Found { from, until: found(&until, index) };
+            let edges = edges(starts[index], ends[index]);
+            reaches.push(span.reach(edges, found).map_err(|gone| Error::NoOffset {
                 topic: topic.to_owned(),
                 partition,
                 offset: gone.offset,
@@ -234,35 +248,6 @@ impl Consumer {
             })?);
         }
         Ok(reaches)
-    }
-
-    fn edges(&self, partitions: &[(&str, PartitionId)]) -> Result<Vec<Edges>, Error> {
-        let at = |edge| {
-            let wanted: Vec<_> = partitions.iter().map(|&(t, p)| (t, p, edge)).collect();
-            self.admin.places(&wanted)
-        };
-        let offset = |place: &super::admin::Place| place.offset.unwrap_or(Offset::ZERO);
-        // The end first: a start that moves meanwhile is then not past it.
-        let (ends, starts) = (at(Edge::End)?, at(Edge::Start)?);
-        let edges = starts.iter().zip(&ends);
-        Ok(edges.map(|(start, end)| Edges { start: offset(start), end: offset(end) }).collect())
-    }
-
-    /// What the cluster says of a place that it must be asked for.
-    fn found(
-        &self,
-        partitions: &[(&str, PartitionId)],
-        place: Option<Place>,
-    ) -> Result<Vec<Option<Offset>>, Error> {
-        match place {
-            Some(Place::Since(time)) => {
-                let wanted: Vec<_> =
-                    partitions.iter().map(|&(t, p)| (t, p, Edge::Since(time))).collect();
-                Ok(self.admin.places(&wanted)?.iter().map(|place| place.offset).collect())
-            }
-            Some(Place::Stored) => self.admin.committed(partitions),
-            _ => Ok(vec![None; partitions.len()]),
-        }
     }
 
     /// What is done would only be fetched to be dropped.
@@ -299,7 +284,9 @@ impl Consumer {
         let (topic, partition) = (part.topic.clone(), part.partition);
         match code {
             Code::AUTO_OFFSET_RESET | Code::OFFSET_OUT_OF_RANGE => {
-                let edges = self.edges(&[(&topic, partition)])?[0];
+                let at = |edge| [(topic.as_str(), partition, edge)];
+                let [start, end] = self.admin.places([&at(Edge::Start), &at(Edge::End)])?;
+                let edges = edges(start[0], end[0]);
                 Err(Error::NoOffset { topic, partition, offset: part.reading.position, edges })
             }
             Code::UNKNOWN_TOPIC | Code::UNKNOWN_TOPIC_OR_PART | Code::UNKNOWN_PARTITION => {
@@ -309,6 +296,11 @@ impl Consumer {
             _ => Err(Error::Said { what: format!("cannot read {topic}-{partition}"), why: text }),
         }
     }
+}
+
+fn edges(start: admin::Place, end: admin::Place) -> Edges {
+    let offset = |place: admin::Place| place.offset.unwrap_or(Offset::ZERO);
+    Edges { start: offset(start), end: offset(end) }
 }
 
 /// A record as it was read. What it holds is looked up only when it is asked for.

@@ -192,7 +192,8 @@ impl Reading {
             self.printer.flush().map_err(stdout_failed)?;
             self.wait()?;
             self.take_answer();
-            if let Some(act) = self.quiet.act(Instant::now(), || self.consumer.complaint().is_some())
+            if let Some(act) =
+                self.quiet.act(Instant::now(), || self.consumer.complaint().is_some())
             {
                 self.act(act);
             }
@@ -224,8 +225,10 @@ impl Reading {
         let stdout = io::stdout();
         let stdout: BorrowedFd<'_> = stdout.as_fd();
         // A closed reader is reported without being asked for (poll(2)).
-        let mut fds =
-            [PollFd::new(wake, PollFlags::IN), PollFd::from_borrowed_fd(stdout, PollFlags::empty())];
+        let mut fds = [
+            PollFd::new(wake, PollFlags::IN),
+            PollFd::from_borrowed_fd(stdout, PollFlags::empty()),
+        ];
         let tick = Timespec::try_from(TICK).expect("a tick fits");
         match poll(&mut fds, Some(&tick)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -311,8 +314,13 @@ struct Quiet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     /// They answered every time that they were asked.
-    There { first: Instant, last: Instant },
-    Failed { at: Instant },
+    There {
+        first: Instant,
+        last: Instant,
+    },
+    Failed {
+        at: Instant,
+    },
 }
 
 impl Quiet {

@@ -10,6 +10,7 @@ mod generated;
 mod interrupt;
 mod produce;
 mod table;
+mod topic;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -111,6 +112,7 @@ pub enum Command {
     Produce(produce::Args),
     Broker(broker::Args),
     Consume(consume::Args),
+    Topic(topic::Args),
 }
 
 /// Options that every command takes.
@@ -200,6 +202,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
         Some(Command::Consume(args)) => consume::run(&cli.global, args),
+        Some(Command::Topic(args)) => topic::run(&cli.global, args),
     }
 }
 

@@ -59,6 +59,10 @@ impl Table {
         self.rows.push(row.into_iter().map(dashed).collect());
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     pub fn print(self, look: Look, headed: bool) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(match look {

@@ -110,6 +110,8 @@ pub struct ConfigInfo {
     pub name: String,
     /// `None` where it is a secret.
     pub value: Option<String>,
+    /// What it would be if nobody had set it, where the broker says.
+    pub default: Option<String>,
     pub source: ConfigSource,
 }
 
@@ -200,26 +202,7 @@ unsafe fn topic_info(topic: &rd::rd_kafka_metadata_topic) -> TopicInfo {
     }
 }
 
-/// Where partitions begin or end, or which of their records is the first of a time.
-pub fn edges(
-    native: &Arc<Native>,
-    isolation: Isolation,
-    wanted: &[(&str, PartitionId, Edge)],
-    wait: Duration,
-) -> Result<Vec<EdgeAnswer>, Refusal> {
-    let event = ask_edges(native, isolation, wanted, wait).answer()?;
-    // SAFETY: the event is alive and of this kind; the array is as long as its count, and lives as
-    // long as the event.
-    unsafe {
-        let result = rd::rd_kafka_event_ListOffsets_result(event.as_ptr());
-        let mut count = 0;
-        let infos = rd::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
-        let infos = pointers(infos.cast_const().cast(), count);
-        Ok(infos.iter().map(|&info| edge_answer(info)).collect())
-    }
-}
-
-/// Asks the same without waiting for the answer.
+/// Asks where partitions begin or end, or which of their records is the first of a time.
 pub fn ask_edges(
     native: &Arc<Native>,
     isolation: Isolation,
@@ -246,6 +229,21 @@ pub fn ask_edges(
         rd::rd_kafka_ListOffsets(native.as_ptr(), list.0, options, queue);
     });
     call
+}
+
+/// The answer to `ask_edges`.
+pub fn edges(call: &Call) -> Result<Vec<EdgeAnswer>, Refusal> {
+    let event = call.answer()?;
+    assert_eq!(event.kind(), rd::RD_KAFKA_EVENT_LISTOFFSETS_RESULT, "a call for edges");
+    // SAFETY: the event is alive and of this kind; the array is as long as its count, and lives as
+    // long as the event.
+    unsafe {
+        let result = rd::rd_kafka_event_ListOffsets_result(event.as_ptr());
+        let mut count = 0;
+        let infos = rd::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
+        let infos = pointers(infos.cast_const().cast(), count);
+        Ok(infos.iter().map(|&info| edge_answer(info)).collect())
+    }
 }
 
 /// # Safety
@@ -406,12 +404,27 @@ unsafe fn config_answer(
         }
         let mut count = 0;
         let entries = rd::rd_kafka_ConfigResource_configs(resource, &raw mut count);
-        let entry = |&entry: &*const rd::rd_kafka_ConfigEntry_t| ConfigInfo {
+        (name, Ok(pointers(entries, count).iter().map(|&entry| config_info(entry)).collect()))
+    }
+}
+
+/// # Safety
+/// The entry must be one of a live answer.
+unsafe fn config_info(entry: *const rd::rd_kafka_ConfigEntry_t) -> ConfigInfo {
+    // SAFETY: it is the caller's promise; the array is as long as its count.
+    unsafe {
+        let source = |entry| source(plain::rd_kafka_ConfigEntry_source(entry));
+        let value = |entry| optional(rd::rd_kafka_ConfigEntry_value(entry));
+        let mut count = 0;
+        let others = rd::rd_kafka_ConfigEntry_synonyms(entry, &raw mut count);
+        let mut others = pointers(others, count).iter();
+        let default = others.find(|&&other| source(other) == ConfigSource::Default);
+        ConfigInfo {
             name: text_of(rd::rd_kafka_ConfigEntry_name(entry)),
-            value: optional(rd::rd_kafka_ConfigEntry_value(entry)),
-            source: source(plain::rd_kafka_ConfigEntry_source(entry)),
-        };
-        (name, Ok(pointers(entries, count).iter().map(entry).collect()))
+            value: value(entry),
+            default: default.and_then(|&default| value(default)),
+            source: source(entry),
+        }
     }
 }
 

@@ -9,8 +9,8 @@ mod consume;
 mod produce;
 
 pub use admin::{
-    Call, ConfigInfo, ConfigSource, Edge, Isolation, NewTopic, PartitionInfo, Refusal, Run, TopicAnswer,
-    TopicInfo, ask_edges, committed, configs, create, delete, edges, metadata,
+    Call, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Isolation, NewTopic, PartitionInfo, Refusal,
+    Run, TopicAnswer, TopicInfo, ask_edges, committed, configs, create, delete, edges, metadata,
 };
 pub use consume::{Message, Reader};
 pub use produce::{Full, Hold, Report, Sender, Token, Topic};
