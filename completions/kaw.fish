@@ -1,9 +1,227 @@
-complete -c kaw -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -s h -l help -d 'Print help'
-complete -c kaw -s V -l version -d 'Print version'
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_kaw_global_optspecs
+    string join \n b/brokers= F/config= X= data-dir= connect-timeout= q/quiet v/verbose h/help V/version
+end
+
+function __fish_kaw_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_kaw_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_kaw_using_subcommand
+    set -l cmd (__fish_kaw_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c kaw -n "__fish_kaw_needs_command" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_needs_command" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_needs_command" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_needs_command" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_needs_command" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_needs_command" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_needs_command" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_needs_command" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_needs_command" -s V -l version -d 'Print version'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "bench" -d 'Measure throughput and latency, on a broker of its own unless -b is typed'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "produce" -d 'Send records to a topic: one a line, from stdin or files, until the end of input'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "broker" -d 'Serve other programs as a Kafka broker, on port 9092'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "consume" -d 'Read topics to stdout, from the beginning, and follow them'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "topic" -d 'Create, list, describe and delete topics'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -f -a "produce" -d 'Send records and time each until its delivery report'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -f -a "consume" -d 'Read records as fast as they come, from a topic that is filled first'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l records -d 'Records to measure [default: 1M, or what fits in --duration]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l duration -d 'Measure for this long, or until --records, whichever ends first' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l record-size -d 'Bytes of a record\'s value' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l partitions -d 'Partitions of the topic' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s z -l compression -d 'Compression of batches' -r -f -a "none\t''
+gzip\t''
+snappy\t''
+lz4\t''
+zstd\t''"
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l payload -d 'What values are made of: bytes that do not compress, words, or the bytes of a file (its first 64 MiB)' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l keys -d 'Give records one of N keys [default: no key]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l seed -d 'Seed of values and keys; the same seed sends the same bytes' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l producers -d 'Producers, each with its own connection and thread' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l acks -d 'Who must have a record before it counts as delivered' -r -f -a "0\t''
+1\t''
+all\t''"
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l rate -d 'Send at this rate; latency then counts from when a send was due' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l warmup -d 'Sent before the figures begin: N records or a time [default: a tenth of the load]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l fail-if -d 'Exit with 3 if this holds, as \'p99>20ms\' or \'records/s<50000\'; repeatable' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l json -d 'Print one JSON object instead of text'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l records -d 'Records to measure [default: 1M, or what fits in --duration]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l duration -d 'Measure for this long, or until --records, whichever ends first' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l record-size -d 'Bytes of a record\'s value' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l partitions -d 'Partitions of the topic' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s z -l compression -d 'Compression of batches' -r -f -a "none\t''
+gzip\t''
+snappy\t''
+lz4\t''
+zstd\t''"
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l payload -d 'What values are made of: bytes that do not compress, words, or the bytes of a file (its first 64 MiB)' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l keys -d 'Give records one of N keys [default: no key]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l seed -d 'Seed of values and keys; the same seed sends the same bytes' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l warmup -d 'Records read before the figures begin, and then again [default: a tenth of the load]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l fail-if -d 'Exit with 3 if this holds, as \'p99>20ms\' or \'records/s<50000\'; repeatable' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l json -d 'Print one JSON object instead of text'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l timestamp -d 'The records\' time' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l listen -d 'Listen here, not on port 9092 of 127.0.0.1 and [::1]; port 0 takes a free one' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l advertise -d 'The address that clients are told to connect to' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s c -d 'Set one of Kafka\'s broker configs' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l durability -d 'What acks=all waits for: fsync (the disk) or os (the write)' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l topic -d 'Create this topic at start if it is not there' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l ephemeral -d 'Keep the data in a temporary directory, gone at exit'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -f -a "run" -d 'Run a command with a broker of its own, gone afterwards'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -f -a "status" -d 'Show the broker of the data directory: where, how big, who is connected, how to wipe it'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -f -a "stop" -d 'Stop the broker of the data directory, and wait until it has gone'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s J -l json -d 'Print one JSON object'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s c -l count -d 'Stop after this many records' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s p -l partitions -d 'Only these partitions' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s o -l offset -d 'Where to start, or what to read: start, end, N, +N (after the start), -N (before the end), N..M, ..end, @TIME, @TIME..TIME, stored' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s K -l key-delimiter -d 'Print keys too, each followed by this' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s D -l delimiter -d 'Print this after each record, instead of a line\'s end' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s e -l exit -d 'Stop at the end, as it was when the command started'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s J -l json -d 'Print JSON, one record a line'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s Z -l null -d 'Print NULL for a null key or value'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s u -l unbuffered -d 'Write each record as it comes'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "create" -d 'Create topics; what is not given is left to the broker'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "list" -d 'List topics'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "describe" -d 'Show partitions, and the settings that differ from the default'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "delete" -d 'Delete topics and all their records'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replicas -d 'On how many brokers each partition is' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l set -d 'A setting, such as retention.ms=3600000' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l if-not-exists -d 'A topic that is there already is no error'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l dry-run -d 'Only ask whether it could be done'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l internal -d 'Kafka\'s own topics too'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l detailed -d 'Partitions, replicas and records too'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s a -l all -d 'All settings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l if-exists -d 'A topic that is not there is no error'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'

@@ -53,7 +53,7 @@ impl Topic {
 
     fn records(&self) -> Result<u64, Error> {
         let ends = self.partitions.iter().map(|&id| (self.name.as_str(), id, Edge::End));
-        let ends = self.admin.places(&ends.collect::<Vec<_>>())?;
+        let [ends] = self.admin.places([&ends.collect::<Vec<_>>()])?;
         let offsets = ends.iter().filter_map(|place| place.offset);
         Ok(offsets.map(|offset| offset.get().unsigned_abs()).sum())
     }
