@@ -22,7 +22,10 @@ const FRAME_VERSION: u32 = 1;
 
 /// One row a record: its key, the versions that are read, the version that is written.
 macro_rules! records {
-    ($($(#[$about:meta])* $name:ident($type:ident) = $key:literal, $reads:expr, $writes:expr;)*) => {
+    ($(
+        $(#[$about:meta])*
+        $name:ident($type:ident) = $key:literal, $reads:expr, $writes:expr;
+    )*) => {
         /// A change of the catalogue.
         #[derive(Clone, Debug, PartialEq)]
         pub enum CatalogueRecord {

@@ -1,5 +1,5 @@
-//! CreateTopics (19) v2-7. v4: -1 asks for the broker's defaults (KIP-464); v5: flexible, the answer
-//! says what was made (KIP-525); v6: quotas; v7: topic ids (KIP-516).
+//! CreateTopics (19) v2-7. v4: -1 asks for the broker's defaults (KIP-464); v5: flexible, the
+//! answer says what was made (KIP-525); v6: quotas; v7: topic ids (KIP-516).
 //! Never knows: which names, counts and configs a broker takes.
 
 use std::ops::RangeInclusive;

@@ -1,5 +1,5 @@
 //! SaslHandshake (17) v0-1: which mechanism. v1: tokens travel in SaslAuthenticate (KIP-152).
-//! SaslAuthenticate (36) v0-2: the mechanism's tokens. v1: session lifetime (KIP-368); v2: flexible.
+//! SaslAuthenticate (36) v0-2: its tokens. v1: session lifetime (KIP-368); v2: flexible.
 //! Never knows: a mechanism, or a password's worth; tokens are never shown.
 
 use std::ops::RangeInclusive;
