@@ -14,8 +14,6 @@ use super::codec::{DecodeError, EncodeError, Fault, Field, Reader, Version, Writ
 use super::describe_configs::ResourceType;
 use super::field::{NodeId, Secret, Text};
 use super::message::message;
-#[cfg(test)]
-use super::sample::Sampler;
 use crate::record::{LeaderEpoch, PartitionId, ProducerId, Uuid};
 
 const FRAME_VERSION: u32 = 1;
@@ -62,7 +60,8 @@ macro_rules! records {
             pub(super) fn samples() -> Vec<(i16, CatalogueRecord, Vec<u8>)> {
                 let mut samples = Vec::new();
                 $(for number in $reads {
-                    let body: $type = Sampler::full(body_version(number)).field(true);
+                    let mut made_up = super::sample::Sampler::full(body_version(number));
+                    let body: $type = made_up.field(true);
                     let bytes = encode($key, number, &body).expect("a sample fits its version");
                     samples.push((number, CatalogueRecord::$name(body), bytes));
                 })*

@@ -56,10 +56,6 @@ impl DecodeError {
         }
         self
     }
-
-    pub fn fault(&self) -> &Fault {
-        &self.fault
-    }
 }
 
 impl From<Fault> for DecodeError {

@@ -9,7 +9,7 @@ mod frame;
 mod message;
 mod named;
 #[cfg(test)]
-mod oracle;
+pub mod oracle;
 #[cfg(test)]
 mod sample;
 
@@ -30,10 +30,10 @@ pub mod produce;
 pub mod sasl;
 
 pub use api_key::ApiKey;
-pub use codec::{DecodeError, EncodeError, Splice};
+pub use codec::{DecodeError, EncodeError};
 pub use error_code::ErrorCode;
 pub use field::{Isolation, NodeId, Records, Secret, Text};
 pub use frame::{
-    Encoded, Envelope, Part, Request, RequestHeader, decode_response, encode_request,
-    encode_response, response_correlation,
+    Encoded, Envelope, Part, Request, decode_response, encode_request, encode_response,
+    response_correlation,
 };

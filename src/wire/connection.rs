@@ -207,11 +207,11 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::protocol::Envelope;
     use crate::protocol::api_versions::{ApiVersionRange, ApiVersionsResponse};
     use crate::protocol::encode_response;
     use crate::protocol::private::{StatusRequest, StatusResponse};
     use crate::protocol::sasl::{SaslAuthenticateResponse, SaslHandshakeResponse};
-    use crate::protocol::{Envelope, RequestHeader};
 
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(20)
@@ -240,8 +240,9 @@ mod tests {
     }
 
     fn reply<R: Request>(envelope: &Envelope, response: R::Response) -> Option<Vec<u8>> {
-        let RequestHeader { version, correlation, .. } = envelope.header;
-        Some(encode_response::<R>(&response, version, correlation).unwrap().bytes)
+        let header = &envelope.header;
+        let frame = encode_response::<R>(&response, header.version, header.correlation);
+        Some(frame.unwrap().bytes)
     }
 
     /// A broker of an older kind: it knows ApiVersions v0 alone.

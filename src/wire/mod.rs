@@ -6,4 +6,4 @@ mod error;
 mod versions;
 
 pub use connection::Connection;
-pub use error::{Error, Trouble};
+pub use error::Error;

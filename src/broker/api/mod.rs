@@ -310,6 +310,13 @@ mod tests {
     }
 
     #[test]
+    fn every_api_is_held_against_another_codec() {
+        let mut covered = crate::protocol::oracle::covered();
+        covered.sort();
+        assert_eq!(covered, APIS.iter().map(|api| api.key).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn what_is_advertised_is_what_apache_4_1_has() {
         let check = |key: ApiKey, low: i16, high: i16| {
             let api = APIS.iter().find(|api| api.key == key).unwrap();
