@@ -21,6 +21,7 @@ mod apache;
 mod bench;
 mod crash;
 mod hostile;
+mod life;
 mod pipeline;
 mod python;
 mod readme;
