@@ -30,6 +30,10 @@ impl Place {
             Err(source) => Err(crate::broker::home::Error::io("find", &chosen, source).into()),
         }
     }
+
+    pub(super) fn silent(&self, doing: &str) -> Error {
+        Error::Silent { dir: self.data_dir.clone(), doing: doing.to_owned() }
+    }
 }
 
 /// The user's directory. A relative path is to be ignored (XDG Base Directory Specification).

@@ -1,7 +1,6 @@
 //! Finds whoever serves a data directory and comes in, or starts a broker where nobody does.
 //! Never knows: what the stay is for.
 
-use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,31 +26,34 @@ pub fn seek(place: &Place, deadline: Instant) -> Result<Stay, Error> {
     let mut child = None;
     let mut pause = PAUSE_MIN;
     loop {
-        let doing = match home::sight(&place.data_dir)? {
+        let trouble = match home::sight(&place.data_dir)? {
             Sight::Nobody => {
                 child = start_one(place, deadline)?.or(child);
                 pause = PAUSE_MIN;
-                "ended as soon as it was ready".to_owned()
+                place.silent("ended as soon as it was ready")
             }
-            Sight::Served(notice) => match come_in(&notice, deadline) {
+            Sight::Served(notice) => match Control::open(&notice, deadline) {
                 Ok(control) => {
                     let Notice { port, secret, .. } = notice;
                     let secret = secret.reveal().to_owned();
                     return Ok(Stay { port, secret, control, child });
                 }
-                Err(why) => why,
+                Err(error) => place.silent(&format!("let nobody in: {error}")),
             },
-            Sight::Held(holder) => {
-                refuse_stranger(&place.data_dir, holder)?;
-                "neither came up nor left".to_owned()
-            }
+            Sight::Held(holder) if is_stranger(holder) => return Err(held(place, holder)),
+            Sight::Held(holder) => held(place, holder),
         };
         if deadline <= Instant::now() {
-            return Err(Error::Silent { dir: place.data_dir.clone(), doing });
+            return Err(trouble);
         }
         std::thread::sleep(pause);
         pause = (pause * 2).min(PAUSE_MAX);
     }
+}
+
+fn held(place: &Place, holder: Holder) -> Error {
+    let (dir, by) = (place.data_dir.clone(), holder.describe());
+    home::Error::Held { dir, by, what: "stop it first" }.into()
 }
 
 /// The process that now serves, or `None` where another won the directory.
@@ -73,21 +75,9 @@ fn start_one(place: &Place, deadline: Instant) -> Result<Option<Child>, Error> {
     }
 }
 
-fn come_in(notice: &Notice, deadline: Instant) -> Result<Control, String> {
-    Control::open(notice, deadline).map_err(|error| format!("let nobody in: {error}"))
-}
-
 /// A holder that is no kaw will not put up a notice, however long we wait.
-fn refuse_stranger(dir: &Path, holder: Holder) -> Result<(), Error> {
-    match holder.program() {
-        Some(program) if program != "kaw" && !same_program(holder) => Err(home::Error::Held {
-            dir: dir.to_owned(),
-            by: holder.describe(),
-            what: "stop it first",
-        }
-        .into()),
-        _ => Ok(()),
-    }
+fn is_stranger(holder: Holder) -> bool {
+    holder.program().is_some_and(|program| program != "kaw") && !same_program(holder)
 }
 
 /// Whether the holder runs a program of our own name, however it was called.

@@ -71,14 +71,14 @@ pub fn listen(child: &mut Child, place: &Place, mut deadline: Instant) -> Result
     let mut told = Some(Instant::now() + TOLD_AFTER);
     let mut lines = Lines { pipe, bytes: Vec::new() };
     loop {
-        match lines.next(deadline).map_err(|error| silent(place, &plain(&error)))? {
+        match lines.next(deadline).map_err(|error| place.silent(&plain(&error)))? {
             Line::Whole(line) => match Report::parse(&line) {
                 Some(Report::Busy) => deadline = deadline.max(Instant::now() + patience()),
                 Some(report) => return Ok(report),
                 None => {}
             },
-            Line::TimedOut => return Err(silent(place, "did not answer in time")),
-            Line::End => return Err(silent(place, "ended before it was ready")),
+            Line::TimedOut => return Err(place.silent("did not answer in time")),
+            Line::End => return Err(place.silent("ended before it was ready")),
         }
         if told.is_some_and(|due| due <= Instant::now()) {
             told = None;
@@ -90,10 +90,6 @@ pub fn listen(child: &mut Child, place: &Place, mut deadline: Instant) -> Result
 
 fn patience() -> Duration {
     BEAT * BEATS_MISSED_MAX
-}
-
-fn silent(place: &Place, doing: &str) -> Error {
-    Error::Silent { dir: place.data_dir.clone(), doing: doing.to_owned() }
 }
 
 enum Line {

@@ -2,6 +2,8 @@
 //! Never knows: how a listener is bound or a client checked.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use base64::Engine;
@@ -112,12 +114,8 @@ fn port_below(end: u16, chance: u16) -> u16 {
 }
 
 fn fill(bytes: &mut [u8]) {
-    let mut done = 0;
-    while done < bytes.len() {
-        let flags = rustix::rand::GetRandomFlags::empty();
-        let got = rustix::rand::getrandom(&mut bytes[done..], flags);
-        done += got.expect("the kernel gives random bytes once it is up (getrandom(2))");
-    }
+    let filled = File::open("/dev/urandom").and_then(|mut source| source.read_exact(bytes));
+    filled.expect("every Unix has random bytes to give");
 }
 
 #[cfg(test)]

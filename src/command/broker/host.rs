@@ -40,6 +40,9 @@ impl Plate {
     }
 
     fn on(&mut self, action: Action) -> Result<(), home::Error> {
+        if action == Action::Leave {
+            tracing::info!("leaving");
+        }
         match (action, &self.notice) {
             (Action::Announce, Some(notice)) => self.home.announce(notice),
             (Action::Announce, None) => Ok(()),
@@ -65,10 +68,14 @@ pub fn serve(
     });
     let on_ready = |facts: &Ready| {
         let announced = lock(&plate).put_up(mode, facts);
+        let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+        tracing::info!(version, pid, door = facts.door_port, listeners = ?facts.addresses, "ready");
         ready(facts, announced);
     };
     // The directory is given up after the broker has closed everything in it.
-    broker::run(options, on_ready)
+    let served = broker::run(options, on_ready);
+    tracing::info!("gone");
+    served
 }
 
 /// Nothing panics while it is held, so it cannot be poisoned.
