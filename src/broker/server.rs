@@ -352,7 +352,10 @@ fn leave_on_signals(handle: &ServerHandle) -> std::io::Result<()> {
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|place| place.to_string()).unwrap_or_default();
-        let text = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let text = text.unwrap_or("no message");
         tracing::error!(place, text, "panic");
     }));
 }

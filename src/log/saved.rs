@@ -1,4 +1,4 @@
-//! The log's own checkpoint, `kaw.checkpoint` in the partition's directory: how far the files were
+//! The log's own checkpoint, `kaw-checkpoint` in the partition's directory: how far the files were
 //! synced, and what was known there. Recovery starts from it, so it reads only what came later.
 //!
 //! Apache Kafka ignores the file. It counts only where it fits the log: Apache may have written,
@@ -10,7 +10,9 @@ use super::producers::{Producers, Sent, State, take};
 use super::segment::Largest;
 use crate::record::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
-pub(super) const NAME: &str = "kaw.checkpoint";
+// Apache Kafka takes every file of the catalogue whose name ends in `.checkpoint` for a snapshot
+// and dies of a name that is none (Snapshots.java).
+pub(super) const NAME: &str = "kaw-checkpoint";
 const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -126,12 +126,11 @@ fn check_text(row: &Row, value: &str) -> Result<(), String> {
             let exact = matches!(row.rule, Rule::OneOf(_));
             let list = row.kind == Kind::List;
             let items = if list { value.split(',').collect() } else { vec![value] };
-            let outsider = items.iter().map(|item| item.trim()).find(|item| {
-                !(list && item.is_empty())
-                    && !allowed
-                        .iter()
-                        .any(|one| *one == *item || !exact && one.eq_ignore_ascii_case(item))
-            });
+            let is_allowed = |item: &&str| {
+                let same = |one: &&str| one == item || (!exact && one.eq_ignore_ascii_case(item));
+                (list && item.is_empty()) || allowed.iter().any(same)
+            };
+            let outsider = items.iter().map(|item| item.trim()).find(|item| !is_allowed(item));
             match outsider {
                 None => Ok(()),
                 Some(item) => wrong(item, format!("String must be one of: {}", allowed.join(", "))),
