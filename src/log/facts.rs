@@ -21,6 +21,7 @@ pub struct Settings {
     pub index_bytes_max: u32,
     /// `producer.id.expiration.ms`
     pub producer_expiry_ms: i64,
+    pub cleanup: Cleanup,
     /// More producers than these are forgotten, those that wrote longest ago first.
     pub producers_max: usize,
 }
@@ -34,9 +35,19 @@ impl Default for Settings {
             index_interval_bytes: 4096,
             index_bytes_max: 10 << 20,
             producer_expiry_ms: 24 * 60 * 60 * 1000,
+            cleanup: Cleanup::Delete,
             producers_max: 10_000,
         }
     }
+}
+
+/// What `cleanup.policy` means for the log's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Every segment begins where the one before it ended; else something was lost between them.
+    Delete,
+    /// Compaction has taken batches out, perhaps the last ones of a segment.
+    Compact,
 }
 
 /// What is known of a log before it is opened, from the files at the top of the data directory.

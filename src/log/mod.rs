@@ -19,13 +19,16 @@ mod segment;
 mod sync;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::Arc;
 
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile};
 pub use facts::{
-    AppendError, Appended, Found, Known, OpenError, Outcome, ReadError, Recovered, Removed,
-    Retention, SetAside, Settings, Slice, Stamp, Torn, Trust,
+    AppendError, Appended, Cleanup, Found, Known, OpenError, Outcome, ReadError, Recovered,
+    Removed, Retention, SetAside, Settings, Slice, Stamp, Torn, Trust,
 };
 pub use sync::{Checkpoint, SyncTarget};
 pub use text::{PartitionOffset, read_offsets, write_offsets};
@@ -60,6 +63,8 @@ pub struct Log<D: Disk> {
     last_batch: (u32, u32),
     unsynced: Unsynced<D::File>,
     unchecked_bytes: u64,
+    /// In which segment the last durable checkpoint is.
+    checkpoint_segment: Option<Offset>,
     health: Health,
     /// Something is not as the files say; `close` has work to do.
     changed: bool,
@@ -200,7 +205,9 @@ impl<D: Disk> Log<D> {
         let path = self.files.path(Kind::Log, self.end);
         let file = self.files.open(&path, Open::OrCreate)?;
         // What an earlier attempt may have left is no part of the log.
-        file.set_len(0).map_err(at(&path))?;
+        if file.len().map_err(at(&path))? > 0 {
+            file.set_len(0).map_err(at(&path))?;
+        }
         self.unsynced.names += 1;
         self.segments.push(Segment::new(self.end, file, now));
         self.recent = read::Recent::default();
@@ -279,8 +286,10 @@ impl<D: Disk> Log<D> {
     fn write(&mut self, header: &[u8], rest: &[u8]) -> Result<(), AppendError> {
         let (path, file, bytes) = self.growing();
         let Err(error) = file.write_at([header, rest], u64::from(bytes)) else { return Ok(()) };
-        // A part of the batch may be there; it must not be in the way of the next one.
+        // A part of the batch may be there; it must not be in the way of the next one, nor come
+        // back after a power loss: that it was cut off must be synced as well.
         self.health = Health::HalfWritten;
+        self.segments.last_mut().expect("it was written to").synced = 0;
         match self.mend() {
             Ok(()) | Err(_) => Err(AppendError::Disk { path, error }),
         }
@@ -391,13 +400,15 @@ impl<D: Disk> Log<D> {
         if let Some(last) = self.segments.len().checked_sub(1) {
             self.save_index(last).map_err(|failed| failed.error)?;
         }
-        let epochs = (self.files.named(EPOCHS), self.epochs.file());
+        // A log without a segment has no directory, and nothing to remember.
         let saved = self.saved().map(|saved| (self.files.named(saved::NAME), saved.encode()));
+        let epochs = (self.files.named(EPOCHS), self.epochs.file());
         Ok(Checkpoint {
             target: self.everything_unsynced(),
             beside: self.unsynced.beside.clone(),
-            replaced: std::iter::once(epochs).chain(saved).collect(),
+            replaced: saved.map_or(Vec::new(), |saved| vec![epochs, saved]),
             covers_bytes: self.unchecked_bytes,
+            segment: self.segments.last().map(|segment| segment.base),
         })
     }
 
@@ -422,6 +433,7 @@ impl<D: Disk> Log<D> {
     pub fn checkpointed(&mut self, checkpoint: &Checkpoint<D>) {
         self.unsynced.beside.drain(..checkpoint.beside.len());
         self.unchecked_bytes -= checkpoint.covers_bytes;
+        self.checkpoint_segment = checkpoint.segment;
         self.synced(&checkpoint.target);
     }
 
@@ -440,7 +452,23 @@ impl<D: Disk> Log<D> {
         if count == self.segments.len() {
             self.roll(now).map_err(|failed| failed.error)?;
         }
+        if self.checkpoint_segment < Some(self.segments[count].base) {
+            self.checkpoint_now()?;
+        }
         self.remove_segments(count).map_err(|failed| failed.error)
+    }
+
+    /// What producers wrote is known from their batches, or from a checkpoint behind them: without
+    /// one, a crash after the removal would forget it. Blocks, but only where all that is new in
+    /// the log has expired.
+    fn checkpoint_now(&mut self) -> io::Result<()> {
+        let checkpoint = self.checkpoint()?;
+        let ran = checkpoint.run();
+        match &ran {
+            Ok(()) => self.checkpointed(&checkpoint),
+            Err(_) => self.sync_failed(),
+        }
+        ran
     }
 
     /// Oldest first, so that a crash in between leaves no gap.
@@ -448,18 +476,19 @@ impl<D: Disk> Log<D> {
         let mut removed = Removed::default();
         for _ in 0..count {
             let base = self.segments[0].base;
-            for kind in Kind::ALL {
-                self.files.remove(&self.files.path(kind, base))?;
-            }
+            self.files.remove(&self.files.path(Kind::Log, base))?;
             let segment = self.segments.remove(0);
             self.snapshots.retain(|&offset| offset != base);
             self.start = self.start.max(self.segments[0].base);
+            self.changed = true;
             removed.segments += 1;
             removed.bytes += u64::from(segment.bytes);
+            for kind in Kind::ALL {
+                self.files.remove(&self.files.path(kind, base))?;
+            }
         }
         self.epochs.cut_start(self.start);
         self.unsynced.names += 1;
-        self.changed = true;
         Ok(removed)
     }
 
@@ -476,9 +505,7 @@ impl<D: Disk> Log<D> {
         if self.end > Offset::ZERO {
             self.write_snapshot().map_err(|failed| failed.error)?;
         }
-        self.checkpoint()?.run()?;
-        // The names that the checkpoint itself made.
-        self.files.disk.sync_dir(&self.files.dir)
+        self.checkpoint()?.run()
     }
 }
 

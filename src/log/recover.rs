@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::epochs::Epochs;
-use super::facts::{Known, OpenError, Recovered, SetAside, Settings, Torn, Trust};
+use super::facts::{Cleanup, Known, OpenError, Recovered, SetAside, Settings, Torn, Trust};
 use super::files::{Failed, Files, Kind, at};
 use super::index::Index;
 use super::producers::Producers;
@@ -24,23 +24,6 @@ const WINDOW_BYTES: usize = 1 << 20;
 struct Start {
     segment: usize,
     position: u32,
-    gaps: Gaps,
-}
-
-/// Whether offsets may be missing: compaction leaves gaps, appending does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gaps {
-    Allowed,
-    Refused,
-}
-
-impl Gaps {
-    fn allow(self, end: Offset, next: Offset) -> bool {
-        match self {
-            Gaps::Allowed => end <= next,
-            Gaps::Refused => end == next,
-        }
-    }
 }
 
 impl<D: Disk> Log<D> {
@@ -102,6 +85,7 @@ impl<D: Disk> Log<D> {
                 beside: Vec::new(),
             },
             unchecked_bytes: 0,
+            checkpoint_segment: None,
             health: Health::Good,
             changed: false,
         }
@@ -218,9 +202,9 @@ impl<D: Disk> Log<D> {
         segment.times.largest = saved.largest;
         segment.since_entry_bytes = saved.since_entry_bytes;
         self.last_batch = (saved.last_position, saved.last_crc);
+        self.checkpoint_segment = Some(saved.segment);
         (self.end, self.epochs, self.producers) = (saved.end, saved.epochs, saved.producers);
-        // All behind its own checkpoint the log wrote itself, without a gap.
-        Ok(Some(Start { segment: at_segment, position: saved.position, gaps: Gaps::Refused }))
+        Ok(Some(Start { segment: at_segment, position: saved.position }))
     }
 
     /// The fingerprint of the last batch is where the checkpoint saw it.
@@ -291,7 +275,7 @@ impl<D: Disk> Log<D> {
         segment.index = Some(index);
         self.load_producers(end, now)?;
         self.changed = true;
-        Ok(Some(Start { segment: last, position: bytes, gaps: Gaps::Allowed }))
+        Ok(Some(Start { segment: last, position: bytes }))
     }
 
     fn read_epochs(&self) -> Result<Option<Epochs>, Failed> {
@@ -319,7 +303,7 @@ impl<D: Disk> Log<D> {
         self.unsynced.metadata =
             Some(self.files.open(&self.files.named(METADATA), Open::OrCreate)?);
         self.unsynced.new_dir = true;
-        Ok(Start { segment: at_segment, position: 0, gaps: Gaps::Allowed })
+        Ok(Start { segment: at_segment, position: 0 })
     }
 
     /// The newest good snapshot up to `end`, and the headers between the two.
@@ -371,13 +355,13 @@ impl<D: Disk> Log<D> {
             // The rest of the list is put back, or set aside, below: `note` works on the last.
             let later = self.segments.split_off(at_segment + 1);
             let file_bytes = self.segments[at_segment].bytes;
-            let good = self.scan_segment(at_segment, position, start.gaps, now)?;
+            let good = self.scan_segment(at_segment, position, now)?;
             recovered.scanned_bytes += u64::from(good - position);
             if good < file_bytes {
                 return self.cut(good, file_bytes, later, recovered);
             }
             let Some(next) = later.first().map(|next| next.base) else { break };
-            if !start.gaps.allow(self.end, next) {
+            if next < self.end || next > self.end && self.settings.cleanup == Cleanup::Delete {
                 return self.cut(good, file_bytes, later, recovered);
             }
             self.finish_last_segment()?;
@@ -399,7 +383,6 @@ impl<D: Disk> Log<D> {
         &mut self,
         at_segment: usize,
         position: u32,
-        gaps: Gaps,
         now: Timestamp,
     ) -> Result<u32, Failed> {
         let file = self.load_file(at_segment)?;
@@ -414,7 +397,7 @@ impl<D: Disk> Log<D> {
                 break;
             };
             let Ok(batch) = BatchView::parse(bytes) else { break };
-            let fits = gaps.allow(self.end, batch.base_offset())
+            let fits = self.end <= batch.base_offset()
                 && batch.last_offset_delta() >= 0
                 && self.segments[at_segment].delta(batch.last_offset()).is_some();
             if !fits || batch.check_crc().is_err() {

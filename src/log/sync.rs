@@ -59,14 +59,20 @@ pub struct Checkpoint<D: Disk> {
     pub(super) replaced: Vec<(PathBuf, Vec<u8>)>,
     /// What recovery no longer has to read.
     pub(super) covers_bytes: u64,
+    pub(super) segment: Option<Offset>,
 }
 
 impl<D: Disk> Checkpoint<D> {
     /// Syncs what the checkpoint speaks of, then writes and syncs it.
     pub fn run(&self) -> io::Result<()> {
+        if self.replaced.is_empty() {
+            return Ok(());
+        }
         self.target.run()?;
         self.beside.iter().try_for_each(|file| file.sync())?;
         let disk = &self.target.files.disk;
-        self.replaced.iter().try_for_each(|(path, bytes)| text::replace(disk, path, bytes))
+        self.replaced.iter().try_for_each(|(path, bytes)| text::replace(disk, path, bytes))?;
+        // The checkpoint is the one under its name only now.
+        disk.sync_dir(&self.target.files.dir)
     }
 }

@@ -1,0 +1,282 @@
+//! Single facts about the engine.
+
+use super::faulty::{Dice, FaultyDisk};
+use super::*;
+
+fn fresh() -> (FaultyDisk, Log<FaultyDisk>) {
+    let disk = FaultyDisk::new();
+    let (log, _) = open(&disk, Known::default());
+    (disk, log)
+}
+
+#[test]
+fn an_idle_log_makes_no_file() {
+    let (disk, mut log) = fresh();
+    assert_eq!((log.start(), log.end()), (Offset(0), Offset(0)));
+    assert!(log.read(Offset(0), Offset(0), 100).unwrap().is_none());
+    assert!(matches!(log.read(Offset(1), Offset(1), 1), Err(ReadError::OutOfRange { .. })));
+    log.close(Timestamp(0)).unwrap();
+    assert!(disk.files().is_empty());
+}
+
+#[test]
+fn a_warm_append_is_one_sync_and_the_first_is_four() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    sync(&mut log);
+    assert_eq!(disk.syncs(), 4, "partition.metadata, the log, its directory, the data directory");
+    append(&mut log, &batch(2, &["b"])).unwrap();
+    sync(&mut log);
+    assert_eq!(disk.syncs(), 5);
+    assert!(log.sync_target().is_none());
+    assert_eq!(log.recovery_point(), Offset(2));
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_in_the_way() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    disk.leave(30);
+    for _ in 0..3 {
+        let error = append(&mut log, &batch(2, &["lost"])).unwrap_err();
+        assert!(matches!(error, AppendError::Disk { error, .. }
+            if error.kind() == io::ErrorKind::StorageFull));
+    }
+    disk.make_room();
+    append(&mut log, &batch(3, &["b"])).unwrap();
+    assert_eq!(contents(&mut log), [(0, "a".into()), (1, "b".into())]);
+}
+
+#[test]
+fn the_first_append_on_a_full_disk_can_be_tried_again() {
+    let (disk, mut log) = fresh();
+    disk.fill_up();
+    assert!(append(&mut log, &batch(1, &["a"])).is_err());
+    disk.leave(60);
+    assert!(append(&mut log, &batch(1, &["a"])).is_err());
+    disk.make_room();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    assert_eq!(contents(&mut log), [(0, "a".into())]);
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_taken_until_it_is_opened_again() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    let target = log.sync_target().unwrap();
+    disk.syncs_fail(true);
+    assert!(target.run().is_err());
+    log.sync_failed();
+    disk.syncs_fail(false);
+    assert!(matches!(append(&mut log, &batch(2, &["b"])), Err(AppendError::Poisoned)));
+    assert!(log.close(Timestamp(0)).is_err());
+}
+
+#[test]
+fn what_a_producer_sends_twice_is_there_once() {
+    let (mut disk, mut log) = fresh();
+    let sent: Vec<_> = (0..7).map(|n| idempotent(5, 0, n * 2, &["x", "y"])).collect();
+    for (n, bytes) in sent.iter().enumerate() {
+        assert_eq!(append(&mut log, bytes).unwrap().base_offset, Offset(n as i64 * 2));
+    }
+    for reopened in [false, true] {
+        if reopened {
+            log.close(Timestamp(0)).unwrap();
+            disk.process_dies();
+            log = open(&disk, Known { trust: Trust::Clean, ..Known::default() }).0;
+        }
+        for (n, bytes) in sent.iter().enumerate().skip(2) {
+            let again = append(&mut log, bytes).unwrap();
+            assert_eq!(again.outcome, Outcome::Duplicate);
+            assert_eq!(again.base_offset, Offset(n as i64 * 2));
+            assert_eq!(again.last_offset, Offset(n as i64 * 2 + 1));
+        }
+        let too_old = append(&mut log, &sent[1]).unwrap_err();
+        assert!(matches!(too_old, AppendError::OutOfOrder { expected: 14, found: 2 }));
+    }
+}
+
+#[test]
+fn sequences_and_epochs_are_held_as_kafka_holds_them() {
+    let (_, mut log) = fresh();
+    append(&mut log, &idempotent(1, 3, 17, &["any first sequence"])).unwrap();
+    let gap = append(&mut log, &idempotent(1, 3, 19, &["gap"])).unwrap_err();
+    assert!(matches!(gap, AppendError::OutOfOrder { expected: 18, found: 19 }));
+    let fenced = append(&mut log, &idempotent(1, 2, 18, &["old epoch"])).unwrap_err();
+    assert!(matches!(fenced, AppendError::Fenced));
+    let restart = append(&mut log, &idempotent(1, 4, 18, &["new epoch"])).unwrap_err();
+    assert!(matches!(restart, AppendError::OutOfOrder { expected: 0, .. }));
+    append(&mut log, &idempotent(1, 4, 0, &["new epoch"])).unwrap();
+    append(&mut log, &idempotent(2, 0, i32::MAX, &["wraps", "around"])).unwrap();
+    append(&mut log, &idempotent(2, 0, 1, &["next"])).unwrap();
+    let twice = append(&mut log, &idempotent(2, 0, i32::MAX, &["wraps", "around"])).unwrap();
+    assert_eq!(twice.outcome, Outcome::Duplicate);
+}
+
+#[test]
+fn a_torn_tail_is_cut_and_said() {
+    let (mut disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    sync(&mut log);
+    let whole = log.bytes() as usize;
+    append(&mut log, &batch(2, &["torn"])).unwrap();
+    let path = Path::new(DIR).join("00000000000000000000.log");
+    let file = disk.open(&path, Open::Existing).unwrap();
+    file.set_len(whole as u64 + 70).unwrap();
+    drop(log);
+    disk.process_dies();
+    let (mut log, recovered) = open(&disk, Known::default());
+    let torn = recovered.torn.unwrap();
+    assert_eq!((torn.position, torn.bytes), (whole as u64, 70));
+    assert_eq!(contents(&mut log), [(0, "a".into())]);
+}
+
+#[test]
+fn damage_before_good_batches_is_kept_beside_the_log() {
+    let (mut disk, mut log) = fresh();
+    let mut starts = Vec::new();
+    for n in 0..30 {
+        starts.push(log.bytes());
+        append(&mut log, &batch(n, &[&format!("value {n}"), &"x".repeat(50)])).unwrap();
+    }
+    assert!(log.segments.len() > 1);
+    sync(&mut log);
+    let whole = contents(&mut log);
+    drop(log);
+    let path = Path::new(DIR).join("00000000000000000000.log");
+    disk.damage(&path, starts[3] as usize + 80);
+    disk.process_dies();
+    let (mut log, recovered) = open(&disk, Known::default());
+    assert_eq!(contents(&mut log), whole[..6]);
+    assert!(recovered.torn.is_none());
+    let kept: u64 = recovered.set_aside.iter().map(|aside| aside.bytes).sum();
+    assert_eq!(kept + log.bytes(), starts[29] + (starts[29] - starts[28]));
+    let batches: u32 = recovered.set_aside.iter().map(|aside| aside.batches).sum();
+    assert_eq!(batches, 26);
+    for aside in &recovered.set_aside {
+        assert_eq!(disk.read(&aside.kept_at).unwrap().len() as u64, aside.bytes);
+    }
+    append(&mut log, &batch(99, &["goes on"])).unwrap();
+    assert_eq!(contents(&mut log).last().unwrap(), &(6, "goes on".into()));
+}
+
+#[test]
+fn recovery_reads_only_what_came_after_the_checkpoint() {
+    let (mut disk, mut log) = fresh();
+    for n in 0..50 {
+        append(&mut log, &batch(n, &["some value"])).unwrap();
+    }
+    let checkpoint = log.checkpoint().unwrap();
+    checkpoint.run().unwrap();
+    log.checkpointed(&checkpoint);
+    assert_eq!(log.unchecked_bytes(), 0);
+    append(&mut log, &batch(50, &["after"])).unwrap();
+    let (tail, all) = (log.unchecked_bytes(), contents(&mut log));
+    drop(log);
+    disk.power_fails(&mut Dice(1));
+    disk.process_dies();
+    let (mut log, recovered) = open(&disk, Known::default());
+    assert!(recovered.scanned_bytes <= tail);
+    assert_eq!(contents(&mut log)[..50], all[..50]);
+    let (_, recovered) = open(&disk, Known { trust: Trust::Nothing, ..Known::default() });
+    assert!(recovered.scanned_bytes > tail);
+}
+
+#[test]
+fn records_are_found_by_time() {
+    let (_, mut log) = fresh();
+    let times = [100, 50, 300, 200, 300, 1000, 400];
+    for n in 0..70 {
+        let time = times[n % 7] + (n / 7) as i64 * 10_000;
+        append(&mut log, &batch(time, &[&format!("{n} {}", "x".repeat(40))])).unwrap();
+    }
+    let mut find =
+        |time| log.offset_for_timestamp(Timestamp(time)).unwrap().map(|f| f.offset.get());
+    assert_eq!(find(0), Some(0));
+    assert_eq!(find(100), Some(0));
+    assert_eq!(find(101), Some(2));
+    assert_eq!(find(301), Some(5));
+    assert_eq!(find(1001), Some(7));
+    assert_eq!(find(50_200), Some(37));
+    assert_eq!(find(91_000), Some(68));
+    assert_eq!(find(91_001), None);
+    let max = log.offset_of_max_timestamp().unwrap().unwrap();
+    assert_eq!((max.offset, max.timestamp), (Offset(68), Timestamp(91_000)));
+}
+
+#[test]
+fn slices_are_whole_batches_of_one_segment() {
+    let (_, mut log) = fresh();
+    for n in 0..60 {
+        append(&mut log, &batch(n, &[&format!("{n}"), "second", "third"])).unwrap();
+    }
+    let whole = contents_by(&mut log, u32::MAX);
+    assert_eq!(whole.len(), 180);
+    for bytes_max in [0, 1, 100, 101, 333, 5000] {
+        assert_eq!(contents_by(&mut log, bytes_max), whole, "{bytes_max}");
+    }
+    for from in 0..180 {
+        let slice = log.read(Offset(from), Offset(180), 1).unwrap().unwrap();
+        let bytes = slice.load().unwrap();
+        let batch = BatchView::parse(&bytes).unwrap();
+        assert_eq!(batch.size(), bytes.len());
+        assert!(batch.base_offset().get() <= from && from <= batch.last_offset().get());
+        let end = from / 3 * 3;
+        assert!(log.read(Offset(from), Offset(end), 1).unwrap().is_none());
+    }
+    let bounded = log.read(Offset(0), Offset(9), u32::MAX).unwrap().unwrap().load().unwrap();
+    assert_eq!(batches(&bounded).last().unwrap().unwrap().next_offset(), Offset(9));
+}
+
+#[test]
+fn expired_segments_go_and_the_end_stays() {
+    let (mut disk, mut log) = fresh();
+    for n in 0..40 {
+        append(&mut log, &batch(n, &["0123456789012345678901234567890123456789"])).unwrap();
+    }
+    let keep = Retention { ms: Some(10), bytes: None };
+    let slice = log.read(Offset(0), Offset(40), 100).unwrap().unwrap();
+    let removed = log.remove_expired(&keep, Timestamp(35)).unwrap();
+    assert!(removed.segments > 0 && log.start() > Offset(0));
+    assert!(slice.load().is_ok(), "who reads goes on reading");
+    let all_gone = log.remove_expired(&keep, Timestamp(1000)).unwrap();
+    assert!(all_gone.segments > 0);
+    assert_eq!((log.start(), log.end(), log.bytes()), (Offset(40), Offset(40), 0));
+    assert_eq!(log.remove_expired(&keep, Timestamp(1000)).unwrap(), Removed::default());
+    log.close(Timestamp(1000)).unwrap();
+    disk.process_dies();
+    let (mut log, _) = open(&disk, Known::default());
+    assert_eq!((log.start(), log.end()), (Offset(40), Offset(40)));
+    append(&mut log, &batch(2000, &["next"])).unwrap();
+    assert_eq!(contents(&mut log), [(40, "next".into())]);
+}
+
+#[test]
+fn append_time_is_stamped_on_every_record() {
+    let (_, mut log) = fresh();
+    let bytes = batch(5, &["a", "b"]);
+    let view = BatchView::parse(&bytes).unwrap();
+    let stamp = Stamp { leader_epoch: LeaderEpoch(4), now: Timestamp(777), times: Times::Append };
+    let appended = log.append(&view, stamp).unwrap();
+    assert_eq!(appended.append_time, Some(Timestamp(777)));
+    let stored = log.read(Offset(0), Offset(2), 1000).unwrap().unwrap().load().unwrap();
+    let stored = BatchView::parse(&stored).unwrap();
+    stored.check_crc().unwrap();
+    assert_eq!(stored.leader_epoch(), LeaderEpoch(4));
+    let mut scratch = Scratch::default();
+    let mut records = stored.records(&mut scratch, 1000).unwrap();
+    assert_eq!(records.next().unwrap().unwrap().timestamp, Timestamp(777));
+    let found = log.offset_for_timestamp(Timestamp(700)).unwrap().unwrap();
+    assert_eq!((found.offset, found.leader_epoch), (Offset(0), LeaderEpoch(4)));
+}
+
+#[test]
+fn a_directory_of_another_topic_is_refused() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    drop(log);
+    let other = Uuid([8; 16]);
+    let opened =
+        Log::open(disk, Path::new(DIR), other, SMALL, Known::default(), Timestamp(0)).err();
+    assert!(matches!(opened, Some(OpenError::OtherTopic { found: TOPIC_ID, .. })));
+}

@@ -1,0 +1,90 @@
+//! The log on a disk that fails, and on the real one.
+
+mod engine;
+mod faulty;
+mod simulation;
+
+use std::path::Path;
+
+use super::*;
+use crate::record::{
+    BatchBuilder, Codec, Producer, ProducerEpoch, ProducerId, Record, Scratch, batches,
+};
+
+pub const TOPIC_ID: Uuid = Uuid([7; 16]);
+pub const DIR: &str = "/data/t-0";
+
+/// Small, so that everything happens often.
+pub const SMALL: Settings = Settings {
+    segment_bytes: 1500,
+    segment_ms: i64::MAX,
+    index_interval_bytes: 200,
+    index_bytes_max: 10 << 20,
+    producer_expiry_ms: i64::MAX,
+    cleanup: Cleanup::Delete,
+    producers_max: 10_000,
+};
+
+pub fn open<D: Disk>(disk: &D, known: Known) -> (Log<D>, Recovered) {
+    Log::open(disk.clone(), Path::new(DIR), TOPIC_ID, SMALL, known, Timestamp(0)).unwrap()
+}
+
+pub fn stamp(now: i64) -> Stamp {
+    Stamp { leader_epoch: LeaderEpoch(0), now: Timestamp(now), times: Times::Keep }
+}
+
+pub fn batch(timestamp: i64, values: &[&str]) -> Vec<u8> {
+    let mut builder = BatchBuilder::new();
+    for value in values {
+        let record = Record { value: Some(value.as_bytes()), ..Record::default() };
+        builder.push(Timestamp(timestamp), &record);
+    }
+    builder.build()
+}
+
+/// Every value from the log's start to its end, with its offset.
+pub fn contents<D: Disk>(log: &mut Log<D>) -> Vec<(i64, String)> {
+    contents_by(log, 700)
+}
+
+pub fn contents_by<D: Disk>(log: &mut Log<D>, bytes_max: u32) -> Vec<(i64, String)> {
+    let mut all = Vec::new();
+    let mut from = log.start();
+    let mut scratch = Scratch::default();
+    while let Some(slice) = log.read(from, log.end(), bytes_max).unwrap() {
+        let bytes = slice.load().unwrap();
+        for batch in batches(&bytes) {
+            let batch = batch.expect("slices hold whole batches");
+            batch.check_crc().unwrap();
+            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
+            while let Some(entry) = records.next() {
+                let entry = entry.unwrap();
+                let value = String::from_utf8(entry.record.value.unwrap_or(b"-").to_vec()).unwrap();
+                all.push((entry.offset.get(), value));
+            }
+            from = batch.next_offset();
+        }
+    }
+    all
+}
+
+pub fn append<D: Disk>(log: &mut Log<D>, bytes: &[u8]) -> Result<Appended, AppendError> {
+    log.append(&BatchView::parse(bytes).unwrap(), stamp(0))
+}
+
+pub fn sync<D: Disk>(log: &mut Log<D>) {
+    if let Some(target) = log.sync_target() {
+        target.run().unwrap();
+        log.synced(&target);
+    }
+}
+
+pub fn idempotent(id: i64, epoch: i16, base_sequence: i32, values: &[&str]) -> Vec<u8> {
+    let producer = Producer { id: ProducerId(id), epoch: ProducerEpoch(epoch), base_sequence };
+    let mut builder = BatchBuilder::new().producer(producer).codec(Codec::None);
+    for value in values {
+        let record = Record { value: Some(value.as_bytes()), ..Record::default() };
+        builder.push(Timestamp(1), &record);
+    }
+    builder.build()
+}
