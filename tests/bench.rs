@@ -1,7 +1,7 @@
 //! The benchmark as a user meets it: on a broker of its own, on one that was named, and when
 //! something goes wrong.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -138,22 +138,25 @@ it!(a_record_that_the_run_never_sent_fails_it, |kaw| {
 });
 
 // Goal: a stall of the broker shows in every record that was due in it.
-// Method: the broker is stopped for half a second by the clock of the run itself: at 1,000/s for
-// 4 s, from the moment that its topic is seen until half a second's records are known to be late.
-// A stall of s seconds leaves 1,000 s of 4,400 records that waited s/2 in the middle: over 5 %
-// of them, so that p95 is above a tenth of it and the longest wait is all of it.
+// Method: a run at 1,000/s for 4 s; once the broker works on it, it is stopped for half a second.
+// 500 of 4,000 records wait from half a second down to nothing, so that one in eight is late: the
+// longest wait is the stall, and 5 % of all records (40 % of the late ones) wait 60 % of it. The
+// bounds are lower, since a busy machine may stop the broker late or early within the window.
 it!(a_stall_of_the_broker_is_in_the_percentiles, |kaw| {
     let broker = kaw.broker("");
-    let b = &broker.address;
-    let line = format!("bench produce -b {b} --rate 1000/s --duration 4s --warmup 0 --json");
+    let line = format!("bench produce -b {} --rate 1000/s --duration 4s --json", broker.address);
     let run = kaw.cmd(&line).start();
     topic_of_the_run(kaw, &broker);
-    let stopped = std::time::Instant::now();
+    // The warm-up takes 0.4 s of it.
+    let began = Instant::now();
+    until("a second of the run", || (Duration::from_secs(1) < began.elapsed()).then_some(()));
     kill_process(broker.pid(), Signal::STOP).unwrap();
-    until("half a second", || (stopped.elapsed() > Duration::from_millis(500)).then_some(()));
+    let stopped = Instant::now();
+    until("half a second", || (Duration::from_millis(500) < stopped.elapsed()).then_some(()));
     kill_process(broker.pid(), Signal::CONT).unwrap();
     let result: Value = serde_json::from_str(&run.done().ok().out()).unwrap();
+    is_whole(&result, 4400, 4000);
     let latency = |name: &str| result["latency_us"][name].as_u64().unwrap();
-    assert!(latency("max") >= 400_000, "{result}");
-    assert!(latency("p95") >= 50_000, "{result}");
+    assert!(450_000 <= latency("max"), "{result}");
+    assert!(200_000 <= latency("p95"), "{result}");
 });

@@ -129,8 +129,8 @@ impl Findings {
         ledger: Ledger<'_>,
         outcomes: [&Outcome; N],
     ) -> Findings {
-        let why = outcomes.iter().find_map(|outcome| outcome.why);
-        Findings { measured, account: ledger.close(), why: why.map(|code| code.to_string()) }
+        let why = outcomes.iter().find_map(|outcome| outcome.why.clone());
+        Findings { measured, account: ledger.close(), why }
     }
 }
 

@@ -12,7 +12,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
 use super::{Exit, Global, Usage, cluster, stdout_failed};
-use crate::bench::gate::Gate;
 use crate::bench::host::Host;
 use crate::bench::plan::Plan;
 use crate::bench::report::{Report, Setting, json, table};

@@ -15,8 +15,8 @@ use crate::bench::measure::{Latencies, Window};
 use crate::bench::payload::{Mark, Payloads};
 use crate::bench::plan::{Extent, Pace};
 use crate::bench::schedule::{Schedule, Step};
+use crate::client::Config;
 use crate::client::produce::{Hold, Producer};
-use crate::client::{Code, Config};
 use crate::record::{Outgoing, Record};
 
 /// Records are written into blocks of about this size, which librdkafka then sends from: large
@@ -55,7 +55,7 @@ pub struct Outcome {
     pub ended: Instant,
     /// Those that were never acknowledged, and why the first was not.
     pub failed: Vec<Mark>,
-    pub why: Option<Code>,
+    pub why: Option<String>,
 }
 
 /// Runs a phase with all producers at once, until the last record is reported.
@@ -235,7 +235,7 @@ impl<'a> Run<'a> {
                 }
                 Err(refusal) => {
                     outcome.failed.push(Mark { producer: number, sequence: report.token });
-                    outcome.why.get_or_insert(refusal.code);
+                    outcome.why.get_or_insert(refusal.why);
                 }
             }
         });

@@ -44,7 +44,8 @@ struct ProduceArgs {
     /// Send at this rate; latency then counts from when a send was due
     #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
     rate: Option<f64>,
-    /// Sent before the figures begin: N records or a time [default: a tenth of the load]
+    /// Sent before the figures begin, N records or a time; with 0 they include connecting
+    /// [default: a tenth of the load]
     #[arg(long, value_name = "N|TIME", value_parser = warmup)]
     warmup: Option<Extent>,
     #[command(flatten)]
