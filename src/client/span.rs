@@ -58,6 +58,11 @@ impl Span {
     pub fn reach(&self, edges: Edges, found: Found) -> Result<Reach, Gone> {
         let from = match self.from {
             Place::At(offset) if offset < edges.start => return Err(Gone { offset, edges }),
+            // Where the end is waited for, the broker knows better: an offset may lie between
+            // the end of what is committed and that of the log.
+            Place::At(offset) if edges.end < offset && self.at_end == AtEnd::Stop => {
+                return Err(Gone { offset, edges });
+            }
             Place::Stored => found.from.unwrap_or(edges.start),
             place => place.resolve(edges, found.from),
         };
@@ -100,7 +105,7 @@ pub struct Found {
     pub until: Option<Offset>,
 }
 
-/// An offset that is below the log's start.
+/// An offset that the log does not have, too old or not there yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone {
     pub offset: Offset,
@@ -455,7 +460,8 @@ mod tests {
         let shown = |span: Span| match span.reach(EDGES, found) {
             Ok(Reach { from, stop: Some(stop), .. }) => format!("{from}..{stop}"),
             Ok(Reach { from, stop: None, .. }) => format!("{from}.."),
-            Err(Gone { offset, edges }) => format!("{offset} is below {}", edges.start),
+            Err(Gone { offset, edges }) if offset < edges.start => "below".to_owned(),
+            Err(_) => "beyond".to_owned(),
         };
         let span = Span::parse(&[spec.to_owned()], NOW).unwrap();
         assert_eq!(format!("{} {}", shown(span), shown(span.stopping_at_end())), want, "{spec}");
@@ -472,8 +478,9 @@ mod tests {
         check_reach("-3", none, "17.. 17..20");
         check_reach("-30", none, "10.. 10..20");
         check_reach("15", none, "15.. 15..20");
-        check_reach("25", none, "25.. 25..20");
-        check_reach("9", none, "9 is below 10 9 is below 10");
+        check_reach("20", none, "20.. 20..20");
+        check_reach("25", none, "25.. beyond");
+        check_reach("9", none, "below below");
         check_reach("12..15", none, "12..15 12..15");
         check_reach("12..25", none, "12..25 12..20");
         check_reach("..end", none, "10..20 10..20");
