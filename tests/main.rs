@@ -19,6 +19,7 @@ mod harness;
 
 mod apache;
 mod bench;
+mod consume;
 mod crash;
 mod hostile;
 mod life;
@@ -27,3 +28,4 @@ mod python;
 mod readme;
 mod refused;
 mod syncs;
+mod topic;

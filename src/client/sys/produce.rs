@@ -267,12 +267,11 @@ impl<'a> Report<'a> {
         Some((PartitionId(message.partition), offset))
     }
 
-    /// The broker's own words about this record, where it had any, else librdkafka's.
+    /// Why the record was refused, in librdkafka's words. The broker's own are out of reach:
+    /// `rd_kafka_message_produce_errstr` points into the answer to the request, which is freed
+    /// before the report is taken (2.12.1, rd_kafka_msgbatch_handle_Produce_result_record_errors).
     pub fn why(&self) -> String {
-        let Some(message) = self.message else { return code_text(self.code.0) };
-        // SAFETY: the message is alive, and so is its text.
-        let text = unsafe { rd::rd_kafka_message_produce_errstr(message) };
-        if text.is_null() { code_text(self.code.0) } else { super::text_of(text) }
+        code_text(self.code.0)
     }
 
     /// The record itself, to be sent again; `None` where it never got into the queue.

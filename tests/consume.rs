@@ -1,0 +1,164 @@
+//! `kaw consume`: what is read, how it is printed, and how it ends.
+
+use rustix::process::Signal;
+
+use crate::harness::Kaw;
+
+/// Five records in one partition, a second apart.
+const FIVE: &str = r#"{"partition":0,"timestamp":1700000000000,"key":"k0","value":"v0"}
+{"partition":0,"timestamp":1700000001000,"key":null,"value":"v1","headers":[{"key":"h","value":"x"},{"key":"h","value":null}]}
+{"partition":0,"timestamp":1700000002000,"key":"","value":""}
+{"partition":0,"timestamp":1700000003000,"key":"k3","value":null}
+{"partition":0,"timestamp":1700000004000,"key_base64":"/w==","value_base64":"AP8="}
+"#;
+
+fn five(kaw: &Kaw) {
+    kaw.cmd("produce five -J").stdin(FIVE).run().ok();
+}
+
+it!(every_form_of_an_offset_reads_its_part, |kaw| {
+    five(kaw);
+    for (spec, want) in [
+        ("start", "01234"),
+        ("beginning", "01234"),
+        ("end", ""),
+        ("3", "34"),
+        ("+3", "34"),
+        ("-2", "34"),
+        ("-9", "01234"),
+        ("1..3", "12"),
+        ("1:3", "12"),
+        ("1..9", "1234"),
+        ("..end", "01234"),
+        (":2", "01"),
+        ("-3..-1", "23"),
+        ("5", ""),
+        ("@1700000002", "234"),
+        ("@1700000001500", "234"),
+        ("@2023-11-14T22:13:23Z", "34"),
+        ("@2023-11-14", "01234"),
+        ("@1700000001..1700000003", "12"),
+        ("@1700000001:1700000003", "12"),
+        ("@1700000001..2s", "12"),
+        ("@-1h", ""),
+        ("s@1700000003000", "34"),
+        ("e@1700000003000", "012"),
+    ] {
+        let line = format!("consume -e five -f %o -o {spec}");
+        assert_eq!(kaw.ok(&line), want, "{spec}");
+    }
+    let both = kaw.ok("consume -e five -f %o -o s@1700000001000 -o e@1700000003000");
+    assert_eq!(both, "12");
+});
+
+it!(a_range_ends_without_being_told_to_stop, |kaw| {
+    five(kaw);
+    assert_eq!(kaw.ok("consume five -f %o -o 1..3"), "12");
+    assert_eq!(kaw.ok("consume five -f %o -o ..end"), "01234");
+    assert_eq!(kaw.ok("consume five -f %o -c 2"), "01");
+    assert_eq!(kaw.ok("consume five -c 0"), "");
+});
+
+it!(records_are_printed_as_they_are_asked_for, |kaw| {
+    five(kaw);
+    let print = |options: &str| kaw.ok(&format!("consume -e five {options}"));
+    assert_eq!(print(r"-f '%o:%K:%S\n'"), "0:2:2\n1:-1:2\n2:0:0\n3:2:-1\n4:1:2\n");
+    assert_eq!(print(r"-c 1 -f '%t[%p]@%o %T %k=%s%%\n'"), "five[0]@0 1700000000000 k0=v0%\n");
+    assert_eq!(print(r"-o 1..2 -f '%h\n'"), "h=x,h=NULL\n");
+    assert_eq!(print(r"-o 0..4 -K :"), "k0:v0\n:v1\n:\nk3:\n");
+    assert_eq!(print(r"-o 0..4 -K : -Z"), "k0:v0\nNULL:v1\n:\nk3:NULL\n");
+    assert_eq!(print(r"-o 0..2 -D '\0'"), "v0\0v1\0");
+    let raw = kaw.cmd(r"consume -e five -o 4 -f '%R%s'").run().ok();
+    assert_eq!(raw.stdout, b"\0\0\0\x02\0\xff");
+});
+
+it!(a_json_record_says_all_that_a_record_has, |kaw| {
+    five(kaw);
+    let json = kaw.ok("consume -e five -J");
+    let wanted = [
+        r#""offset":0,"timestamp":1700000000000,"timestamp_type":"create","leader_epoch":0,"#,
+        r#""headers":[{"key":"h","value":"x"},{"key":"h","value":null}],"key":null,"value":"v1""#,
+        r#""headers":[],"key":"","value":"""#,
+        r#""headers":[],"key":"k3","value":null"#,
+        r#""headers":[],"key_base64":"/w==","value_base64":"AP8=""#,
+    ];
+    for (line, part) in json.lines().zip(wanted) {
+        assert!(line.contains(part), "{line}\nhas no {part}");
+    }
+});
+
+it!(only_the_partitions_and_topics_that_are_named_are_read, |kaw| {
+    kaw.ok("topic create a b -p 3");
+    for partition in 0..3 {
+        let line = format!("produce a -p {partition}");
+        kaw.cmd(&line).stdin(format!("a{partition}\n")).run().ok();
+    }
+    kaw.cmd("produce b -p 1").stdin("b1\n").run().ok();
+    let sorted = |line: &str| {
+        let out = kaw.ok(line);
+        let mut lines: Vec<_> = out.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines.join(" ")
+    };
+    assert_eq!(sorted("consume -e a"), "a0 a1 a2");
+    assert_eq!(sorted("consume -e a -p 0,2"), "a0 a2");
+    assert_eq!(sorted("consume -e a b -p 1"), "a1 b1");
+    assert_eq!(sorted("consume -e a -o -1"), "a0 a1 a2");
+    let line = kaw.cmd("consume -e a -p 3").run().fails(1);
+    assert_eq!(line, "kaw: a has 3 partitions, numbered from 0; there is no partition 3");
+});
+
+it!(what_comes_later_is_followed_and_shown_at_once, |kaw| {
+    kaw.cmd("produce t").stdin("before\n").run().ok();
+    for options in ["", "-u"] {
+        let reader = kaw.cmd(&format!("consume t {options}")).start();
+        reader.until_out("before\n");
+        let line = format!("after{options}\n");
+        kaw.cmd("produce t").stdin(line.clone()).run().ok();
+        reader.until_out(&line);
+        reader.signal(Signal::INT);
+        reader.done().code(130);
+    }
+    let reader = kaw.cmd("consume t -o end").start();
+    reader.signal(Signal::TERM);
+    let ended = reader.done();
+    assert_eq!(ended.out(), "");
+});
+
+it!(a_reader_that_leaves_a_quiet_topic_ends_it, |kaw| {
+    kaw.cmd("produce t").stdin("only\n").run().ok();
+    let done = kaw.sh("kaw consume t | head -1").run().ok().prints("only\n");
+    assert_eq!(done.err(), "");
+});
+
+it!(a_broker_that_is_killed_and_comes_back_is_read_on, |kaw| {
+    let broker = kaw.broker("");
+    let address = broker.address.clone();
+    kaw.cmd(&format!("produce t -b {address}")).stdin("one\n").run().ok();
+    let reader = kaw.cmd(&format!("consume t -b {address}")).start();
+    reader.until_out("one\n");
+    broker.kill();
+    reader.until_err("waiting for it to come back");
+    let again = kaw.cmd(&format!("broker --listen {address}")).start();
+    again.until_out(&address);
+    kaw.cmd(&format!("produce t -b {address}")).stdin("two\n").run().ok();
+    reader.until_out("one\ntwo\n");
+    reader.signal(Signal::INT);
+    reader.done().code(130);
+});
+
+it!(what_does_not_go_together_is_a_usage_error, |kaw| {
+    for line in [
+        "consume",
+        "consume t -J -f %s",
+        "consume t -K : -f %s",
+        "consume t -f %q",
+        "consume t -o 1 -o 2",
+        "consume t -c -1",
+        "consume t -p x",
+    ] {
+        kaw.cmd(line).run().fails(2);
+    }
+    assert_eq!(kaw.processes().len(), 0, "no broker is started for wrong words");
+    kaw.cmd("consume t -o stored").run().fails(2);
+});

@@ -1,0 +1,82 @@
+//! `kaw topic`: made, listed, described and deleted.
+
+it!(a_topic_is_made_once_and_deleted_once, |kaw| {
+    assert_eq!(kaw.ok("topic create b a -p 2"), "b created\na created\n");
+    assert_eq!(kaw.ok("topic list"), "a\nb\n");
+    let line = kaw.cmd("topic create a").run().fails(1);
+    assert_eq!(line, "kaw: topic 'a' exists already; --if-not-exists allows that");
+    assert_eq!(kaw.ok("topic create a c --if-not-exists"), "a exists\nc created\n");
+    assert_eq!(kaw.ok("topic delete a b"), "a deleted\nb deleted\n");
+    let line = kaw.cmd("topic delete a").run().fails(1);
+    assert_eq!(line, "kaw: topic 'a' does not exist; --if-exists allows that");
+    assert_eq!(kaw.ok("topic delete a c --if-exists"), "a does not exist\nc deleted\n");
+    assert_eq!(kaw.ok("topic list"), "");
+});
+
+it!(one_bad_topic_does_not_stop_the_others, |kaw| {
+    kaw.ok("topic create there");
+    let done = kaw.cmd("topic create a there 'not a name' b").run().code(1);
+    assert_eq!(done.out(), "a created\nb created\n");
+    let said = done.err();
+    assert!(said.contains("'there' exists already") && said.contains("'not a name'"), "{said}");
+});
+
+it!(a_dry_run_makes_nothing, |kaw| {
+    assert_eq!(kaw.ok("topic create t --dry-run"), "t can be created\n");
+    let line = kaw.cmd("topic create t --dry-run -c no.such=1").run().fails(1);
+    assert!(line.contains("no.such"), "{line}");
+    assert_eq!(kaw.ok("topic list"), "");
+});
+
+it!(a_list_is_names_or_columns_or_json, |kaw| {
+    kaw.ok("topic create orders -p 2");
+    kaw.ok("topic create order-lines other");
+    kaw.cmd("produce orders -p 1").stdin("a\nb\n").run().ok();
+    assert_eq!(kaw.ok("topic list"), "order-lines\norders\nother\n");
+    assert_eq!(kaw.ok("topic list '^orders$'"), "orders\n");
+    assert_eq!(kaw.ok("topic list order"), "order-lines\norders\n");
+    assert_eq!(
+        kaw.ok("topic list order --detailed"),
+        "TOPIC        PARTITIONS  REPLICAS  RECORDS\n\
+         order-lines           1         1        0\n\
+         orders                2         1        2\n"
+    );
+    assert_eq!(kaw.ok("topic list orders --detailed --no-headers"), "orders  2  1  2\n");
+    assert_eq!(
+        kaw.ok("topic list orders -J"),
+        "{\"topic\":\"orders\",\"partitions\":2,\"replicas\":1,\"records\":2,\"internal\":false}\n"
+    );
+    kaw.cmd("topic list '['").run().fails(2);
+});
+
+it!(a_description_has_partitions_and_what_was_set, |kaw| {
+    kaw.ok("topic create t -p 2 -c retention.ms=60000 -c cleanup.policy=compact");
+    kaw.cmd("produce t -p 1 -k key").stdin("a\nb\n").run().ok();
+    let text = kaw.ok("topic describe t");
+    let (partitions, configs) = text.split_once("\n\n").expect("two tables");
+    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let rows: Vec<_> = partitions.lines().map(cells).collect();
+    assert_eq!(rows[0], cells("TOPIC PARTITION LEADER EPOCH REPLICAS ISR START END RECORDS"));
+    assert_eq!(
+        (rows.len(), &rows[1][6..], &rows[2][6..]),
+        (3, &cells("0 0 0")[..], &cells("0 2 2")[..])
+    );
+    let rows: Vec<_> = configs.lines().map(cells).collect();
+    assert_eq!(
+        rows[1..],
+        [cells("t cleanup.policy topic compact"), cells("t retention.ms topic 60000")]
+    );
+    let all = kaw.ok("topic describe t -a");
+    assert!(all.contains("segment.bytes") && all.contains("default"), "{all}");
+    let json = kaw.ok("topic describe t -J");
+    assert!(json.contains(r#"{"name":"retention.ms","value":"60000","source":"topic"}"#), "{json}");
+});
+
+it!(a_topic_that_is_not_there_does_not_hide_the_others, |kaw| {
+    kaw.ok("topic create there");
+    let done = kaw.cmd("topic describe there nothing").run().code(1);
+    assert!(done.out().contains("there"), "{done}");
+    done.says("topic 'nothing' does not exist; create it with `kaw topic create nothing`");
+    let done = kaw.cmd("topic describe nothing").run().code(1);
+    assert_eq!(done.out(), "");
+});
