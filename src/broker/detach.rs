@@ -61,7 +61,8 @@ pub fn outlive_signals() -> io::Result<()> {
     // (tokio::signal::unix::signal).
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _inside = runtime.enter();
-    signal(SignalKind::hangup())?;
-    signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;
+    for number in [Signal::HUP, Signal::XFSZ] {
+        drop(signal(SignalKind::from_raw(number.as_raw()))?);
+    }
     Ok(())
 }

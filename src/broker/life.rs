@@ -13,12 +13,10 @@ pub const GRACE: Duration = Duration::from_millis(200);
 /// What happens to a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// So many are connected now.
+    /// So many are connected now. Repeated when the time that `Life::wake_at` named has come.
     Connected(usize),
     /// A signal or the private Leave request: whoever is connected.
     LeaveAsked,
-    /// The time that `Life::wake_at` named has come, or any other.
-    Elapsed,
 }
 
 /// What the broker is to do about it.
@@ -58,7 +56,7 @@ impl Life {
         Life { linger, state: State::Alone { since: now } }
     }
 
-    /// When to come back with `Event::Elapsed`.
+    /// When to say again how many are connected.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.state {
             State::Alone { since } => since.checked_add(self.linger?),
@@ -87,7 +85,6 @@ impl Life {
                 self.state = State::Busy;
                 faded.then_some(Action::Announce)
             }
-            Event::Elapsed => self.elapsed(now),
         }
     }
 
@@ -152,21 +149,24 @@ pub async fn watch(
 mod tests {
     use super::*;
 
-    /// Plays `script` on a broker with a linger of 10 s: `+N` seconds later, `=N` connected, `?`
-    /// asked to leave, anything after a `.` in milliseconds.
+    /// Plays `script` on a broker with a linger of 10 s: `+N` is N ms later, `=N` has N connected,
+    /// `?` asks it to leave.
     #[track_caller]
     fn check(script: &str, want: &[&str]) {
         let start = Instant::now();
         let mut now = start;
         let mut life = Life::new(Some(Duration::from_secs(10)), start);
-        let mut seen = Vec::new();
+        let (mut connected, mut seen) = (0, Vec::new());
         for step in script.split_whitespace() {
             let event = match step.split_at(1) {
                 ("+", ms) => {
                     now += Duration::from_millis(ms.parse().unwrap());
-                    Event::Elapsed
+                    Event::Connected(connected)
                 }
-                ("=", count) => Event::Connected(count.parse().unwrap()),
+                ("=", count) => {
+                    connected = count.parse().unwrap();
+                    Event::Connected(connected)
+                }
                 _ => Event::LeaveAsked,
             };
             if let Some(action) = life.on(event, now) {
@@ -212,7 +212,8 @@ mod tests {
         let now = Instant::now();
         let mut life = Life::new(None, now);
         assert_eq!(life.wake_at(), None);
-        assert_eq!(life.on(Event::Elapsed, now + Duration::from_secs(1 << 30)), None);
+        let later = now + Duration::from_secs(1 << 30);
+        assert_eq!(life.on(Event::Connected(0), later), None);
         assert_eq!(life.on(Event::LeaveAsked, now), Some(Action::Leave));
     }
 }

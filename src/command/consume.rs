@@ -14,6 +14,7 @@ use crate::client::admin::{Patience, Probe};
 use crate::client::consume::{Consumer, Received, Wanted};
 use crate::client::span::{AtEnd, Place, Span};
 use crate::client::{Config, cause};
+use crate::embedded::Lease;
 use crate::output::{Format, Null, Printer, Template, unescape};
 use crate::record::{PartitionId, Timestamp};
 
@@ -105,6 +106,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         consumer,
         interrupt,
         tell,
+        lease: cluster.lease,
     };
     let result = reading.run();
     // What was read before an error is printed before it.
@@ -173,6 +175,8 @@ struct Reading {
     probe: Option<Probe>,
     brokers: String,
     tell: fn(&str),
+    /// Keeps the built-in broker, where it is that one.
+    lease: Option<Lease>,
 }
 
 impl Reading {
@@ -191,6 +195,9 @@ impl Reading {
             }
             self.printer.flush().map_err(stdout_failed)?;
             self.wait()?;
+            if let Some(error) = self.lease.as_ref().and_then(Lease::broken) {
+                return Err(error.into());
+            }
             self.take_answer();
             if let Some(act) =
                 self.quiet.act(Instant::now(), || self.consumer.complaint().is_some())

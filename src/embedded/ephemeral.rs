@@ -34,11 +34,6 @@ impl Ephemeral {
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
-
-    /// The broker's process, for who wants to measure it.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Ephemeral {

@@ -34,11 +34,6 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Of the listener on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// The settings with which librdkafka reaches the broker.
     pub fn client_settings(&self) -> [(&'static str, String); 5] {
         [

@@ -1,17 +1,16 @@
 //! `kaw broker status` and `kaw broker stop`.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use comfy_table::Table;
-use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 
 use crate::broker::home::{self, Mode, Notice, Sight};
+use crate::command::table::{Column, Look, Table};
 use crate::command::{Exit, Global, note, stdout_failed};
 use crate::embedded::{Control, Place, Status};
 use crate::quantity;
@@ -180,23 +179,33 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         ("listeners", or_dash(&notice.listeners.join(" "))),
         ("wipe", format!("kaw broker stop && rm -r {}", dir.display())),
     ]);
-    let mut clients: Vec<[String; 5]> = status
-        .clients
-        .iter()
-        .map(|client| {
-            [
-                client.address.to_string(),
-                or_dash(&client.client_id.to_string()),
-                or_dash(&client.software.to_string().replace(' ', "-")),
-                bytes(client.bytes_in).replace(' ', ""),
-                bytes(client.bytes_out).replace(' ', ""),
-            ]
-        })
-        .collect();
-    clients.sort();
     text.push('\n');
-    text.push_str(&table(["CLIENT", "ID", "SOFTWARE", "IN", "OUT"], clients));
+    text.push_str(&clients(status).print(Look::of_stdout(), true));
     text
+}
+
+fn clients(status: &Status) -> Table {
+    let mut table = Table::new(&[
+        Column::Text("CLIENT"),
+        Column::Text("ID"),
+        Column::Text("SOFTWARE"),
+        Column::Number("REQUESTS"),
+        Column::Number("IN"),
+        Column::Number("OUT"),
+    ]);
+    let mut clients: Vec<_> = status.clients.iter().collect();
+    clients.sort_by_key(|client| client.address.to_string());
+    for client in clients {
+        table.add(vec![
+            client.address.to_string(),
+            client.client_id.to_string(),
+            client.software.to_string(),
+            client.request_count.to_string(),
+            client.bytes_in.to_string(),
+            client.bytes_out.to_string(),
+        ]);
+    }
+    table
 }
 
 fn or_dash(text: &str) -> String {
@@ -207,14 +216,6 @@ fn or_dash(text: &str) -> String {
 fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     facts.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
-}
-
-fn table(heads: [&str; 5], rows: Vec<[String; 5]>) -> String {
-    let mut table = Table::new();
-    let style = if io::stdout().is_terminal() { UTF8_FULL_CONDENSED } else { NOTHING };
-    table.load_style(style).set_header(heads).add_rows(rows);
-    let lines = table.lines().map(|line| format!("{}\n", line.trim()));
-    lines.collect()
 }
 
 /// What the files of a directory take of the disk. Those that vanish meanwhile take nothing.
