@@ -69,7 +69,7 @@ message! {
     pub struct DescribeConfigsRequest {
         resources: Vec<ConfigResource>,
         include_synonyms: bool,
-        include_documentation: bool [3..],
+        include_documentation: bool [3.., strict],
     }
 }
 

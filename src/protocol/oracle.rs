@@ -9,6 +9,7 @@ use kafka_protocol::messages as theirs;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::api_versions::ApiVersionsRequest;
+use super::catalogue::CatalogueRecord;
 use super::codec::{Field, Reader, Version, Writer};
 use super::create_topics::CreateTopicsRequest;
 use super::delete_topics::DeleteTopicsRequest;
@@ -24,7 +25,7 @@ use super::private::{LeaveRequest, StatusRequest};
 use super::produce::ProduceRequest;
 use super::sample::{Leaf, Sample, Sampler};
 use super::sasl::{SaslAuthenticateRequest, SaslHandshakeRequest};
-use super::{ApiKey, Request};
+use super::{ApiKey, Envelope, Request};
 use crate::record::Uuid;
 
 /// What a check does with a message of ours and its counterpart in the crate.
@@ -353,6 +354,25 @@ impl Check for Hostility {
 
     fn own<M: Message + Sample + Debug>(&mut self, version: Version) {
         self.attack::<M>(version);
+    }
+}
+
+#[test]
+fn noise_is_no_frame_and_no_record() {
+    let version = Version { number: 0, flexible: true };
+    for seed in 0..20_000 {
+        let mut sampler = Sampler::wild(version, seed);
+        let mut noise: Vec<u8> = (0..sampler.next() % 100).map(|_| sampler.next() as u8).collect();
+        // A frame version and a key that exist lead further in.
+        let start = [1, sampler.next() as u8 % 32, 0];
+        noise.iter_mut().zip(start).for_each(|(byte, known)| *byte = known);
+        let noise = Bytes::from(noise);
+        let size = noise.len().max(1) as u64;
+        let used = allocation_counter::measure(|| {
+            drop(CatalogueRecord::decode(noise.clone()));
+            drop(Envelope::open(noise.clone()));
+        });
+        assert!(used.bytes_max <= MEMORY_FACTOR_MAX * size, "{used:?} for {noise:?}");
     }
 }
 
