@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::broker_rows::{self, BROKER_ROWS};
+use super::topic_config::Synonym;
 use super::{Described, Kind, Mode, Row, Source, check};
 
 /// Why a `-c K=V` was refused: what, and what to do.
@@ -145,8 +146,9 @@ impl Settings {
     pub fn describe_cluster(&self) -> Vec<Described> {
         let set = BROKER_ROWS.iter().filter_map(|known| {
             let value = self.cluster.get(known.row.name)?.as_str();
-            let layers = [(value, Source::DynamicDefaultBroker)];
-            Some(described(&known.row, &layers, false))
+            let value = Some(value.to_owned());
+            let synonyms = vec![(known.row.name, value, Source::DynamicDefaultBroker)];
+            Some(described(&known.row, synonyms, false))
         });
         set.collect()
     }
@@ -154,25 +156,51 @@ impl Settings {
     /// Every broker config, as DescribeConfigs shows them.
     pub fn describe(&self) -> Vec<Described> {
         let described = BROKER_ROWS.iter().map(|known| {
-            let layers = self.layers(known.row.name);
-            let read_only = known.mode == Mode::ReadOnly;
-            described(&known.row, &layers, read_only)
+            let synonyms = self.synonyms(known.row.name);
+            described(&known.row, synonyms, known.mode == Mode::ReadOnly)
         });
         described.collect()
     }
+
+    /// Everything that has a say in a config, the strongest first. Where the config itself has
+    /// none, its synonyms are not told either (KafkaApis' ConfigHelper.configSynonyms).
+    pub fn synonyms(&self, name: &'static str) -> Vec<Synonym> {
+        let names: &[&'static str] = FAMILIES
+            .iter()
+            .find(|family| family.contains(&name))
+            .map_or(std::slice::from_ref(&name), |family| family);
+        let mut all = Vec::new();
+        for source in Source::OF_BROKERS {
+            for name in names {
+                let value = self.layers(name).into_iter().find(|(_, from)| *from == source);
+                let value = value.map(|(value, _)| value.to_owned());
+                all.extend(value.map(|value| (*name, Some(value), source)));
+            }
+        }
+        all.into_iter().skip_while(|(first, ..)| *first != name).collect()
+    }
 }
 
-fn described(row: &Row, layers: &[(&str, Source)], read_only: bool) -> Described {
+/// Configs that stand in for one another, the strongest first.
+const FAMILIES: &[&[&str]] = &[
+    &["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
+    &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
+    &["log.roll.jitter.ms", "log.roll.jitter.hours"],
+    &["log.roll.ms", "log.roll.hours"],
+];
+
+fn described(row: &Row, synonyms: Vec<Synonym>, read_only: bool) -> Described {
     let sensitive = row.kind == Kind::Password;
-    let shown = |value: &str| (!sensitive).then(|| value.to_owned());
+    let hidden = |value: Option<String>| value.filter(|_| !sensitive);
+    let own = synonyms.iter().find(|(name, ..)| *name == row.name);
     Described {
         name: row.name,
-        value: layers.first().and_then(|(value, _)| shown(value)),
-        source: layers.first().map_or(Source::Default, |(_, source)| *source),
+        value: own.and_then(|(_, value, _)| hidden(value.clone())),
+        source: synonyms.first().map_or(Source::Default, |(.., source)| *source),
         kind: row.kind,
         read_only,
         sensitive,
-        synonyms: layers.iter().map(|(value, source)| (row.name, shown(value), *source)).collect(),
+        synonyms: synonyms.into_iter().map(|(name, v, from)| (name, hidden(v), from)).collect(),
     }
 }
 

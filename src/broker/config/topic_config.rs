@@ -21,6 +21,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// Those of a broker config, the strongest first.
+    pub const OF_BROKERS: [Source; 4] = [
+        Source::DynamicBroker,
+        Source::DynamicDefaultBroker,
+        Source::StaticBroker,
+        Source::Default,
+    ];
+
     pub fn code(self) -> i8 {
         match self {
             Source::Topic => 1,
@@ -32,6 +40,9 @@ impl Source {
     }
 }
 
+/// A config that has a say in another's value, what it says, and where it comes from.
+pub type Synonym = (&'static str, Option<String>, Source);
+
 /// One config as DescribeConfigs shows it; a sensitive value is never told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
@@ -42,7 +53,7 @@ pub struct Described {
     pub read_only: bool,
     pub sensitive: bool,
     /// Everything that has a say, the strongest first.
-    pub synonyms: Vec<(&'static str, Option<String>, Source)>,
+    pub synonyms: Vec<Synonym>,
 }
 
 /// Checks configs a client wants for a topic. The error is Kafka's text for INVALID_CONFIG.
@@ -64,24 +75,23 @@ pub fn describe_topic(overrides: &TopicOverrides, settings: &Settings) -> Vec<De
 fn describe(known: &TopicRow, overrides: &TopicOverrides, settings: &Settings) -> Described {
     let name = known.row.name;
     let own = overrides.get(name).map(|value| (name, Some(value.clone()), Source::Topic));
-    let mut synonyms: Vec<_> = own.into_iter().collect();
-    let mut value = overrides.get(name).cloned();
-    let mut source = Source::Topic;
-    for synonym in known.synonyms() {
-        for (text, from) in settings.layers(synonym.name) {
-            synonyms.push((synonym.name, Some(text.to_owned()), from));
-            if value.is_none() && from != Source::Default {
-                value = Some(scaled(text, synonym.factor));
-                source = from;
-            }
-        }
-    }
-    if value.is_none() {
-        value = known.row.default.map(str::to_owned);
-        source = Source::Default;
-    }
+    let of_broker = known.synonyms().first().map(|first| settings.synonyms(first.name));
+    let synonyms: Vec<_> = own.into_iter().chain(of_broker.unwrap_or_default()).collect();
+    let value = overrides.get(name).cloned().or_else(|| inherited(known, settings));
+    let source = synonyms.first().map_or(Source::Default, |(.., source)| *source);
     let kind = known.row.kind;
     Described { name, value, source, kind, read_only: false, sensitive: false, synonyms }
+}
+
+/// What a topic has that sets nothing itself: the strongest of the broker's configs that say
+/// something, else Kafka's default.
+fn inherited(known: &TopicRow, settings: &Settings) -> Option<String> {
+    let said = known.synonyms().into_iter().find_map(|synonym| {
+        let layers = settings.layers(synonym.name);
+        let (text, source) = layers.into_iter().next()?;
+        (source != Source::Default).then(|| scaled(text, synonym.factor))
+    });
+    said.or_else(|| known.row.default.map(str::to_owned))
 }
 
 /// A broker config in other units. -1 means no limit in all of them.
@@ -198,7 +208,11 @@ mod tests {
         assert_eq!(retention.value.as_deref(), Some("5"));
         assert_eq!(retention.source, Source::Topic);
         let names: Vec<_> = retention.synonyms.iter().map(|(name, ..)| *name).collect();
-        assert_eq!(names, ["retention.ms", "log.retention.hours", "log.retention.hours"]);
+        // As Apache has it: log.retention.ms itself says nothing, so its family is not told.
+        assert_eq!(names, ["retention.ms"]);
+        let cleanup = all.iter().find(|config| config.name == "cleanup.policy").unwrap();
+        let broker = ("log.cleanup.policy", Some("delete".to_owned()), Source::Default);
+        assert_eq!(cleanup.synonyms, [broker]);
     }
 
     #[test]

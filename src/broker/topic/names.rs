@@ -124,7 +124,8 @@ mod tests {
         check("t-0", partition("t", 0));
         check("a-b-12", partition("a-b", 12));
         check("t", Directory::Other);
-        check("t--1", Directory::Other);
+        check("t--1", partition("t-", 1));
+        check("t-x", Directory::Other);
         check(&deleted, Directory::Deleted);
         check(&stray, Directory::Other);
         let long = "x".repeat(249);
