@@ -246,7 +246,8 @@ impl Event {
     fn complaint(&self) -> Complaint {
         // SAFETY: the event is alive.
         let fatal = unsafe { rd::rd_kafka_event_error_is_fatal(self.as_ptr()) } != 0;
-        Complaint { code: self.code(), text: self.text(), fatal }
+        let text = self.text();
+        Complaint { code: true_code(self.code(), &text), text, fatal }
     }
 
     fn as_ptr(&self) -> *mut rd::rd_kafka_event_t {
@@ -362,6 +363,14 @@ pub fn properties() -> String {
     }
 }
 
+/// A connection that broke in the middle of a login is reported as a login that was refused; only
+/// the text has the true reason (rd_kafka_broker_handle_SaslHandshake in rdkafka_broker.c).
+fn true_code(code: Code, text: &str) -> Code {
+    let reasons = [Code::TRANSPORT, Code::TIMED_OUT];
+    let reason = reasons.into_iter().find(|reason| text.contains(&code_text(reason.0)));
+    reason.filter(|_| code == Code::AUTHENTICATION).unwrap_or(code)
+}
+
 /// What librdkafka says about a code, in words.
 pub fn code_text(code: i32) -> String {
     // SAFETY: any integer is taken; the text is static, or a thread-local one for unknown codes.
@@ -417,5 +426,24 @@ fn raw(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
     match bytes {
         None => (ptr::null_mut(), 0),
         Some(bytes) => (bytes.as_ptr().cast_mut().cast(), bytes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: Code) {
+        assert_eq!(true_code(Code::AUTHENTICATION, text), want, "{text}");
+    }
+
+    #[test]
+    fn a_connection_that_broke_in_a_login_is_no_wrong_password() {
+        let broke = "SASL PLAIN mechanism handshake failed: Local: Broker transport failure: \
+                     broker's supported mechanisms: ";
+        check(broke, Code::TRANSPORT);
+        check("SASL authentication error: wrong password", Code::AUTHENTICATION);
+        assert_eq!(true_code(Code::RESOLVE, broke), Code::RESOLVE);
     }
 }
