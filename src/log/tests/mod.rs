@@ -2,6 +2,7 @@
 
 mod engine;
 mod faulty;
+mod real;
 mod simulation;
 
 use std::path::Path;
