@@ -88,12 +88,20 @@ fn a_log_that_apache_wrote_is_read() {
     let Some(dir) = std::env::var_os("KAW_READ_LOG").map(PathBuf::from) else { return };
     let metadata = std::fs::read(dir.join(METADATA)).unwrap();
     let topic_id = text::parse_partition_metadata(&metadata).unwrap();
+    let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
+    let points = dir.parent().unwrap().join("recovery-point-offset-checkpoint");
+    let points = read_offsets(&RealDisk, &points).unwrap();
+    let point = points.iter().find(|at| format!("{}-{}", at.topic, at.partition) == name);
     for trust in [Trust::Clean, Trust::Nothing] {
-        let known = Known { trust, ..Known::default() };
+        let recovery_point = point.map(|point| point.offset);
+        let known = Known { trust, recovery_point, ..Known::default() };
         let (mut log, recovered) =
             Log::open(RealDisk, &dir, topic_id, settings(), known, Timestamp(0)).unwrap();
         let records = contents_by(&mut log, 1 << 20).len();
         let (start, end) = (log.start(), log.end());
         eprintln!("{trust:?}: {start}..{end}, {records} records, {recovered:?}");
+        if trust == Trust::Clean {
+            assert_eq!(recovered, Recovered::default());
+        }
     }
 }
