@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::DiskFile;
 use crate::record::{LeaderEpoch, Offset, Times, Timestamp, Uuid};
 
-/// The settings of one log, Kafka's topic configs. May change while the log is open.
+/// The settings of one log, Kafka's topic configs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// `segment.bytes`
@@ -83,8 +83,6 @@ pub struct Recovered {
     pub torn: Option<Torn>,
     /// Damage with good batches behind it: files that hold what was taken out of the log.
     pub set_aside: Vec<SetAside>,
-    /// Index files that were missing or wrong, and were made anew.
-    pub rebuilt_indexes: u32,
 }
 
 /// A torn tail.

@@ -34,7 +34,7 @@ impl Index {
         let index = Index { offsets: decode_offsets(offsets), times: decode_times(times) };
         let whole = offsets.len() == index.offsets.len() * OFFSET_ENTRY_BYTES
             && times.len() == index.times.len() * TIME_ENTRY_BYTES;
-        let rising = index.offsets.is_sorted_by(|a, b| rises(a, b))
+        let rising = index.offsets.is_sorted_by(rises)
             && index.times.is_sorted_by(|a, b| a.timestamp < b.timestamp && a.delta < b.delta);
         let inside = index.offsets.last().is_none_or(|last| last.position < log_bytes);
         (whole && rising && inside).then_some(index)

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile};
 pub use facts::{
     AppendError, Appended, Cleanup, Found, Known, OpenError, Outcome, ReadError, Recovered,
-    Removed, Retention, SetAside, Settings, Slice, Stamp, Torn, Trust,
+    Removed, Retention, Settings, Slice, Stamp, Trust,
 };
 pub use sync::{Checkpoint, SyncTarget};
 pub use text::{PartitionOffset, read_offsets, write_offsets};
@@ -91,10 +91,6 @@ enum Health {
 }
 
 impl<D: Disk> Log<D> {
-    pub fn set_settings(&mut self, settings: Settings) {
-        self.settings = settings;
-    }
-
     /// The first readable offset.
     pub fn start(&self) -> Offset {
         self.start

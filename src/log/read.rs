@@ -143,10 +143,10 @@ impl<D: Disk> Log<D> {
     /// The batch that contains `offset`, or the next one if none does.
     fn locate(&mut self, offset: Offset) -> Result<Option<(usize, Place)>, Failed> {
         let last = self.segments.len().saturating_sub(1);
-        if let Some(position) = self.recent.position(offset) {
-            if let Some(place) = self.find_from(last, position, offset)? {
-                return Ok(Some((last, place)));
-            }
+        if let Some(position) = self.recent.position(offset)
+            && let Some(place) = self.find_from(last, position, offset)?
+        {
+            return Ok(Some((last, place)));
         }
         let after = self.segments.partition_point(|segment| segment.base <= offset);
         for at_segment in after.saturating_sub(1)..self.segments.len() {
@@ -276,10 +276,10 @@ impl<D: Disk> Log<D> {
         self.load_times()?;
         let mut best: Option<(usize, TimeEntry)> = None;
         for (at_segment, segment) in self.segments.iter().enumerate() {
-            if let Largest::At(entry) = segment.times.largest {
-                if best.is_none_or(|(_, best)| best.timestamp < entry.timestamp) {
-                    best = Some((at_segment, entry));
-                }
+            if let Largest::At(entry) = segment.times.largest
+                && best.is_none_or(|(_, best)| best.timestamp < entry.timestamp)
+            {
+                best = Some((at_segment, entry));
             }
         }
         let Some((at_segment, entry)) = best else { return Ok(None) };

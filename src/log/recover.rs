@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::epochs::Epochs;
 use super::facts::{Cleanup, Known, OpenError, Recovered, SetAside, Settings, Torn, Trust};
@@ -169,10 +168,9 @@ impl<D: Disk> Log<D> {
         }
         let bytes = self.files.read(&self.files.named(saved::NAME))?;
         let saved = bytes.and_then(|bytes| Saved::decode(&bytes, now));
-        if let Some(saved) = saved {
-            if let Some(start) = self.take_saved(saved)? {
-                return Ok(Some(start));
-            }
+        let start = saved.map(|saved| self.take_saved(saved)).transpose()?.flatten();
+        if start.is_some() {
+            return Ok(start);
         }
         match (known.trust, known.recovery_point) {
             (Trust::Clean, Some(end)) => self.take_clean(end, now),

@@ -305,7 +305,7 @@ impl<'s> Records<'s> {
 
     /// Length varint, attributes i8, timestamp delta varlong, offset delta varint, key, value,
     /// count of headers varint, headers; lengths of -1 are null.
-    fn take(&mut self) -> Option<(Offset, Timestamp, Option<&'s [u8]>, Option<&'s [u8]>)> {
+    fn take(&mut self) -> Option<Fields<'s>> {
         let length = usize::try_from(varint::take(&mut self.rest)?).ok()?;
         let (mut body, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
@@ -328,6 +328,9 @@ impl<'s> Records<'s> {
         body.is_empty().then_some((Offset(offset), timestamp, key, value))
     }
 }
+
+/// A record without its headers: offset, timestamp, key, value.
+type Fields<'s> = (Offset, Timestamp, Option<&'s [u8]>, Option<&'s [u8]>);
 
 /// Bytes behind their length. The outer `None`: they are not there; the inner: null.
 fn take_bytes<'s>(from: &mut &'s [u8]) -> Option<Option<&'s [u8]>> {

@@ -1,8 +1,6 @@
-//! Builds one record batch: for the catalogue, for tests and for benchmarks.
+//! Builds one record batch: for the catalogue and for tests.
 
-use super::batch::{
-    CONTROL_BIT, CRC_STARTS, HEADER_BYTES, LENGTH_STARTS, Producer, TRANSACTIONAL_BIT,
-};
+use super::batch::{CONTROL_BIT, CRC_STARTS, HEADER_BYTES, LENGTH_STARTS, Producer};
 use super::{Codec, Offset, Record, Timestamp, varint};
 
 /// Records on their way into one batch. Offsets count on from the base offset.
@@ -32,11 +30,13 @@ impl BatchBuilder {
         }
     }
 
+    #[cfg(test)]
     pub fn codec(mut self, codec: Codec) -> BatchBuilder {
         self.codec = codec;
         self
     }
 
+    #[cfg(test)]
     pub fn producer(mut self, producer: Producer) -> BatchBuilder {
         self.producer = Some(producer);
         self
@@ -48,23 +48,10 @@ impl BatchBuilder {
         self
     }
 
-    pub fn transactional(mut self) -> BatchBuilder {
-        self.flags |= TRANSACTIONAL_BIT;
-        self
-    }
-
+    #[cfg(test)]
     pub fn base_offset(mut self, base_offset: Offset) -> BatchBuilder {
         self.base_offset = base_offset;
         self
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// The bytes that the records take before compression.
-    pub fn records_bytes(&self) -> usize {
-        self.records.len()
     }
 
     /// Adds one record behind those before it.

@@ -42,17 +42,6 @@ impl Codec {
         }
     }
 
-    /// Kafka's own name for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Codec::None => "none",
-            Codec::Gzip => "gzip",
-            Codec::Snappy => "snappy",
-            Codec::Lz4 => "lz4",
-            Codec::Zstd => "zstd",
-        }
-    }
-
     /// Appends what `stored` holds to `out`, which may grow to `bytes_max` and no further.
     pub(super) fn decompress(
         self,

@@ -10,9 +10,9 @@ mod record;
 mod validate;
 pub mod varint;
 
-pub use batch::{BatchError, BatchView, Entry, HEADER_BYTES, Producer, Scratch, batches};
+pub use batch::{BatchError, BatchView, HEADER_BYTES, Producer, Scratch, batches};
 pub use builder::BatchBuilder;
 pub use codec::Codec;
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
 pub use record::{Delivered, Header, Outgoing, Record, TimestampType};
-pub use validate::{Invalid, Keys, Rules, Times, Valid, Zstd, validate};
+pub use validate::{Invalid, Keys, Rules, Times, Zstd, validate};

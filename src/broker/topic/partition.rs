@@ -33,7 +33,9 @@ impl TopicCore {
 
     fn log_settings(&self) -> log::Settings {
         let config = self.config();
+        let cleanup = if config.compact { log::Cleanup::Compact } else { log::Cleanup::Delete };
         log::Settings {
+            cleanup,
             segment_bytes: config.segment_bytes,
             segment_ms: config.segment_ms,
             index_interval_bytes: config.index_interval_bytes,

@@ -29,8 +29,4 @@ fn tell(partition: &str, recovered: &Recovered) {
             "damaged; what cannot be read is set aside"
         );
     }
-    if 0 < recovered.rebuilt_indexes {
-        let indexes = recovered.rebuilt_indexes;
-        tracing::info!(partition, indexes, "rebuilt index files");
-    }
 }
