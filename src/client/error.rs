@@ -202,11 +202,16 @@ fn plain_end(text: &str) -> &str {
 /// 0ms in state CONNECT)` → `connection refused`.
 pub fn cause(text: &str) -> String {
     let text = text.trim();
-    let text = text
-        .split_once("://")
-        .map_or(text, |(_, rest)| rest.split_once(": ").map_or(rest, |(_, cause)| cause));
+    let text = text.split_once(": ").filter(|(broker, _)| is_broker(broker)).map_or(text, |t| t.1);
     let text = text.split(" (after ").next().unwrap_or(text);
     let text = text.rsplit_once(" failed: ").map_or(text, |(_, cause)| cause);
+    // It guesses; an answer that is not Kafka's is one of several reasons.
+    let text = match text.split_once(": ") {
+        Some(("Disconnected", guess)) if guess.contains("security.protocol") => {
+            "it hangs up; is it Kafka, and does it want TLS or a login? See security.protocol"
+        }
+        _ => text,
+    };
     let mut letters = plain_end(text).chars();
     match letters.next() {
         // An abbreviation such as SASL stays as it is.
@@ -216,6 +221,18 @@ pub fn cause(text: &str) -> String {
         Some(first) => std::iter::once(first).chain(letters).collect(),
         None => String::new(),
     }
+}
+
+/// `host:9092/bootstrap`, `sasl_ssl://host:9092/1`.
+fn is_broker(text: &str) -> bool {
+    let (address, id) = text.rsplit_once('/').unwrap_or((text, ""));
+    address.contains(':') && (id == "bootstrap" || id.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Kafka's rules for a topic's name (Topic.java).
+pub fn is_topic_name(name: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=249).contains(&name.len()) && name != "." && name != ".." && name.bytes().all(is_legal)
 }
 
 #[cfg(test)]
@@ -239,8 +256,22 @@ mod tests {
              (after 3ms in state AUTH_REQ)",
             "SASL authentication error: Authentication failed",
         );
-        check("Failed to resolve 'nohost:9092'.", "failed to resolve 'nohost:9092'");
+        check(
+            "nohost:9092/bootstrap: Failed to resolve 'nohost:9092': Name or service not known",
+            "failed to resolve 'nohost:9092': Name or service not known",
+        );
+        check("1/1 brokers are down", "1/1 brokers are down");
         check("", "");
+    }
+
+    #[test]
+    fn topic_names_are_kafkas() {
+        for name in ["t", "a.b_c-D9", &"x".repeat(249)] {
+            assert!(is_topic_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "a b", "ü", "a/b", "a\0", &"x".repeat(250)] {
+            assert!(!is_topic_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::sys::{self, Sender};
+use super::error::is_topic_name;
 use super::{Code, Complaint, Config, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
@@ -71,6 +72,9 @@ pub struct Refusal {
 impl Producer {
     /// Starts a producer. It connects on its own, in the background.
     pub fn open(config: &Config, topic: &str) -> Result<Producer, Error> {
+        if !is_topic_name(topic) {
+            return Err(Error::Topic { name: topic.to_owned() });
+        }
         let mut config = config.clone();
         if matches!(config.get("acks"), Some("0" | "1")) {
             config.set_default("enable.idempotence", "false")?;

@@ -179,7 +179,14 @@ pub fn main() -> ExitCode {
 /// Says in one line what went wrong.
 fn complain(error: &anyhow::Error) {
     // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {error:#}");
+    let _ = writeln!(io::stderr(), "kaw: {}", without_errno(&format!("{error:#}")));
+}
+
+/// `std` adds the number to what the system says, which helps nobody.
+fn without_errno(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
 }
 
 /// Says something that is good to know, to who did not ask for quiet.
@@ -256,6 +263,12 @@ mod tests {
             "invalid value 'soon' for '--connect-timeout <TIME>': \
              'soon' is not a time; write 250ms, 10s, 5m or 2h",
         );
+    }
+
+    #[test]
+    fn errors_of_the_system_are_words() {
+        let said = "cannot read a: Permission denied (os error 13); see b (os error 2)";
+        assert_eq!(without_errno(said), "cannot read a: Permission denied; see b");
     }
 
     #[test]
