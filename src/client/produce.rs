@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::sys::{self, Sender};
 use super::error::is_topic_name;
+use super::sys::{self, Sender};
 use super::{Code, Complaint, Config, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
@@ -152,6 +152,16 @@ impl Producer {
         self.sender.native().wake(fd);
     }
 
+    /// Sends batches without waiting for them to fill, until nothing is in flight, or `fill`.
+    pub fn flush(&self) {
+        self.sender.flush();
+    }
+
+    /// More is to come at once: lets batches fill again.
+    pub fn fill(&self) {
+        self.sender.fill();
+    }
+
     /// Records taken and not yet reported.
     pub fn in_flight(&self) -> usize {
         self.sender.in_flight() + self.again.waiting()
@@ -257,6 +267,10 @@ impl Again {
             sent.expect("an empty queue has room for a part of what was in it");
         }
         sender.release(hold);
+        // All that can be in flight now is this group.
+        let submitted = sender.submit();
+        submitted.expect("an empty queue has room for a part of what was in it");
+        sender.flush();
     }
 }
 

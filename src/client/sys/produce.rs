@@ -4,8 +4,7 @@
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,11 +34,11 @@ pub struct Hold(usize);
 pub struct Full;
 
 /// Sends records to one topic.
-// The order of the fields is the order in which they end: the nudge, which shares the two that
+// The order of the fields is the order in which they end: the aide, which shares the two that
 // follow, the topic before its client, and the client, whose end frees all that is queued, before
 // the blocks that it reads from.
 pub struct Sender {
-    nudge: Nudge,
+    aide: Aide,
     topic: Arc<Topic>,
     native: Arc<Native>,
     blocks: Blocks,
@@ -58,7 +57,7 @@ impl Sender {
         let native = Arc::new(Native::open(Kind::Producer, properties, log)?);
         let topic = Arc::new(Topic::open(&native, topic)?);
         Ok(Sender {
-            nudge: Nudge::start(Arc::clone(&topic), Arc::clone(&native)),
+            aide: Aide::start(Arc::clone(&topic), Arc::clone(&native))?,
             topic,
             native,
             blocks: Blocks::default(),
@@ -155,6 +154,16 @@ impl Sender {
         count
     }
 
+    /// Batches are sent without waiting to fill, until nothing is in flight or more is to come.
+    pub fn flush(&self) {
+        self.aide.order(|orders| orders.flush = true);
+    }
+
+    /// More is to come: batches may fill again.
+    pub fn fill(&self) {
+        self.aide.order(|orders| orders.flush = false);
+    }
+
     /// Bytes of the blocks that are kept.
     pub fn held_bytes(&self) -> usize {
         self.blocks.bytes
@@ -203,41 +212,74 @@ impl Sender {
     }
 }
 
-/// Helps an idempotent producer to its id. librdkafka asks for one when a broker has answered, and
-/// else looks every 500 ms whether a broker is up; its first answer comes from a connection that it
-/// closes at once, having learned the broker's real address. Questions of our own make it look
-/// again as soon as the next connection is up, instead of half a second later.
-struct Nudge {
-    is_over: Arc<AtomicBool>,
+/// Does what blocks, on a thread of its own: first two questions, then flushes when asked.
+///
+/// The questions help an idempotent producer to its id. librdkafka asks for one when a broker has
+/// answered, and else looks every 500 ms whether a broker is up; its first answer comes from a
+/// connection that it closes at once, having learned the broker's real address. Questions of our
+/// own make it look again as soon as the next connection is up.
+struct Aide {
+    orders: Arc<(Mutex<Orders>, Condvar)>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// One from each of the two connections.
-const NUDGES: usize = 2;
-const NUDGE_WAIT: Duration = Duration::from_millis(100);
+#[derive(Default)]
+struct Orders {
+    flush: bool,
+    is_over: bool,
+}
 
-impl Nudge {
-    fn start(topic: Arc<Topic>, native: Arc<Native>) -> Nudge {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let over = Arc::clone(&is_over);
-        let nudge = move || {
-            let mut left = NUDGES;
-            while 0 < left && !over.load(Ordering::Relaxed) {
-                left -= usize::from(native.ask_about(&topic, NUDGE_WAIT));
+/// One for each of the two connections.
+const QUESTIONS: usize = 2;
+/// How long the thread may be deaf.
+const AIDE_WAIT: Duration = Duration::from_millis(20);
+
+impl Aide {
+    fn start(topic: Arc<Topic>, native: Arc<Native>) -> Result<Aide, Error> {
+        let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
+        let heard = Arc::clone(&orders);
+        let work = move || {
+            let mut left = QUESTIONS;
+            while 0 < left && !heard.0.lock().expect(NO_PANIC).is_over {
+                left -= usize::from(native.ask_about(&topic, AIDE_WAIT));
             }
+            flush_when_asked(&heard.0, &heard.1, &native);
             // The topic first: its client must be the last to go.
             drop(topic);
             drop(native);
         };
-        // Without the thread all goes on as well, only later.
-        let thread = std::thread::Builder::new().name("nudge".to_owned()).spawn(nudge).ok();
-        Nudge { is_over, thread }
+        let thread = std::thread::Builder::new().name("aide".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| Error::Start { why: error.to_string() })?;
+        Ok(Aide { orders, thread: Some(thread) })
+    }
+
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.orders.0.lock().expect(NO_PANIC));
+        self.orders.1.notify_one();
     }
 }
 
-impl Drop for Nudge {
+const NO_PANIC: &str = "no holder panics";
+
+fn flush_when_asked(orders: &Mutex<Orders>, changed: &Condvar, native: &Native) {
+    loop {
+        let idle = |orders: &mut Orders| !orders.flush && !orders.is_over;
+        let orders_now = changed.wait_while(orders.lock().expect(NO_PANIC), idle);
+        if orders_now.expect(NO_PANIC).is_over {
+            return;
+        }
+        let wait_ms = AIDE_WAIT.as_millis() as c_int;
+        // SAFETY: the client is alive. With reports as events it takes none from the queue.
+        let all_done = code(unsafe { rd::rd_kafka_flush(native.as_ptr(), wait_ms) }) == Code::NONE;
+        if all_done {
+            orders.lock().expect(NO_PANIC).flush = false;
+        }
+    }
+}
+
+impl Drop for Aide {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.order(|orders| orders.is_over = true);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("it does nothing that panics");
         }

@@ -20,6 +20,13 @@ pub const TICK: Duration = Duration::from_millis(100);
 /// So long without a delivery, and the last broker error is named.
 const STALL: Duration = Duration::from_secs(2);
 
+/// Batches go when they are full, and when the input pauses (`rd_kafka_flush`), so that no record
+/// waits for this. It must be longer than a batch takes: an idempotent producer of librdkafka has
+/// one batch of a partition in flight, and polls without a pause once the next has lingered.
+const LINGER_MS: u64 = 500;
+/// Without a report for so long, batches of many partitions may be waiting for each other's room.
+const ROOM_PATIENCE: Duration = Duration::from_millis(10);
+
 pub struct Line<'a> {
     pub producer: Producer,
     pub tally: Tally,
@@ -49,6 +56,11 @@ impl<'a> Line<'a> {
         screen: Screen,
     ) -> anyhow::Result<Line<'a>> {
         let start = Instant::now();
+        let mut cluster = cluster;
+        let timeout_ms = cluster.config.get("delivery.timeout.ms").and_then(|ms| ms.parse().ok());
+        // librdkafka wants it to be the shorter of the two.
+        let linger_ms = timeout_ms.map_or(LINGER_MS, |ms: u64| LINGER_MS.min(ms / 2));
+        cluster.config.set_default("linger.ms", &linger_ms.to_string())?;
         let producer = Producer::open(&cluster.config, topic)?;
         let interrupt = Interrupt::watch()?;
         producer.wake(interrupt.wake().writer()?);
@@ -81,15 +93,27 @@ impl<'a> Line<'a> {
             if self.interrupt.exit().is_some() {
                 return Ok(false);
             }
-            self.take_reports(TICK)?;
+            self.wait_for_room()?;
         }
         Ok(true)
+    }
+
+    /// Waits for reports, and has batches sent that are not full where there are none.
+    pub fn wait_for_room(&mut self) -> anyhow::Result<()> {
+        let before = self.tally.finished();
+        self.take_reports(ROOM_PATIENCE)?;
+        if self.tally.finished() == before {
+            self.producer.flush();
+            self.take_reports(TICK)?;
+            self.producer.fill();
+        }
+        Ok(())
     }
 
     /// Hands over what was sent so far.
     pub fn submit(&mut self) -> anyhow::Result<()> {
         while let Err(Full) = self.producer.submit() {
-            self.take_reports(TICK)?;
+            self.wait_for_room()?;
         }
         Ok(())
     }
@@ -97,6 +121,7 @@ impl<'a> Line<'a> {
     /// Waits until everything is delivered or failed.
     pub fn drain(&mut self) -> anyhow::Result<()> {
         self.submit()?;
+        self.producer.flush();
         while 0 < self.producer.in_flight() {
             self.take_reports(TICK)?;
         }

@@ -18,6 +18,9 @@ use crate::record::{Header, Outgoing, Record};
 /// Input that is kept until it is delivered. Beyond it, reading waits.
 const HELD_BYTES_MAX: usize = 32 << 20;
 
+/// Input that does not come for so long has paused.
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// Pumps input into a line.
 pub struct Pump<'a> {
     pub shape: Shape,
@@ -95,21 +98,27 @@ impl Pump<'_> {
                 return Ok(false);
             }
             if HELD_BYTES_MAX < self.line.producer.held_bytes() {
-                self.line.take_reports(TICK)?;
+                self.line.wait_for_room()?;
                 continue;
             }
-            if input.is_regular || self.poll(input)? {
+            if input.is_regular || self.poll(input, PAUSE)? {
+                return Ok(true);
+            }
+            // What came so far should not wait for more.
+            self.line.producer.flush();
+            if self.poll(input, TICK)? {
+                self.line.producer.fill();
                 return Ok(true);
             }
         }
     }
 
     /// Whether there is input, after a wait in which nothing else happened either.
-    fn poll(&self, input: &Input) -> anyhow::Result<bool> {
+    fn poll(&self, input: &Input, wait: Duration) -> anyhow::Result<bool> {
         let wake = self.line.interrupt.wake();
         let mut fds = [PollFd::new(input, PollFlags::IN), PollFd::new(wake, PollFlags::IN)];
-        let tick = Timespec { tv_sec: 0, tv_nsec: TICK.subsec_nanos().into() };
-        match poll(&mut fds, Some(&tick)) {
+        let wait = Timespec { tv_sec: 0, tv_nsec: wait.subsec_nanos().into() };
+        match poll(&mut fds, Some(&wait)) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(anyhow::Error::from(error).context("cannot wait for input")),
         }
