@@ -65,7 +65,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 1\t''
 all\t''"
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l rate -d 'Send at this rate; latency then counts from when a send was due' -r
-complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l warmup -d 'Sent before the figures begin: N records or a time [default: a tenth of the load]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l warmup -d 'Sent before the figures begin, N records or a time; with 0 they include connecting [default: a tenth of the load]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l fail-if -d 'Exit with 3 if this holds, as \'p99>20ms\' or \'records/s<50000\'; repeatable' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
@@ -99,12 +99,28 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l timestamp -d 'The records\' time' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s D -l delimiter -d 'What ends a record: any bytes, with the escapes \\n \\t \\0 \\xNN' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s K -l key-delimiter -d 'What ends a record\'s key; a record without it has a null key' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s H -l header -d 'A header of every record, may be repeated; NAME alone has the value null' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s p -l partition -d 'The partition of every record; -1 lets the key decide' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l timestamp -d 'The time of every record: 2026-01-31T08:00Z, seconds or milliseconds since 1970, -1h' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s z -l compression -d 'How batches are compressed' -r -f -a "none\t''
+gzip\t''
+snappy\t''
+lz4\t''
+zstd\t''"
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l acks -d 'Who must have a record before it counts as delivered: 0 nobody, 1 the leader, all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l delivery-timeout -d 'How long a record may take until it has failed [default: 30s]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s Z -l null -d 'An empty key or value is null'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s J -l json -d 'Each line is a record as JSON, as `consume -J`, kcat and kcl print it'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l whole -d 'Each input is one record'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s T -l tee -d 'Copy the input to stdout'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help'
