@@ -2,7 +2,7 @@
 //! Never knows: topics, requests, sockets.
 //!
 //! ```text
-//! .lock            fcntl write lock for as long as a broker runs (Java's FileLock, so Apache's too)
+//! .lock            fcntl write lock while a broker runs (as Java's FileLock, so Apache's too)
 //! meta.properties  Apache's: node.id, cluster.id, directory.id
 //! door.json        port and secret of the directory's own listener; kept over restarts
 //! broker.json      who serves it now; true only while the lock is held

@@ -1,3 +1,5 @@
+//! The data directory of a running broker, by what its files say and who may have it.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
