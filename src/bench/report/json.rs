@@ -1,20 +1,4 @@
 //! A result for programs: one JSON object, whose key names stay.
-//!
-//! | field | holds |
-//! | --- | --- |
-//! | `workload` | `produce` or `consume` |
-//! | `parameters` | the load as asked for; `rate` null: as fast as it goes |
-//! | `seed` | of the payloads; the same seed sends the same bytes |
-//! | `command` `started` | as typed, without secrets; when it began |
-//! | `topic` `brokers` | where; `brokers` null: an ephemeral built-in broker |
-//! | `host` `versions` | what it ran on and with |
-//! | `window` | what was measured: records, bytes, seconds; the warm-up is no part of it |
-//! | `throughput` | of the window |
-//! | `latency_us` | microseconds, of the window, HDR, three digits; null: the workload has none |
-//! | `client` | CPU seconds of this process in the window; its peak memory since it began |
-//! | `records` | of the whole run, warm-up included: sent, verified, and every fault |
-//! | `gates` | each `--fail-if` and what became of it; `value` in seconds, bytes or a number |
-//! | `notes` | what the figures stand for, in words |
 
 use serde_json::{Value, json};
 
@@ -23,6 +7,29 @@ use super::super::measure::Latency;
 use super::super::plan::{Extent, Pace, Workload};
 use super::super::verify::Account;
 use super::Report;
+
+/// The fields, for who reads the object.
+pub const FIELDS: &str = "\
+Fields of --json, one object whose names stay:
+  workload    produce or consume
+  parameters  the load as asked for; rate null: as fast as it goes
+  seed        of values and keys; the same seed sends the same bytes
+  command     as typed, without secrets
+  started     when the run began (RFC 3339)
+  topic       made for the run and deleted after it
+  brokers     as -b names them; null: an ephemeral built-in broker, with --durability os
+  host        os, cpu, cores, memory_bytes
+  versions    kaw, librdkafka
+  window      what was measured: records, bytes (keys and values, uncompressed), seconds;
+              and warmup_records, which are in no figure
+  throughput  records_per_s, bytes_per_s, of the window
+  latency_us  microseconds, of the window: min, mean, p50 to p99_99, max (HDR, three digits);
+              null where the workload has none
+  client      cpu_seconds of this process in the window; memory_peak_bytes since it began
+  records     of the whole run, warm-up included: sent, verified (read back as they were sent),
+              failed, lost, duplicated, reordered, corrupted
+  gates       each --fail-if: metric, value (seconds, bytes or a number), failed
+  notes       what the figures stand for, in words";
 
 /// The result as one object.
 pub fn json(report: &Report) -> Value {

@@ -6,7 +6,7 @@ use super::super::gate::Gate;
 use super::super::measure::{Latencies, Window};
 use super::super::plan::{Acks, Compression, Extent, Load, Pace, Payload, Workload};
 use super::super::verify::Faults;
-use super::json::json;
+use super::json::{FIELDS, json};
 use super::table::table;
 use super::*;
 
@@ -172,4 +172,14 @@ fn the_json_has_every_field_under_its_name() {
         ],
     });
     assert_eq!(json(&report(PRODUCE, faults)), want);
+}
+
+#[test]
+fn every_field_is_explained() {
+    let json = json(&report(PRODUCE, Faults::default()));
+    let names = json.as_object().unwrap().keys();
+    let explained =
+        FIELDS.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let explained = explained.filter_map(|line| line.split_whitespace().next());
+    assert_eq!(names.collect::<Vec<_>>(), explained.collect::<Vec<_>>());
 }

@@ -9,6 +9,7 @@ use super::{Shown, Usage};
 use crate::bench::gate::Gate;
 use crate::bench::payload::HEAD_BYTES;
 use crate::bench::plan::{Acks, Compression, Extent, Load, Pace, Payload, Plan, Workload};
+use crate::bench::report::json::FIELDS;
 use crate::quantity;
 
 /// How much there is where nothing is said.
@@ -26,8 +27,10 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum WorkloadArgs {
     /// Send records and time each until its delivery report
+    #[command(after_long_help = FIELDS)]
     Produce(ProduceArgs),
     /// Read records as fast as they come, from a topic that is filled first
+    #[command(after_long_help = FIELDS)]
     Consume(ConsumeArgs),
 }
 
