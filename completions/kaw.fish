@@ -75,7 +75,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l json -d 'Print one JSON object instead of text'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l records -d 'Records to measure [default: 1M, or what fits in --duration]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l duration -d 'Measure for this long, or until --records, whichever ends first' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l record-size -d 'Bytes of a record\'s value' -r
@@ -98,7 +98,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l json -d 'Print one JSON object instead of text'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s D -l delimiter -d 'What ends a record: any bytes, with the escapes \\n \\t \\0 \\xNN' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s K -l key-delimiter -d 'What ends a record\'s key; a record without it has a null key' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record' -r
