@@ -1,7 +1,7 @@
 //! What the log asks of a disk. The real one is below; tests have one that loses and tears.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -166,7 +166,8 @@ impl DiskFile for RealFile {
 
 #[cfg(target_os = "linux")]
 fn write_some(file: &fs::File, first: &[u8], second: &[u8], at: u64) -> io::Result<usize> {
-    Ok(rustix::io::pwritev(file, &[IoSlice::new(first), IoSlice::new(second)], at)?)
+    let parts = [io::IoSlice::new(first), io::IoSlice::new(second)];
+    Ok(rustix::io::pwritev(file, &parts, at)?)
 }
 
 /// macOS got pwritev late; two writes do the same there.

@@ -57,6 +57,8 @@ pub struct Log<D: Disk> {
     epochs: Epochs,
     /// The offsets of the snapshots on disk.
     snapshots: Vec<Offset>,
+    /// The closed segments that were read last. They stay open.
+    reading: read::Reading,
     /// Where recent batches of the last segment begin, for readers at the tail.
     recent: read::Recent,
     /// The last batch: its position in the last segment, and its CRC.
@@ -372,9 +374,11 @@ impl<D: Disk> Log<D> {
     /// Closed segments that are durable are opened again when somebody reads them.
     fn drop_idle_files(&mut self) {
         let Some((_, closed)) = self.segments.split_last_mut() else { return };
-        for segment in closed.iter_mut().filter(|segment| segment.synced == segment.bytes) {
-            segment.file = None;
-            segment.index = None;
+        for segment in closed {
+            if segment.synced == segment.bytes && !self.reading.contains(segment.base) {
+                segment.file = None;
+                segment.index = None;
+            }
         }
     }
 

@@ -33,6 +33,26 @@ impl Recent {
     }
 }
 
+/// Which closed segments were read last: consumers that catch up read each from end to end.
+#[derive(Default)]
+pub(super) struct Reading {
+    bases: [Option<Offset>; 4],
+    next: usize,
+}
+
+impl Reading {
+    fn push(&mut self, base: Offset) {
+        if !self.contains(base) {
+            self.bases[self.next] = Some(base);
+            self.next = (self.next + 1) % self.bases.len();
+        }
+    }
+
+    pub(super) fn contains(&self, base: Offset) -> bool {
+        self.bases.contains(&Some(base))
+    }
+}
+
 /// A batch in a segment.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
@@ -182,13 +202,15 @@ impl<D: Disk> Log<D> {
         Ok(None)
     }
 
-    /// A segment's file, opened if need be; then no other idle one stays open.
+    /// A segment's file, opened if need be; then only few others stay open.
     pub(super) fn load_file(&mut self, at_segment: usize) -> Result<Arc<D::File>, Failed> {
+        let base = self.segments[at_segment].base;
         if let Some(file) = &self.segments[at_segment].file {
             return Ok(Arc::clone(file));
         }
+        self.reading.push(base);
         self.drop_idle_files();
-        let path = self.files.path(Kind::Log, self.segments[at_segment].base);
+        let path = self.files.path(Kind::Log, base);
         let file = self.files.open(&path, Open::Existing)?;
         self.segments[at_segment].file = Some(Arc::clone(&file));
         Ok(file)

@@ -9,7 +9,7 @@ use super::facts::{Cleanup, Known, OpenError, Recovered, SetAside, Settings, Tor
 use super::files::{Failed, Files, Kind, at};
 use super::index::Index;
 use super::producers::Producers;
-use super::read::{Recent, Walk};
+use super::read::{Reading, Recent, Walk};
 use super::saved::{self, Saved};
 use super::segment::{Largest, Segment};
 use super::text::parse_partition_metadata;
@@ -74,6 +74,7 @@ impl<D: Disk> Log<D> {
             producers: Producers::default(),
             epochs: Epochs::default(),
             snapshots: Vec::new(),
+            reading: Reading::default(),
             recent: Recent::default(),
             last_batch: (0, 0),
             unsynced: Unsynced {
