@@ -24,6 +24,7 @@ mod crash;
 mod hostile;
 mod life;
 mod pipeline;
+mod produce;
 mod python;
 mod readme;
 mod refused;

@@ -205,13 +205,14 @@ pub fn cause(text: &str) -> String {
     let text = text.split_once(": ").filter(|(broker, _)| is_broker(broker)).map_or(text, |t| t.1);
     let text = text.split(" (after ").next().unwrap_or(text);
     let text = text.rsplit_once(" failed: ").map_or(text, |(_, cause)| cause);
-    // It guesses; an answer that is not Kafka's is one of several reasons.
-    let text = match text.split_once(": ") {
-        Some(("Disconnected", guess)) if guess.contains("security.protocol") => {
-            "it hangs up; is it Kafka, and does it want TLS or a login? See security.protocol"
-        }
-        _ => text,
-    };
+    // Where it can only guess, so do we.
+    if text.starts_with("Disconnected") && text.contains("security.protocol") {
+        return "it hangs up; it may want TLS or a login, see security.protocol".to_owned();
+    }
+    // Four bytes of HTTP or TLS, taken for a length.
+    if text.starts_with("Invalid response size") {
+        return "its answer is not Kafka's".to_owned();
+    }
     let mut letters = plain_end(text).chars();
     match letters.next() {
         // An abbreviation such as SASL stays as it is.
@@ -259,6 +260,11 @@ mod tests {
         check(
             "nohost:9092/bootstrap: Failed to resolve 'nohost:9092': Name or service not known",
             "failed to resolve 'nohost:9092': Name or service not known",
+        );
+        check(
+            "10.0.0.1:80/bootstrap: Receive failed: Invalid response size 1213486160 \
+             (0..100000000): increase receive.message.max.bytes",
+            "its answer is not Kafka's",
         );
         check("1/1 brokers are down", "1/1 brokers are down");
         check("", "");
