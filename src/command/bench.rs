@@ -156,6 +156,7 @@ fn tell(news: &str) {
 fn progress(watch: &Watch) -> String {
     let (stage, records) = watch.look();
     let doing = match stage {
+        Stage::Starting => "starting",
         Stage::Filling => "filling a topic",
         Stage::WarmingUp => "warming up",
         Stage::Measuring => "measuring",

@@ -17,6 +17,7 @@ pub struct Watch {
 /// What a run is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    Starting,
     Filling,
     WarmingUp,
     Measuring,
@@ -36,9 +37,10 @@ impl Watch {
     /// What the run is at, and how many records it has dealt with there.
     pub fn look(&self) -> (Stage, u64) {
         let stage = match self.stage.load(Ordering::Relaxed) {
-            0 => Stage::Filling,
-            1 => Stage::WarmingUp,
-            2 => Stage::Measuring,
+            0 => Stage::Starting,
+            1 => Stage::Filling,
+            2 => Stage::WarmingUp,
+            3 => Stage::Measuring,
             _ => Stage::Verifying,
         };
         (stage, self.records.load(Ordering::Relaxed))
