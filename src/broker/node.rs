@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::config::Settings;
 use super::session::{Entrance, Guests, Session};
-use super::topic::housekeeping::Background;
+use super::topic::housekeeping::{Background, retain_in_leaving};
 use super::topic::{NewTopic, Topics, now};
 use super::{Durability, Identity, Options, ServerHandle, StartError};
 use crate::protocol::{NodeId, Text};
@@ -181,7 +181,12 @@ impl Node {
 
     /// The clean end: afterwards the directory is as Apache Kafka would leave it.
     pub fn close(&self) -> Result<(), StartError> {
-        let closed = tokio::task::block_in_place(|| self.topics.close());
+        let closed = tokio::task::block_in_place(|| {
+            if !self.is_ephemeral {
+                retain_in_leaving(&self.topics);
+            }
+            self.topics.close()
+        });
         let path = self.topics.data_dir.to_path_buf();
         closed.map_err(|error| StartError::Directory { path, error })
     }

@@ -17,6 +17,13 @@ use crate::record::Timestamp;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: u32 = 10;
 
+/// As Apache's (LogManager.InitialTaskDelayMs).
+const RETENTION_DELAY: Duration = Duration::from_secs(30);
+
+/// What a broker that leaves spends on retention: one that never stays longer than its linger
+/// would otherwise never let go of anything.
+const FAREWELL_BUDGET: Duration = Duration::from_millis(500);
+
 /// What recovery may have to read of one log after a crash.
 const UNCHECKED_BYTES_MAX: u64 = 8 << 20;
 
@@ -45,14 +52,17 @@ impl Background {
 async fn run(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
     blocking(&topics, |topics| remove_all(topics.take_leftovers())).await;
     let check_every = topics.settings.number("log.retention.check.interval.ms").unsigned_abs();
-    let mut retention = tokio::time::interval(Duration::from_millis(check_every));
+    // Not at once: an instant start has better things to do than to open every log.
+    let first = tokio::time::Instant::now() + RETENTION_DELAY;
+    let mut retention = tokio::time::interval_at(first, Duration::from_millis(check_every.max(1)));
+    retention.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut flushes = 0u32;
     loop {
         tokio::select! {
             _ = stopped.changed() => return,
-            _ = retention.tick() => blocking(&topics, retain).await,
+            _ = retention.tick() => blocking(&topics, |topics| retain(topics, || true)).await,
             _ = flush.tick() => {
                 flushes = flushes.wrapping_add(1);
                 let checkpoint = flushes.is_multiple_of(CHECKPOINT_EVERY);
@@ -100,15 +110,29 @@ fn flush(partition: &Partition) {
     }
 }
 
-/// Lets go of what is too old or too much, of every log that is on disk.
-pub fn retain(topics: &Topics) {
-    for topic in topics.all() {
+/// Retention before the broker leaves, as far as its budget goes. It begins where the clock says,
+/// so that in the long run every topic has its turn.
+pub fn retain_in_leaving(topics: &Topics) {
+    let begun = std::time::Instant::now();
+    retain(topics, || begun.elapsed() < FAREWELL_BUDGET);
+}
+
+/// Lets go of what is too old or too much, of every log that is on disk, while `go_on` says so.
+fn retain(topics: &Topics, go_on: impl Fn() -> bool) {
+    let mut all = topics.all();
+    let turn = usize::try_from(now().get()).unwrap_or(0).checked_rem(all.len()).unwrap_or(0);
+    all.rotate_left(turn);
+    for topic in all {
         let config = topic.core.config();
         if !config.delete || (config.retention_ms.is_none() && config.retention_bytes.is_none()) {
             continue;
         }
         let keep = Retention { ms: config.retention_ms, bytes: config.retention_bytes };
         for partition in &topic.partitions {
+            if !go_on() {
+                return;
+            }
+            partition.wake_if_on_disk();
             retain_one(partition, &keep, now());
         }
     }
