@@ -115,11 +115,6 @@ pub fn show_count(count: f64) -> String {
     format!("{value:.1}{}", UNITS[unit])
 }
 
-/// A rate for people: `12.3k/s`.
-pub fn show_rate(per_second: f64) -> String {
-    format!("{}/s", show_count(per_second))
-}
-
 /// A time for people, three digits: `250 µs`, `1.25 ms`, `12.3 s`, `2m 5s`.
 pub fn show_time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
@@ -193,7 +188,7 @@ mod tests {
         assert_eq!(show_bytes(900), "900 B");
         assert_eq!(show_bytes(1 << 30), "1.0 GiB");
         assert_eq!(show_bytes((1 << 20) - 1), "1.0 MiB");
-        assert_eq!(show_rate(12_345.0), "12.3k/s");
+        assert_eq!(show_count(12_345.0), "12.3k");
         assert_eq!(show_count(999.9), "1.0k");
         assert_eq!(show_time(Duration::from_micros(250)), "250 µs");
         assert_eq!(show_time(Duration::from_micros(1250)), "1.25 ms");

@@ -30,8 +30,6 @@ pub enum Exit {
     Refused,
     /// An expectation of the user (`--fail-if`, `--expect`) was not met.
     Unmet,
-    /// A time limit of the user ran out.
-    TimedOut,
     /// Ended by this signal.
     Signalled(i32),
     /// What a command that ran inside this one returned.
@@ -44,7 +42,6 @@ impl Exit {
             Exit::Done => 0,
             Exit::Refused => 1,
             Exit::Unmet => 3,
-            Exit::TimedOut => 124,
             Exit::Signalled(signal) => 128 + (signal & 0x7f) as u8,
             Exit::Passed(code) => code,
         }

@@ -228,7 +228,7 @@ fn header(object: HeaderObject<'_>) -> Result<(Cow<'_, [u8]>, Part<'_>), JsonErr
 /// kcat's: names and values in turn.
 fn flat<'a>(raw: &'a RawValue) -> Result<Headers<'a>, JsonError> {
     let parts: Vec<&'a RawValue> = from_raw(raw)?;
-    if parts.len() % 2 != 0 {
+    if !parts.len().is_multiple_of(2) {
         return Err(JsonError::Headers);
     }
     let pair = |pair: &[&'a RawValue]| {

@@ -5,6 +5,6 @@ mod blocks;
 mod delimited;
 mod json;
 
-pub use blocks::{Read, Splitter};
+pub use blocks::Splitter;
 pub use delimited::Layout;
-pub use json::{JsonError, Parsed, parse};
+pub use json::parse;

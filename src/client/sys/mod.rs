@@ -98,11 +98,6 @@ impl Native {
         conf.start(kind)
     }
 
-    /// The next event of the main queue. Broker errors are kept for `complaint` on the way.
-    pub fn poll(&self, wait: Duration) -> Option<Event> {
-        self.noted(self.main.poll(wait)?)
-    }
-
     /// Keeps broker errors for `complaint`; any other event is handed back.
     pub fn noted(&self, event: Event) -> Option<Event> {
         if event.kind() != rd::RD_KAFKA_EVENT_ERROR {
@@ -137,7 +132,7 @@ impl Native {
         let code =
             unsafe { plain::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len()) };
         let text = text_of(text.as_ptr());
-        (code != 0).then(|| Complaint { code: Code(code), text, fatal: true })
+        (code != 0).then_some(Complaint { code: Code(code), text, fatal: true })
     }
 
     /// Whether a broker has answered a metadata request.

@@ -106,6 +106,7 @@ impl Why<'_> {
                  run `kaw topic create {topic}`"
             ),
             Code::INVALID_TIMESTAMP => "the broker refuses its timestamp".to_owned(),
+            Code::STORAGE_ERROR => "the broker cannot write to its disk; is it full?".to_owned(),
             Code::PURGE_QUEUE | Code::PURGE_INFLIGHT => "given up".to_owned(),
             code => format!("{} ({})", refusal.why.trim_end_matches('.'), code.name()),
         }
@@ -165,7 +166,8 @@ mod tests {
             "topic t has no such partition; run `kaw topic create t -p 7` before, \
              or let keys decide with -p -1",
         );
-        check(Code::STORAGE_ERROR, Some(0), "Broker: No (KAFKA_STORAGE_ERROR)");
+        check(Code::STORAGE_ERROR, Some(0), "the broker cannot write to its disk; is it full?");
+        check(Code::RESOLVE, Some(0), "Broker: No (_RESOLVE)");
     }
 
     #[test]
