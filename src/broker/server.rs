@@ -1,9 +1,11 @@
 //! Listeners, connections and the orderly end of a broker.
 //! Never knows: what a request means.
 
+use std::io::ErrorKind::AddrInUse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -27,6 +29,11 @@ const BLOCKING_THREADS_MAX: usize = 32;
 
 /// How long clients are given to take what they are owed when the broker leaves.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How long the door's port may still belong to a broker that was just killed, and how often that
+/// is looked at.
+const DOOR_PATIENCE: Duration = Duration::from_secs(1);
+const DOOR_PAUSE: Duration = Duration::from_millis(2);
 
 /// Who is connected. A connection to the door counts from the moment it knew the secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,7 +173,7 @@ impl Bound {
         if let Some(door) = &options.door {
             let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
             // Somebody else may have taken the kept port meanwhile: any will do.
-            let socket = listen((loopback, door.port).into())
+            let socket = listen_patiently((loopback, door.port).into())
                 .or_else(|_| listen((loopback, 0).into()))
                 .map_err(|error| refused("127.0.0.1", door.port, error))?;
             let port = local(&socket)?.port();
@@ -254,6 +261,20 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// A broker that was killed lets go of the directory's lock some moments before its sockets are
+/// gone: the kernel closes what it had open one by one. Clients expect its successor at this port.
+fn listen_patiently(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let deadline = Instant::now() + DOOR_PATIENCE;
+    loop {
+        match listen(address) {
+            Err(error) if error.kind() == AddrInUse && Instant::now() < deadline => {
+                thread::sleep(DOOR_PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn local(socket: &TcpListener) -> Result<SocketAddr, StartError> {
