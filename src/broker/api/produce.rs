@@ -14,6 +14,7 @@ use crate::protocol::produce::{
     ProduceResponseTopic, ProduceTopic, RecordError,
 };
 use crate::record::{Invalid, Keys, Offset, Rules, Scratch, Timestamp, Zstd, validate};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// To what compressed records may inflate where they must be looked at.
@@ -236,7 +237,15 @@ fn not_taken(partition: &Partition, error: &AppendError) -> Box<ProduceResponseP
             ErrorCode::KAFKA_STORAGE_ERROR
         }
     };
-    let mut answer = refused(error_code);
-    answer.error_message = Some(text(error.to_string()));
+    let full = full_disk(error);
+    let mut answer = refused(if full { ErrorCode::UNKNOWN_SERVER_ERROR } else { error_code });
+    let advice = if full { "; free some space, then produce the rest again" } else { "" };
+    answer.error_message = Some(text(format!("{error}{advice}")));
     answer
+}
+
+/// Clients try again at KAFKA_STORAGE_ERROR until their delivery timeout is over, and say nothing
+/// meanwhile. A disk does not become free by itself: better they hear of it at once.
+fn full_disk(error: &AppendError) -> bool {
+    matches!(error, AppendError::Disk { error, .. } if error.kind() == ErrorKind::StorageFull)
 }

@@ -108,6 +108,10 @@ impl Why<'_> {
             Code::INVALID_TIMESTAMP => "the broker refuses its timestamp".to_owned(),
             Code::STORAGE_ERROR => "the broker cannot write to its disk; is it full?".to_owned(),
             Code::PURGE_QUEUE | Code::PURGE_INFLIGHT => "given up".to_owned(),
+            // The built-in broker has no other use for this code (`broker/api/produce.rs`).
+            Code::UNKNOWN => "the broker cannot write it; if it is kaw's own, its disk is full: \
+                 free some space, then produce the rest again"
+                .to_owned(),
             code => format!("{} ({})", refusal.why.trim_end_matches('.'), code.name()),
         }
     }
@@ -123,8 +127,8 @@ impl Why<'_> {
         let wanted = refusal.partition.max(self.partition_max).map_or(0, PartitionId::get);
         let count = i64::from(wanted) + 1;
         format!(
-            "topic {topic} has no such partition; run `kaw topic create {topic} -p {count}` before, \
-             or let keys decide with -p -1"
+            "topic {topic} has no such partition; run `kaw topic create {topic} -p {count}` \
+             before, or let keys decide with -p -1"
         )
     }
 }
@@ -168,6 +172,12 @@ mod tests {
         );
         check(Code::STORAGE_ERROR, Some(0), "the broker cannot write to its disk; is it full?");
         check(Code::RESOLVE, Some(0), "Broker: No (_RESOLVE)");
+        check(
+            Code::UNKNOWN,
+            Some(0),
+            "the broker cannot write it; if it is kaw's own, its disk is full: \
+             free some space, then produce the rest again",
+        );
     }
 
     #[test]
