@@ -212,7 +212,8 @@ fn every_file_says_what_it_is_and_every_folder_what_it_never_knows() {
     let mut breaches = Vec::new();
     for source in sources() {
         let head: Vec<&str> = source.text.lines().take_while(|l| l.starts_with("//!")).collect();
-        if head.is_empty() {
+        // A tests.rs says in its name what it is, and beside what.
+        if head.is_empty() && !source.path.ends_with("tests.rs") {
             breaches.push(format!("{}: begin with `//! what it is`", source.path.display()));
         }
         let folder = source.path.ends_with("mod.rs") && source.path.components().count() == 3;
@@ -233,6 +234,9 @@ fn files_and_lines_fit() {
         }
         let wide = source.text.lines().enumerate();
         let wide = wide.filter(|(_, line)| line.chars().count() > COLUMNS_MAX);
+        // A JSON record that a test expects is one line, however long.
+        let json = |line: &str| line.trim_start().starts_with(['{', 'r']) && line.contains("{\"");
+        let wide = wide.filter(|(at, line)| !(source.is_test(*at) && json(line)));
         breaches.extend(wide.map(|(at, _)| source.at(at)));
     }
     no_breach("at most 100 columns and 900 lines", breaches);
@@ -267,6 +271,11 @@ fn functions(text: &str) -> Vec<(usize, &str, usize)> {
     let mut found = Vec::new();
     for (start, line) in lines.iter().enumerate() {
         let Some(indent) = begins(line) else { continue };
+        let head = lines[start..].iter().find(|line| line.ends_with(['{', ';', '}']));
+        if head.is_some_and(|head| head.ends_with(';')) {
+            // A foreign or a trait's function, without a body.
+            continue;
+        }
         let close = format!("{}}}", " ".repeat(indent));
         let end = lines[start..].iter().position(|line| *line == close).unwrap_or(0);
         let name = identifier(&line[line.find("fn ").unwrap() + 3..]);
@@ -277,7 +286,8 @@ fn functions(text: &str) -> Vec<(usize, &str, usize)> {
 
 #[test]
 fn a_function_ends_where_its_brace_closes() {
-    let text = "pub fn a() {\n    if x {\n    }\n}\n\n    const fn b() {}\nfn c(\n) {\n}\n";
+    let text =
+        "pub fn a() {\n    if x {\n    }\n}\n\n    const fn b() {}\nfn c(\n) {\n}\nfn d();\n";
     let found = functions(text);
     let found: Vec<_> = found.into_iter().map(|(_, name, length)| (name, length)).collect();
     assert_eq!(found, [("a", 4), ("b", 1), ("c", 3)]);

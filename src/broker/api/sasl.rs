@@ -1,5 +1,6 @@
 //! SaslHandshake (17) v0-1, SaslAuthenticate (36) v0-2, PLAIN alone. Handshake v0: the token comes
-//! as a bare frame; v1: in SaslAuthenticate (KIP-152). Left out: SCRAM, sessions that end (KIP-368).
+//! as a bare frame; v1: in SaslAuthenticate (KIP-152). Left out: SCRAM, sessions that end
+//! (KIP-368).
 
 use std::sync::Arc;
 

@@ -9,8 +9,6 @@ pub mod names;
 mod partition;
 mod producer_ids;
 mod report;
-#[cfg(test)]
-mod tests;
 mod topics;
 mod waiters;
 

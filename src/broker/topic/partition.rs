@@ -270,7 +270,8 @@ impl commit::Sync for Partition {
             Err(error) => {
                 self.if_open(Log::sync_failed);
                 let topic = &self.core.name;
-                tracing::error!(%topic, partition = %self.id, %error, "sync failed; no more writes");
+                let partition = self.id;
+                tracing::error!(%topic, %partition, %error, "sync failed; no more writes");
                 Err(SyncFailed)
             }
         }

@@ -378,7 +378,8 @@ impl Topics {
                 Ok(()) => leftovers.push(aside),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => {
-                    tracing::error!(dir = %dir.display(), %error, "cannot set a deleted topic aside");
+                    let dir = dir.display();
+                    tracing::error!(%dir, %error, "cannot set a deleted topic aside");
                 }
             }
         }
