@@ -11,10 +11,10 @@ const DUMP_LOG: &str = "org.apache.kafka.tools.DumpLogSegments";
 
 /// Leaves a bit of everything in the data directory that this house can write.
 fn workload(kaw: &Kaw) {
-    kaw.ok("topic create small -c segment.bytes=16384 -c retention.ms=-1 -p 3");
+    kaw.ok("topic create small -c segment.bytes=1048576 -c retention.ms=-1 -p 3");
     kaw.ok("topic create empty");
     kaw.sh("seq 1 100000 | kaw produce many").run().ok();
-    kaw.sh("seq 1 20000 | kaw produce small -K 9").run().ok();
+    kaw.sh("seq -f %0100g 1 40000 | kaw produce small -K 99").run().ok();
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let line = format!("produce codecs -z {codec} -H codec={codec} -H null -k key");
         kaw.cmd(&line).stdin("a\n\0\n\n\u{fffd}\n").run().ok();
@@ -66,13 +66,19 @@ fn dump(kaw: &Kaw, options: &[&str], files: &[PathBuf]) {
     let names: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
     let tool = tool.args(options).args(["--files", &names.join(",")]);
     let done = tool.within(Duration::from_secs(120)).run().ok();
-    let complaints = ["Exception", "ERROR", "isvalid: false", "Found", "mismatch", "Non-consec"];
     let text = done.out() + &done.err();
-    let complaint = text.lines().find(|line| complaints.iter().any(|word| line.contains(word)));
-    assert_eq!(complaint, None, "{}", text.lines().count());
+    assert_eq!(text.lines().find(|line| complains(line)), None, "{} lines", text.lines().count());
     for name in names {
         assert!(text.contains(&format!("Dumping {name}")), "not read: {name}");
     }
+}
+
+fn complains(line: &str) -> bool {
+    let words = ["Exception", "ERROR", "isvalid: false", "invalid bytes", "ismatch", "timestamps"];
+    // The tool counts from -1 in every file (DumpLogSegments.java), so that a log's second file
+    // begins with a gap that is none.
+    let gap = line.contains(" is followed by ") && !line.trim_start().starts_with("-1 ");
+    gap || words.iter().any(|word| line.contains(word))
 }
 
 fn kafka_files(dir: &Path) -> Vec<PathBuf> {
@@ -102,7 +108,7 @@ it!(an_apache_kafka_takes_the_directory_over_and_gives_it_back, |kaw| {
     assert_eq!(strays(kaw), Vec::<PathBuf>::new());
     same(&contents(kaw, Some(&address)), &before);
     let theirs = kaw.ok(&format!("topic describe small -J -b {address}"));
-    for config in ["segment.bytes", "16384", "retention.ms"] {
+    for config in ["segment.bytes", "1048576", "retention.ms"] {
         assert!(configs.contains(config) && theirs.contains(config), "{configs}{theirs}");
     }
     kaw.ok(&format!("topic create theirs -p 2 -c retention.bytes=123456 -b {address}"));
@@ -131,14 +137,14 @@ fn strays(kaw: &Kaw) -> Vec<PathBuf> {
 }
 
 /// What a user types in a first hour, and then some. What differs from run to run is left out of
-/// the formats: times and ids.
+/// the formats, times and ids, and so is the end of a sentence that Apache changed in 4.3.
 const SESSION: &str = r#"
 kaw topic create words -p 3 -c retention.ms=3600000
 kaw topic create words
 kaw topic create words --if-not-exists
 kaw topic create one
 kaw topic create bad/name
-kaw topic create five -r 5
+kaw topic create five -r 5 2>&1 | cut -c1-140
 kaw topic create odd -c no.such.config=1
 kaw topic create odd -c retention.ms=soon
 kaw topic list

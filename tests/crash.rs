@@ -60,7 +60,7 @@ it!(one_produce_rides_over_fifty_kills_without_loss_or_duplicate, |kaw| {
         produce.write(&lines);
         written.push_str(&lines);
         let broker = kaw.serving(|pid| Some(pid) != killed);
-        until("some of the lines on the disk", || (size() > before).then_some(()));
+        produce.runs_until("some of the lines on the disk", || (size() > before).then_some(()));
         kill_process(broker, Signal::KILL).unwrap();
         killed = Some(broker);
     }

@@ -140,6 +140,24 @@ impl Running {
         }
     }
 
+    /// Waits until `look` has seen what it looks for; this one must still run then.
+    #[track_caller]
+    pub fn runs_until<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            let over = self.child.try_wait().expect("it is our child");
+            let in_time = over.is_none() && Instant::now() < deadline;
+            if !in_time {
+                let said = self.heard.said.lock().expect("no reader panics").shown();
+                panic!("{} ({over:?}): never came: {what}\n{said}", self.shown);
+            }
+            super::pause();
+        }
+    }
+
     /// Waits until its stdout has `part`.
     #[track_caller]
     pub fn until_out(&self, part: &str) {

@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -90,6 +90,8 @@ pub fn produce(topic: &str, acks: i16, values: &[String]) -> ProduceRequest {
 }
 
 fn batch(values: &[String]) -> Bytes {
+    // Records of long ago would be removed, as retention says.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let record = |(at, value): (usize, &String)| Record {
         transactional: false,
         control: false,
@@ -99,8 +101,9 @@ fn batch(values: &[String]) -> Bytes {
         producer_epoch: -1,
         timestamp_type: TimestampType::Creation,
         offset: at as i64,
-        sequence: -1,
-        timestamp: 1_700_000_000_000,
+        // The encoder makes one batch of records whose numbers run beside their offsets.
+        sequence: at as i32 - 1,
+        timestamp: now,
         key: None,
         value: Some(Bytes::from(value.clone())),
         headers: Default::default(),
