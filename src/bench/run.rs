@@ -60,9 +60,8 @@ impl Bench<'_> {
         let used = cpu().saturating_sub(before);
         let memory_peak_bytes = memory_peak_bytes();
         let mut ledger = ledger(payloads, &sources, [&warmup, &outcome]);
-        drop(sources);
         self.enter(Stage::Verifying)?;
-        self.await_all(&ledger)?;
+        self.await_all(&ledger, sources)?;
         let mut consumer = self.consumer()?;
         consume::read(&mut consumer, &mut ledger, &mut Gauge::off(), self.watch)?;
         let measured = Measured {
@@ -84,8 +83,7 @@ impl Bench<'_> {
         let phase = Phase { payloads, pace: Pace::Unbounded, extent, watch: self.watch };
         let filled = produce::run(&mut sources, phase);
         let mut ledger = ledger(payloads, &sources, [&filled]);
-        drop(sources);
-        self.await_all(&ledger)?;
+        self.await_all(&ledger, sources)?;
         if 0 < warmup_records {
             consume::warm_up(&mut self.consumer()?, warmup_records, self.watch)?;
         }
@@ -118,8 +116,12 @@ impl Bench<'_> {
         consume::open(self.config, self.topic.name(), self.patience)
     }
 
-    fn await_all(&self, ledger: &Ledger<'_>) -> Result<(), Error> {
-        Ok(self.topic.await_records(ledger.acknowledged())?)
+    /// The producers stay until all is there: a connection that is closed while an answer is on
+    /// its way is reset, and the broker then drops what it had not read yet (acks=0).
+    fn await_all(&self, ledger: &Ledger<'_>, producers: Vec<Source>) -> Result<(), Error> {
+        self.topic.await_records(ledger.acknowledged())?;
+        drop(producers);
+        Ok(())
     }
 }
 

@@ -9,6 +9,8 @@ pub mod names;
 mod partition;
 mod producer_ids;
 mod report;
+#[cfg(test)]
+mod tests;
 mod topics;
 mod waiters;
 

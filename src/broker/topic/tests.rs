@@ -1,0 +1,172 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::names::set_aside;
+use super::*;
+use crate::broker::config::Settings;
+use crate::broker::{Durability, Identity};
+use crate::record::{
+    BatchBuilder, BatchView, LeaderEpoch, Offset, PartitionId, Record, Times, Uuid,
+};
+
+/// A data directory that goes with the test.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("kaw-topics-{}-{n}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Place(dir)
+    }
+
+    fn open(&self) -> Topics {
+        let identity =
+            Identity { node_id: 1, cluster_id: "kaw".into(), directory_id: Uuid([9; 16]) };
+        Topics::open(self.0.clone(), &identity, Settings::default(), Durability::Os).unwrap()
+    }
+
+    fn dir(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn wanted(name: &str) -> NewTopic {
+    NewTopic { name: name.into(), partitions: Some(2), ..NewTopic::default() }
+}
+
+fn create(topics: &Topics, name: &str) -> Uuid {
+    let created = topics.create(&[wanted(name)]).pop().unwrap();
+    created.unwrap_or_else(|error| panic!("{error}")).id()
+}
+
+fn append(topics: &Topics, name: &str) -> Offset {
+    let mut batch = BatchBuilder::new();
+    batch.push(now(), &Record { value: Some(b"v"), ..Record::default() });
+    let batch = batch.build();
+    let batch = BatchView::parse(&batch).unwrap();
+    let topic = topics.get(name).unwrap();
+    let appended = topic.partitions[0].append(&batch, Times::Keep, now()).unwrap().unwrap();
+    appended.0.base_offset
+}
+
+fn epoch(topics: &Topics, name: &str) -> LeaderEpoch {
+    topics.get(name).unwrap().partitions[0].leader_epoch()
+}
+
+#[test]
+fn topics_and_records_are_there_after_a_clean_stop_under_the_same_epoch() {
+    let place = Place::new();
+    let topics = place.open();
+    let id = create(&topics, "t");
+    assert_eq!(append(&topics, "t"), Offset(0));
+    topics.close().unwrap();
+    let topics = place.open();
+    assert_eq!(topics.get("t").unwrap().id(), id);
+    assert_eq!(epoch(&topics, "t"), LeaderEpoch(0));
+    assert_eq!(append(&topics, "t"), Offset(1));
+}
+
+#[test]
+fn an_unclean_stop_raises_the_epoch_of_what_is_on_disk() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "used");
+    create(&topics, "unused");
+    append(&topics, "used");
+    drop(topics);
+    let topics = place.open();
+    assert_eq!(epoch(&topics, "used"), LeaderEpoch(1));
+    assert_eq!(epoch(&topics, "unused"), LeaderEpoch(0));
+    assert_eq!(append(&topics, "used"), Offset(1));
+}
+
+#[test]
+fn partition_directories_are_made_at_the_first_append() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    assert!(!place.dir("t-0").exists());
+    append(&topics, "t");
+    assert!(place.dir("t-0").exists() && !place.dir("t-1").exists());
+}
+
+#[test]
+fn a_topic_that_comes_again_is_another_one() {
+    let place = Place::new();
+    let topics = place.open();
+    let first = create(&topics, "t");
+    append(&topics, "t");
+    let leftovers = topics.delete(first).unwrap();
+    assert!(topics.get("t").is_none() && topics.get_by_id(first).is_none());
+    assert_eq!(leftovers.len(), 1);
+    assert_ne!(create(&topics, "t"), first);
+    assert_eq!(append(&topics, "t"), Offset(0));
+}
+
+#[test]
+fn a_deletion_that_the_catalogue_knows_nothing_of_is_undone() {
+    let place = Place::new();
+    let topics = place.open();
+    let id = create(&topics, "t");
+    append(&topics, "t");
+    topics.close().unwrap();
+    let aside = place.dir(&set_aside("t", PartitionId(0), id, "delete"));
+    fs::rename(place.dir("t-0"), aside).unwrap();
+    assert_eq!(append(&place.open(), "t"), Offset(1));
+}
+
+#[test]
+fn a_directory_of_an_unknown_topic_is_set_aside_whole() {
+    let place = Place::new();
+    fs::create_dir(place.dir("stranger-0")).unwrap();
+    fs::write(place.dir("stranger-0").join("00000000000000000000.log"), b"kept").unwrap();
+    let _topics = place.open();
+    let names = fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().path());
+    let is_stray = |path: &PathBuf| path.to_string_lossy().ends_with("-stray");
+    let stray = names.into_iter().find(is_stray).unwrap();
+    let kept = fs::read(Path::new(&stray).join("00000000000000000000.log")).unwrap();
+    assert_eq!(kept, b"kept");
+}
+
+#[test]
+fn wrong_wishes_are_refused_and_good_ones_beside_them_are_not() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "a.b");
+    let bad_config = NewTopic { configs: [("x".to_owned(), "1".to_owned())].into(), ..wanted("c") };
+    let none = NewTopic { partitions: Some(0), ..wanted("d") };
+    let all = [wanted("a.b"), wanted("a_b"), wanted("bad name"), bad_config, none, wanted("good")];
+    let said: Vec<_> = topics
+        .create(&all)
+        .into_iter()
+        .map(|made| made.err().map_or("created".to_owned(), |error| error.to_string()))
+        .collect();
+    let want = [
+        "Topic 'a.b' already exists.",
+        "Topic 'a_b' collides with existing topic: a.b",
+        "Topic name is invalid: 'bad name' contains one or more characters other than ASCII \
+         alphanumerics, '.', '_' and '-'",
+        "Unknown topic config name: x",
+        "Number of partitions was set to an invalid non-positive value.",
+        "created",
+    ];
+    assert_eq!(said, want);
+}
+
+#[test]
+fn producer_ids_go_on_after_a_restart() {
+    let place = Place::new();
+    let topics = place.open();
+    let first = topics.producer_id().unwrap();
+    drop(topics);
+    assert!(first < place.open().producer_id().unwrap());
+}
