@@ -65,7 +65,7 @@ _kaw() {
 
     case "${cmd}" in
         kaw)
-            opts="-b -F -X -q -v -h -V --brokers --config --data-dir --connect-timeout --quiet --verbose --help --version bench produce broker consume topic"
+            opts="-b -F -X -q -v -h -V --brokers --config --data-dir --connect-timeout --quiet --verbose --help --version topic produce consume bench broker"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

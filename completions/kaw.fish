@@ -33,11 +33,111 @@ complete -c kaw -n "__fish_kaw_needs_command" -s q -l quiet -d 'Print no progres
 complete -c kaw -n "__fish_kaw_needs_command" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_needs_command" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_needs_command" -s V -l version -d 'Print version'
-complete -c kaw -n "__fish_kaw_needs_command" -f -a "bench" -d 'Measure throughput and latency, on a broker of its own unless -b is typed'
-complete -c kaw -n "__fish_kaw_needs_command" -f -a "produce" -d 'Send records to a topic: one a line, from stdin or files, until the end of input'
-complete -c kaw -n "__fish_kaw_needs_command" -f -a "broker" -d 'Serve other programs as a Kafka broker, on port 9092'
-complete -c kaw -n "__fish_kaw_needs_command" -f -a "consume" -d 'Read topics to stdout, from the beginning, and follow them'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "topic" -d 'Create, list, describe and delete topics'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "produce" -d 'Send records to a topic: one a line, from stdin or files, until the end of input'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "consume" -d 'Read topics to stdout, from the beginning, and follow them'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "bench" -d 'Measure throughput and latency, on a broker of its own unless -b is typed'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "broker" -d 'Serve other programs as a Kafka broker, on port 9092'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "create" -d 'Create topics; what is not given is left to the broker'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "list" -d 'List topics'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "describe" -d 'Show partitions, and the settings that differ from the default'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "delete" -d 'Delete topics and all their records'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replicas -d 'On how many brokers each partition is' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l set -d 'A setting, such as retention.ms=3600000' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l if-not-exists -d 'A topic that is there already is no error'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l dry-run -d 'Only ask whether it could be done'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l internal -d 'Kafka\'s own topics too'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l detailed -d 'Partitions, replicas and records too'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s a -l all -d 'All settings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l if-exists -d 'A topic that is not there is no error'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s D -l delimiter -d 'What ends a record: any bytes, with the escapes \\n \\t \\0 \\xNN' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s K -l key-delimiter -d 'What ends a record\'s key; a record without it has a null key' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s H -l header -d 'A header of every record, may be repeated; NAME alone has the value null' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s p -l partition -d 'The partition of every record; -1 lets the key decide' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l timestamp -d 'The time of every record: 2026-01-31T08:00Z, seconds or milliseconds since 1970, -1h' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s z -l compression -d 'How batches are compressed' -r -f -a "none\t''
+gzip\t''
+snappy\t''
+lz4\t''
+zstd\t''"
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l acks -d 'Who must have a record before it counts as delivered: 0 nobody, 1 the leader, all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l delivery-timeout -d 'How long a record may take until it has failed [default: 30s]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s Z -l null -d 'An empty key or value is null'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s J -l json -d 'Each line is a record as JSON, as `consume -J`, kcat and kcl print it'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l whole -d 'Each input is one record'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s T -l tee -d 'Copy the input to stdout'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s c -l count -d 'Stop after this many records' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s p -l partitions -d 'Only these partitions' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s o -l offset -d 'Where to start, or what to read: start, end, N, +N (after the start), -N (before the end), N..M, ..end, @TIME, @TIME..TIME, stored' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s K -l key-delimiter -d 'Print keys too, each followed by this' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s D -l delimiter -d 'Print this after each record, instead of a line\'s end' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s e -l exit -d 'Stop at the end, as it was when the command started'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s J -l json -d 'Print JSON, one record a line'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s Z -l null -d 'Print NULL for a null key or value'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s u -l unbuffered -d 'Write each record as it comes'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
@@ -99,31 +199,6 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s D -l delimiter -d 'What ends a record: any bytes, with the escapes \\n \\t \\0 \\xNN' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s K -l key-delimiter -d 'What ends a record\'s key; a record without it has a null key' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s H -l header -d 'A header of every record, may be repeated; NAME alone has the value null' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s p -l partition -d 'The partition of every record; -1 lets the key decide' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l timestamp -d 'The time of every record: 2026-01-31T08:00Z, seconds or milliseconds since 1970, -1h' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s z -l compression -d 'How batches are compressed' -r -f -a "none\t''
-gzip\t''
-snappy\t''
-lz4\t''
-zstd\t''"
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l acks -d 'Who must have a record before it counts as delivered: 0 nobody, 1 the leader, all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l delivery-timeout -d 'How long a record may take until it has failed [default: 30s]' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s Z -l null -d 'An empty key or value is null'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s J -l json -d 'Each line is a record as JSON, as `consume -J`, kcat and kcl print it'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -l whole -d 'Each input is one record'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s T -l tee -d 'Copy the input to stdout'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l listen -d 'Listen here, not on port 9092 of 127.0.0.1 and [::1]; port 0 takes a free one' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l advertise -d 'The address that clients are told to connect to' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s c -d 'Set one of Kafka\'s broker configs' -r
@@ -166,78 +241,3 @@ complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcomma
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s c -l count -d 'Stop after this many records' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s p -l partitions -d 'Only these partitions' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s o -l offset -d 'Where to start, or what to read: start, end, N, +N (after the start), -N (before the end), N..M, ..end, @TIME, @TIME..TIME, stored' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s K -l key-delimiter -d 'Print keys too, each followed by this' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s D -l delimiter -d 'Print this after each record, instead of a line\'s end' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s e -l exit -d 'Stop at the end, as it was when the command started'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s J -l json -d 'Print JSON, one record a line'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s Z -l null -d 'Print NULL for a null key or value'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s u -l unbuffered -d 'Write each record as it comes'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s h -l help -d 'Print help'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "create" -d 'Create topics; what is not given is left to the broker'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "list" -d 'List topics'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "describe" -d 'Show partitions, and the settings that differ from the default'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "delete" -d 'Delete topics and all their records'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replicas -d 'On how many brokers each partition is' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l set -d 'A setting, such as retention.ms=3600000' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l if-not-exists -d 'A topic that is there already is no error'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l dry-run -d 'Only ask whether it could be done'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l internal -d 'Kafka\'s own topics too'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l detailed -d 'Partitions, replicas and records too'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s J -l json -d 'Print JSON, one object a line'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l no-headers -d 'Print tables without headings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s a -l all -d 'All settings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s J -l json -d 'Print JSON, one object a line'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l no-headers -d 'Print tables without headings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l if-exists -d 'A topic that is not there is no error'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'

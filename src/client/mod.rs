@@ -12,4 +12,4 @@ mod sys;
 pub use config::Config;
 pub use error::cause;
 pub use error::{Code, Error};
-pub use sys::{Complaint, properties, version};
+pub use sys::{Complaint, features, properties, version};

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{client, quantity};
@@ -105,11 +106,11 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    Bench(bench::Args),
-    Produce(produce::Args),
-    Broker(broker::Args),
-    Consume(consume::Args),
     Topic(topic::Args),
+    Produce(produce::Args),
+    Consume(consume::Args),
+    Bench(bench::Args),
+    Broker(broker::Args),
 }
 
 /// Options that every command takes.
@@ -202,11 +203,11 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
             let _ = io::stderr().write_all(START.as_bytes());
             Ok(Exit::Passed(2))
         }
+        Some(Command::Topic(args)) => topic::run(&cli.global, args),
         Some(Command::Produce(args)) => produce::run(&cli.global, args),
+        Some(Command::Consume(args)) => consume::run(&cli.global, args),
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
-        Some(Command::Consume(args)) => consume::run(&cli.global, args),
-        Some(Command::Topic(args)) => topic::run(&cli.global, args),
     }
 }
 
@@ -215,7 +216,15 @@ fn parse_failed(error: &clap::Error) -> anyhow::Result<Exit> {
     if error.use_stderr() {
         return Err(Usage(one_line(&error.render().to_string())).into());
     }
-    print(&error.render().to_string())
+    print(&match error.kind() {
+        ErrorKind::DisplayVersion => version(),
+        _ => error.render().to_string(),
+    })
+}
+
+fn version() -> String {
+    let (librdkafka, features) = (client::version(), client::features().join(", "));
+    format!("kaw {}\nlibrdkafka {librdkafka} with {features}\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// What clap spreads over several lines, without its heading and its usage.

@@ -378,6 +378,23 @@ pub fn code_name(code: i32) -> String {
     text_of(unsafe { plain::rd_kafka_err2name(code) })
 }
 
+/// What librdkafka was built with, such as `ssl`, in its own order. GSSAPI, which this program is
+/// built without, is left out: rdkafka_conf.c asks whether WITH_SASL_CYRUS is defined, and it is,
+/// as 0.
+pub fn features() -> Vec<String> {
+    let conf = Conf::new();
+    let (name, mut size) = (c"builtin.features", TEXT_BYTES_MAX);
+    let mut value = [0 as c_char; TEXT_BYTES_MAX];
+    // SAFETY: the configuration is alive, the name ends with NUL, and the buffer is as long as
+    // the size says; what is written ends with NUL.
+    let outcome = unsafe {
+        rd::rd_kafka_conf_get(conf.0.as_ptr(), name.as_ptr(), value.as_mut_ptr(), &raw mut size)
+    };
+    assert!(outcome == rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK, "every librdkafka has it");
+    let features = text_of(value.as_ptr());
+    features.split(',').filter(|name| *name != "sasl_gssapi").map(str::to_owned).collect()
+}
+
 /// librdkafka's version, such as `2.12.1`.
 pub fn version() -> String {
     // SAFETY: no argument; the text is static.
@@ -431,6 +448,25 @@ mod tests {
     #[track_caller]
     fn check(text: &str, want: Code) {
         assert_eq!(true_code(Code::AUTHENTICATION, text), want, "{text}");
+    }
+
+    #[test]
+    fn librdkafka_has_what_people_need_to_reach_their_clusters() {
+        let features = features();
+        let wanted = [
+            "ssl",
+            "sasl_plain",
+            "sasl_scram",
+            "sasl_oauthbearer",
+            "oidc",
+            "gzip",
+            "snappy",
+            "lz4",
+            "zstd",
+        ];
+        let has = |name: &&&str| features.iter().any(|feature| feature == **name);
+        let missing: Vec<&&str> = wanted.iter().filter(|name| !has(name)).collect();
+        assert!(missing.is_empty(), "{missing:?} of {features:?}");
     }
 
     #[test]
