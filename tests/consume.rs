@@ -5,15 +5,18 @@ use rustix::process::Signal;
 use crate::harness::Kaw;
 
 /// Five records in one partition, a second apart.
-const FIVE: &str = r#"{"partition":0,"timestamp":1700000000000,"key":"k0","value":"v0"}
-{"partition":0,"timestamp":1700000001000,"key":null,"value":"v1","headers":[{"key":"h","value":"x"},{"key":"h","value":null}]}
-{"partition":0,"timestamp":1700000002000,"key":"","value":""}
-{"partition":0,"timestamp":1700000003000,"key":"k3","value":null}
-{"partition":0,"timestamp":1700000004000,"key_base64":"/w==","value_base64":"AP8="}
-"#;
+const FIVE: [&str; 5] = [
+    r#"{"partition":0,"timestamp":1700000000000,"key":"k0","value":"v0"}"#,
+    r#"{"partition":0,"timestamp":1700000001000,"key":null,"value":"v1",
+        "headers":[{"key":"h","value":"x"},{"key":"h","value":null}]}"#,
+    r#"{"partition":0,"timestamp":1700000002000,"key":"","value":""}"#,
+    r#"{"partition":0,"timestamp":1700000003000,"key":"k3","value":null}"#,
+    r#"{"partition":0,"timestamp":1700000004000,"key_base64":"/w==","value_base64":"AP8="}"#,
+];
 
 fn five(kaw: &Kaw) {
-    kaw.cmd("produce five -J").stdin(FIVE).run().ok();
+    let lines = FIVE.map(|record| record.replace('\n', " ") + "\n").concat();
+    kaw.cmd("produce five -J").stdin(lines).run().ok();
 }
 
 it!(every_form_of_an_offset_reads_its_part, |kaw| {

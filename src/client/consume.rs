@@ -9,7 +9,7 @@ use super::admin::{self, Admin, Edge, Patience, Probe};
 use super::span::{Edges, Found, Place, Reach, Reading, Span};
 use super::sys::{self, Kind, Native, Reader};
 use super::{Code, Complaint, Config, Error};
-use crate::record::{Delivered, Header, Offset, PartitionId, Timestamp, TimestampType};
+use crate::record::{Delivered, Header, Offset, PartitionId};
 
 /// What kaw wants of a consumer where the user says nothing. They go before the user's own.
 const DEFAULTS: &[(&str, &str)] = &[
@@ -316,24 +316,12 @@ impl<'a> Received<'a> {
         self.message.slot().expect("only records of a part are passed on")
     }
 
-    pub fn topic(&self) -> &'a str {
-        self.topic
-    }
-
-    pub fn offset(&self) -> Offset {
-        self.message.offset()
-    }
-
     pub fn key(&self) -> Option<&'a [u8]> {
         self.message.key()
     }
 
     pub fn value(&self) -> Option<&'a [u8]> {
         self.message.value()
-    }
-
-    pub fn timestamp(&self) -> Option<(TimestampType, Timestamp)> {
-        self.message.timestamp()
     }
 
     /// Appends the headers, which are parsed only now.

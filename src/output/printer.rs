@@ -30,10 +30,6 @@ impl<W: Write> Printer<W> {
         Printer { format, buffer: Vec::new(), sink, wait_bytes_max: 0 }
     }
 
-    pub fn needs_headers(&self) -> bool {
-        self.format.needs_headers()
-    }
-
     /// Prints one record, now or with those that follow.
     pub fn print(&mut self, delivered: &Delivered<'_>) -> io::Result<()> {
         self.format.print(delivered, &mut self.buffer);
