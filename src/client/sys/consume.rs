@@ -67,7 +67,7 @@ impl Reader {
         from: Offset,
     ) -> Result<(), Code> {
         let handle = self.handle(topic).map_err(|_| Code::INVALID_TOPIC)?.as_ptr();
-        self.slots.by_partition.insert((handle.addr(), partition.get()), slot);
+        self.slots.by_partition.insert((handle.expose_provenance(), partition.get()), slot);
         // SAFETY: topic and queue are alive, and outlive the reading of the partition (`Drop`).
         let failed = unsafe {
             rd::rd_kafka_consume_start_queue(
@@ -135,9 +135,14 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // SAFETY: the queue is ours and used no more. Partitions that are still read keep a
-        // reference of their own to it, but poke our descriptor no more; the client's end stops
-        // them.
+        // With a group, the client's end would wait for ever for partitions that are still read.
+        for (&(handle, partition), _) in &self.slots.by_partition {
+            let handle = ptr::with_exposed_provenance_mut(handle);
+            // SAFETY: the topic is alive. A partition that is read no more is an error, no harm.
+            unsafe { rd::rd_kafka_consume_stop(handle, partition) };
+        }
+        // SAFETY: the queue is ours and used no more. What else keeps a reference to it pokes our
+        // descriptor no more.
         unsafe {
             rd::rd_kafka_queue_io_event_enable(self.queue.as_ptr(), -1, ptr::null(), 0);
             self.queue.release();
