@@ -5,6 +5,8 @@
 //! outside tool is needed for is skipped aloud where the tool is missing; with `KAW_REQUIRE_ALL=1`
 //! a missing tool fails the test.
 
+#![allow(clippy::unwrap_used)] // A test that panics has failed, which is what it is for.
+
 /// One test: a name that is a fact, and what shows it.
 macro_rules! it {
     ($fact:ident, |$kaw:ident| $body:expr) => {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-pub use outside::{Apache, Version, kafka_python};
+pub use outside::{Version, kafka_python};
 pub use process::{Cmd, Done, Running};
 
 /// How long a command or a condition may take, unless a test says otherwise. Generous: the
@@ -180,10 +180,6 @@ impl Broker {
             Some(out[at..at + 10 + end].to_owned())
         });
         Broker { address, running }
-    }
-
-    pub fn port(&self) -> u16 {
-        self.address.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     pub fn pid(&self) -> Pid {
