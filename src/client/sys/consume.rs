@@ -136,7 +136,7 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         // With a group, the client's end would wait for ever for partitions that are still read.
-        for (&(handle, partition), _) in &self.slots.by_partition {
+        for &(handle, partition) in self.slots.by_partition.keys() {
             let handle = ptr::with_exposed_provenance_mut(handle);
             // SAFETY: the topic is alive. A partition that is read no more is an error, no harm.
             unsafe { rd::rd_kafka_consume_stop(handle, partition) };
