@@ -1,3 +1,5 @@
+//! What topics go through, on a real directory: stops of either kind, deletion, strays, refusals.
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
