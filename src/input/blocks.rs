@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 const READ_BYTES_MIN: usize = 64 << 10;
@@ -87,10 +87,7 @@ impl Splitter {
         if self.skipping {
             self.skip();
         }
-        let block = self.last_end().map(|end| {
-            self.searched = 0;
-            self.rest.split_to(end).freeze()
-        });
+        let block = self.last_end().map(|end| self.take(end));
         if block.is_some() {
             // What is left of a block has been searched with it, but for a delimiter in two parts.
             self.searched = self.rest.len().saturating_sub(self.ends.width() - 1);
@@ -101,6 +98,17 @@ impl Splitter {
             self.skip();
         }
         Read { block, too_large, is_end: false }
+    }
+
+    /// The first bytes of `rest` as a block. Few of them are copied: a slice would keep a buffer
+    /// that is many times its size, as long as the block is kept, where input comes in drops.
+    fn take(&mut self, end: usize) -> Bytes {
+        if end < self.read_bytes / 2 {
+            let block = Bytes::copy_from_slice(&self.rest[..end]);
+            self.rest.advance(end);
+            return block;
+        }
+        self.rest.split_to(end).freeze()
     }
 
     /// Where the last whole record in `rest` ends.
@@ -138,11 +146,11 @@ impl Splitter {
     }
 
     fn end(&mut self) -> Read {
-        let rest = std::mem::take(&mut self.rest);
+        let rest = self.take(self.rest.len());
         self.searched = 0;
         let is_record = !self.skipping && (!rest.is_empty() || matches!(self.ends, Ends::Never));
         self.skipping = false;
-        Read { block: is_record.then(|| rest.freeze()), too_large: false, is_end: true }
+        Read { block: is_record.then_some(rest), too_large: false, is_end: true }
     }
 
     /// The records of a block, without their delimiters.
@@ -268,7 +276,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_few_bytes_do_not_keep_a_large_buffer() {
+        let mut splitter = Splitter::new(b"\n", 1000);
+        let mut input = Dripping(b"a\nb\nc", 2);
+        for want in [b"a\n", b"b\n"] {
+            let block = splitter.read(&mut input).unwrap().block.unwrap();
+            assert_eq!(block.as_ref(), want);
+            assert!(block.is_unique(), "it shares the buffer");
+        }
+        assert_eq!(splitter.read(&mut input).unwrap().block, None);
+        assert!(splitter.read(&mut input).unwrap().block.unwrap().is_unique());
+    }
+
     proptest! {
+        #[test]
+        fn it_does_not_matter_how_the_input_drips(
+            input in "[ab]{0,40}",
+            delimiter in "[ab]{1,3}",
+            drip in 1..10usize,
+        ) {
+            let found = |drip| split(Splitter::new(delimiter.as_bytes(), 1000), input.as_bytes(), drip);
+            prop_assert_eq!(found(drip), found(1000));
+        }
+
         #[test]
         fn any_bytes_come_out_as_they_went_in(
             records in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..20),
