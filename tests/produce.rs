@@ -89,6 +89,14 @@ it!(a_signal_ends_it_with_what_was_read_delivered, |kaw| {
     }
 });
 
+it!(what_was_read_before_an_input_failed_is_delivered, |kaw| {
+    let file = kaw.file("lines", "a\nb\n");
+    // Nothing is mapped at the start of a process's memory.
+    let done = kaw.cmd(&format!("produce t {} /proc/self/mem", file.display())).run().code(1);
+    done.says("read 2 = delivered 2 + failed 0").says("kaw: cannot read /proc/self/mem: ");
+    assert_eq!(kaw.ok("consume -e t"), "a\nb\n");
+});
+
 it!(inputs_are_looked_at_before_anything_is_sent, |kaw| {
     let file = kaw.file("lines", "a\nb\n");
     let file = file.to_str().unwrap();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::super::{ClosedStdout, Exit};
+use super::super::Exit;
 use super::line::{Line, TICK};
 use super::source::{Input, Source};
 use super::{Cut, Kind, Shape};
@@ -21,6 +21,9 @@ const HELD_BYTES_MAX: usize = 32 << 20;
 /// Input that does not come for so long has paused.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Whether an input could be read to its end; where it could not, the line still goes on.
+type AllRead = anyhow::Result<()>;
+
 /// Pumps input into a line.
 pub struct Pump<'a> {
     pub shape: Shape,
@@ -33,11 +36,8 @@ pub struct Pump<'a> {
 impl Pump<'_> {
     /// Sends all of it, says what became of it, and how the command ends.
     pub fn run(mut self, sources: &[Source]) -> anyhow::Result<Exit> {
-        let result = match self.send_all(sources) {
-            // What was read is delivered all the same.
-            Err(error) if error.is::<ClosedStdout>() => self.line.drain().and(Err(error)),
-            result => result.and_then(|()| self.line.drain()),
-        };
+        // What was read is delivered, also where an input failed.
+        let result = self.send_all(sources).and_then(|read| self.line.drain().and(read));
         let Line { mut tally, mut screen, interrupt, .. } = self.line;
         screen.clear();
         if result.is_err() {
@@ -52,18 +52,23 @@ impl Pump<'_> {
         })
     }
 
-    fn send_all(&mut self, sources: &[Source]) -> anyhow::Result<()> {
+    fn send_all(&mut self, sources: &[Source]) -> anyhow::Result<AllRead> {
         for source in sources {
             if matches!(source, Source::Stdin) && io::stdin().is_terminal() && !self.quiet {
                 self.line.screen.say("kaw: one record a line; Ctrl-D ends the input");
             }
-            let mut input = Input::open(source, self.tee)?;
-            self.send_input(&mut input)?;
+            let read = match Input::open(source, self.tee) {
+                Ok(mut input) => self.send_input(&mut input)?,
+                failed => failed.map(drop),
+            };
+            if read.is_err() {
+                return Ok(read);
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
-    fn send_input(&mut self, input: &mut Input) -> anyhow::Result<()> {
+    fn send_input(&mut self, input: &mut Input) -> anyhow::Result<AllRead> {
         let record_bytes_max = self.line.producer.record_bytes_max();
         let mut splitter = match &self.shape.cut {
             Cut::After(delimiter) => Splitter::new(delimiter, record_bytes_max),
@@ -74,7 +79,7 @@ impl Pump<'_> {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(input.failed(error)),
+                Err(error) => return Ok(Err(input.failed(error))),
             };
             if let Some(block) = read.block {
                 self.send_block(&splitter, block)?;
@@ -83,10 +88,10 @@ impl Pump<'_> {
                 self.line.fail_too_large();
             }
             if read.is_end {
-                return Ok(());
+                break;
             }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Waits until there is input, and room for it. `false` when no more is to be read.
