@@ -4,12 +4,12 @@ mod file;
 
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 
+use super::stdio::tell;
 use super::{Global, Usage};
 use crate::client::Config;
 use crate::embedded::{self, Lease, Place};
@@ -59,12 +59,16 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
         config.set("bootstrap.servers", brokers)?;
     }
     for pair in &global.set {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Usage(format!("-X {pair}: write KEY=VALUE, or `kaw -X list`")))?;
+        let (key, value) = pair.split_once('=').ok_or_else(|| Usage(no_pair(pair)))?;
         config.set_typed(key.trim(), value).with_context(|| format!("-X {}", key.trim()))?;
     }
     Ok(config)
+}
+
+/// What comes after the key may be a password.
+fn no_pair(typed: &str) -> String {
+    let start = typed.split([' ', ':']).next().unwrap_or_default();
+    format!("-X {start}…: write KEY=VALUE, or `kaw -X list`")
 }
 
 fn lease(global: &Global, config: &mut Config) -> anyhow::Result<Lease> {
@@ -75,12 +79,6 @@ fn lease(global: &Global, config: &mut Config) -> anyhow::Result<Lease> {
         config.set(key, &value)?;
     }
     Ok(lease)
-}
-
-/// Says what goes on with the built-in broker while a command waits for it.
-fn tell(news: &str) {
-    // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {news}");
 }
 
 /// The file that was named, or the first that is there of those that kaw and kcat look for.

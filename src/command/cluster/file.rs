@@ -57,7 +57,9 @@ fn lines(text: &str) -> Vec<(usize, String)> {
 
 fn apply(line: &str, config: &mut Config) -> anyhow::Result<()> {
     let Some((key, value)) = line.split_once('=') else {
-        bail!("'{line}' is not KEY=VALUE");
+        // The rest may be a password.
+        let start = line.split([' ', ':']).next().unwrap_or_default();
+        bail!("'{start}…' is not KEY=VALUE");
     };
     let (key, value) = (key.trim(), value.trim().replace("\\:", ":").replace("\\=", "="));
     match key {
@@ -145,7 +147,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_said() {
-        check("bootstrap.servers", "", "'bootstrap.servers' is not KEY=VALUE");
+        check("bootstrap.servers", "", "'bootstrap.servers…' is not KEY=VALUE");
+        check("sasl.password tell-nobody", "", "'sasl.password…' is not KEY=VALUE");
         check("linger=1", "", "librdkafka has no property 'linger'; `kaw -X list` prints them all");
         check(
             "sasl.jaas.config=org.x.PlainLoginModule required username=\"me\";",
