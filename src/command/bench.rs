@@ -2,7 +2,7 @@
 
 mod words;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::thread;
 
@@ -11,7 +11,8 @@ use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
-use super::{Exit, Global, Usage, cluster, stdout_failed};
+use super::stdio::{self, tell};
+use super::{Exit, Global, Usage, cluster};
 use crate::bench::host::Host;
 use crate::bench::plan::Plan;
 use crate::bench::report::{Report, Setting, json, table};
@@ -147,12 +148,6 @@ impl Run<'_> {
     }
 }
 
-/// Says what goes on with the brokers while a command waits for them.
-fn tell(news: &str) {
-    // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {news}");
-}
-
 fn progress(watch: &Watch) -> String {
     let (stage, records) = watch.look();
     let doing = match stage {
@@ -170,8 +165,7 @@ fn print(report: &Report, shown: Shown) -> anyhow::Result<()> {
         Shown::Table => table::table(report),
         Shown::Json => format!("{}\n", json::json(report)),
     };
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(stdout_failed)
+    stdio::print(&text).map(drop)
 }
 
 /// Faults come before gates: what was measured on records that went wrong says nothing.
@@ -187,8 +181,7 @@ fn verdict(report: &Report, why: Option<&str>) -> anyhow::Result<Exit> {
     if reasons.is_empty() {
         return Ok(Exit::Done);
     }
-    // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {}", reasons.join("; "));
+    tell(&reasons.join("; "));
     Ok(Exit::Unmet)
 }
 

@@ -1,15 +1,14 @@
 //! `kaw consume TOPIC…`: records of topics to stdout.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
-use super::{ClosedStdout, Exit, Global, Usage, cluster, stdout_failed};
+use super::stdio::{ClosedStdout, Stdout, stdout_failed, tell};
+use super::{Exit, Global, Usage, cluster};
 use crate::client::admin::{Patience, Probe};
 use crate::client::consume::{Consumer, Received, Wanted};
 use crate::client::span::{AtEnd, Place, Span};
@@ -92,7 +91,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     consumer.begin(&Wanted { topics: &args.topics, partitions: &partitions, span })?;
     let interrupt = Interrupt::watch()?;
     consumer.wake(interrupt.wake().writer()?);
-    let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let stdout = Stdout::open()?;
     let mut reading = Reading {
         quiet: Quiet::new(Instant::now(), span.at_end),
         brokers: cluster.config.brokers().to_owned(),
@@ -158,15 +157,10 @@ fn now() -> Timestamp {
     Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn tell(news: &str) {
-    // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {news}");
-}
-
 /// Records on their way to stdout.
 struct Reading {
     consumer: Consumer,
-    printer: Printer<File>,
+    printer: Printer<Stdout>,
     needs_headers: bool,
     /// How many records are still wanted, where they are counted.
     left: Option<u64>,
@@ -230,12 +224,8 @@ impl Reading {
     fn wait(&self) -> anyhow::Result<()> {
         let wake = self.interrupt.wake();
         let stdout = io::stdout();
-        let stdout: BorrowedFd<'_> = stdout.as_fd();
         // A closed reader is reported without being asked for (poll(2)).
-        let mut fds = [
-            PollFd::new(wake, PollFlags::IN),
-            PollFd::from_borrowed_fd(stdout, PollFlags::empty()),
-        ];
+        let mut fds = [PollFd::new(wake, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
         let tick = Timespec::try_from(TICK).expect("a tick fits");
         match poll(&mut fds, Some(&tick)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -280,7 +270,7 @@ impl Reading {
 }
 
 fn print(
-    printer: &mut Printer<File>,
+    printer: &mut Printer<Stdout>,
     received: &Received<'_>,
     needs_headers: bool,
 ) -> io::Result<()> {

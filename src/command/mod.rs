@@ -9,6 +9,7 @@ mod consume;
 mod generated;
 mod interrupt;
 mod produce;
+mod stdio;
 mod table;
 mod topic;
 
@@ -22,6 +23,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{client, quantity};
+use stdio::{ClosedStdout, print, tell};
 
 /// How a command ended, as its exit code (CLI.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,26 +62,6 @@ impl fmt::Display for Usage {
 }
 
 impl std::error::Error for Usage {}
-
-/// Who read stdout has gone, as `head` does when it has seen enough: a quiet end, not an error.
-#[derive(Debug)]
-pub struct ClosedStdout;
-
-impl fmt::Display for ClosedStdout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("stdout is closed")
-    }
-}
-
-impl std::error::Error for ClosedStdout {}
-
-/// What a failed write to stdout means for the command.
-pub fn stdout_failed(error: io::Error) -> anyhow::Error {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => ClosedStdout.into(),
-        _ => anyhow::Error::from(error).context("cannot write to stdout"),
-    }
-}
 
 /// What `kaw` alone says.
 const START: &str = "\
@@ -176,8 +158,7 @@ pub fn main() -> ExitCode {
 
 /// Says in one line what went wrong.
 fn complain(error: &anyhow::Error) {
-    // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {}", without_errno(&format!("{error:#}")));
+    tell(&without_errno(&format!("{error:#}")));
 }
 
 /// `std` adds the number to what the system says, which helps nobody.
@@ -190,7 +171,7 @@ fn without_errno(text: &str) -> String {
 /// Says something that is good to know, to who did not ask for quiet.
 fn note(global: &Global, news: &str) {
     if !global.quiet {
-        let _ = writeln!(io::stderr(), "kaw: {news}");
+        tell(news);
     }
 }
 
@@ -234,12 +215,6 @@ fn one_line(text: &str) -> String {
     let said = said.join(" ").replace(" tip: ", "; ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
     said.replace("For more information, try '--help'.", "").trim().to_owned()
-}
-
-fn print(text: &str) -> anyhow::Result<Exit> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(stdout_failed)?;
-    Ok(Exit::Done)
 }
 
 #[cfg(test)]

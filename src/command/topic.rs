@@ -1,13 +1,13 @@
 //! `kaw topic`: the topics of a cluster.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 
 use regex::Regex;
 use serde_json::{Value, json};
 
+use super::stdio::{print, tell};
 use super::table::{Column, Look, Table};
-use super::{Exit, Global, Usage, cluster, print};
+use super::{Exit, Global, Usage, cluster};
 use crate::client::admin::{
     Admin, ConfigInfo, ConfigSource, Edge, NewTopic, PartitionInfo, Patience, Place, Refusal, Run,
     TopicAnswer, TopicInfo,
@@ -132,11 +132,6 @@ fn admin(global: &Global) -> anyhow::Result<Connected> {
     let tell = if global.quiet { |_: &str| {} } else { tell };
     let patience = Patience { max: cluster.connect_timeout, tell };
     Ok(Connected { admin: Admin::open(&cluster.config, patience)?, _cluster: cluster })
-}
-
-fn tell(news: &str) {
-    // Nothing can be done where stderr is closed.
-    let _ = writeln!(io::stderr(), "kaw: {news}");
 }
 
 impl Create {

@@ -1,7 +1,6 @@
 //! `kaw broker status` and `kaw broker stop`.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,8 +9,9 @@ use anyhow::anyhow;
 use serde_json::{Value, json};
 
 use crate::broker::home::{self, Mode, Notice, Sight};
+use crate::command::stdio::print;
 use crate::command::table::{Column, Look, Table};
-use crate::command::{Exit, Global, note, stdout_failed};
+use crate::command::{Exit, Global, note};
 use crate::embedded::{Control, Place, Status};
 use crate::quantity;
 
@@ -58,9 +58,7 @@ pub fn status(global: &Global, args: StatusArgs) -> anyhow::Result<Exit> {
             }
         }
     };
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(stdout_failed)?;
-    Ok(Exit::Done)
+    print(&text)
 }
 
 pub fn stop(global: &Global, StopArgs {}: StopArgs) -> anyhow::Result<Exit> {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::stdio;
 use crate::quantity::{show_bytes, show_count};
 
 /// Work shorter than this needs no progress.
@@ -33,7 +34,7 @@ impl Screen {
     pub fn say(&self, line: &str) {
         let write = || {
             // Nothing can be done where stderr is closed.
-            let _ = writeln!(io::stderr(), "{line}");
+            let _ = io::stderr().write_all(stdio::line(line).as_bytes());
         };
         match &self.bar {
             Some(bar) => bar.suspend(write),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use super::super::stdout_failed;
+use super::super::stdio::{Stdout, stdout_failed};
 
 /// An input by name.
 pub enum Source {
@@ -65,7 +65,7 @@ pub struct Input {
     name: String,
     /// It never keeps a reader waiting.
     pub is_regular: bool,
-    tee: bool,
+    tee: Option<Stdout>,
     tee_failed: Option<io::Error>,
 }
 
@@ -79,6 +79,7 @@ impl Input {
             Source::File(path) => (open_file(path)?, path.display().to_string()),
         };
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let tee = if tee { Some(Stdout::open()?) } else { None };
         Ok(Input { file, name, is_regular, tee, tee_failed: None })
     }
 
@@ -103,13 +104,12 @@ impl AsFd for Input {
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        if self.tee {
-            let mut stdout = io::stdout().lock();
-            if let Err(error) = stdout.write_all(&buffer[..count]).and_then(|()| stdout.flush()) {
-                let kind = error.kind();
+        if let Some(stdout) = &mut self.tee {
+            // What was read is lost to whoever tries again: no error here may ask for that.
+            stdout.write_all(&buffer[..count]).map_err(|error| {
                 self.tee_failed = Some(error);
-                return Err(kind.into());
-            }
+                io::Error::from(io::ErrorKind::Other)
+            })?;
         }
         Ok(count)
     }
