@@ -40,7 +40,7 @@ use producers::Producers;
 use retention::Span;
 use saved::Saved;
 use segment::{Coming, Segment};
-use sync::Grown;
+use sync::{Grown, Syncing};
 
 /// The log of one partition. Costs a directory only once something is appended.
 pub struct Log<D: Disk> {
@@ -67,7 +67,9 @@ pub struct Log<D: Disk> {
     unchecked_bytes: u64,
     /// In which segment the last durable checkpoint is.
     checkpoint_segment: Option<Offset>,
-    health: Health,
+    /// A write failed and what it left behind could not be cut off yet.
+    half_written: bool,
+    syncing: Arc<Syncing>,
     /// Something is not as the files say; `close` has work to do.
     changed: bool,
 }
@@ -81,15 +83,6 @@ struct Unsynced<F> {
     new_dir: bool,
     /// Indexes and snapshots, which the next checkpoint relies on.
     beside: Vec<Arc<F>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    Good,
-    /// A write failed and what it left behind could not be cut off yet.
-    HalfWritten,
-    /// A sync failed.
-    Poisoned,
 }
 
 impl<D: Disk> Log<D> {
@@ -145,16 +138,15 @@ impl<D: Disk> Log<D> {
 
     /// Whether appends are possible; cuts off what a failed write left.
     fn mend(&mut self) -> Result<(), AppendError> {
-        match self.health {
-            Health::Good => Ok(()),
-            Health::Poisoned => Err(AppendError::Poisoned),
-            Health::HalfWritten => {
-                let (path, file, bytes) = self.growing();
-                file.set_len(u64::from(bytes)).map_err(at(&path))?;
-                self.health = Health::Good;
-                Ok(())
-            }
+        if self.syncing.has_failed() {
+            return Err(AppendError::Poisoned);
         }
+        if self.half_written {
+            let (path, file, bytes) = self.growing();
+            file.set_len(u64::from(bytes)).map_err(at(&path))?;
+            self.half_written = false;
+        }
+        Ok(())
     }
 
     fn growing(&self) -> (std::path::PathBuf, &D::File, u32) {
@@ -286,7 +278,7 @@ impl<D: Disk> Log<D> {
         let Err(error) = file.write_at([header, rest], u64::from(bytes)) else { return Ok(()) };
         // A part of the batch may be there; it must not be in the way of the next one, nor come
         // back after a power loss: that it was cut off must be synced as well.
-        self.health = Health::HalfWritten;
+        self.half_written = true;
         self.segments.last_mut().expect("it was written to").synced = 0;
         match self.mend() {
             Ok(()) | Err(_) => Err(AppendError::Disk { path, error }),
@@ -347,14 +339,12 @@ impl<D: Disk> Log<D> {
             names: (names != self.unsynced.names_synced).then_some(names),
             new_dir: self.unsynced.new_dir,
             end: self.end,
+            syncing: Arc::clone(&self.syncing),
         }
     }
 
     /// `target` was synced.
     pub fn synced(&mut self, target: &SyncTarget<D>) {
-        if self.health == Health::Poisoned {
-            return;
-        }
         for Grown { base, bytes, .. } in &target.grown {
             // Retention may have removed the segment meanwhile.
             if let Ok(found) = self.segments.binary_search_by_key(base, |segment| segment.base) {
@@ -382,11 +372,6 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// A sync failed: the log takes no more appends until it is opened again.
-    pub fn sync_failed(&mut self) {
-        self.health = Health::Poisoned;
-    }
-
     /// What recovery would have to read after a crash.
     pub fn unchecked_bytes(&self) -> u64 {
         self.unchecked_bytes
@@ -394,7 +379,7 @@ impl<D: Disk> Log<D> {
 
     /// A checkpoint of the log as it is now. One at a time a log.
     pub fn checkpoint(&mut self) -> io::Result<Checkpoint<D>> {
-        if self.health == Health::Poisoned {
+        if self.syncing.has_failed() {
             return Err(io::Error::other(AppendError::Poisoned));
         }
         if let Some(last) = self.segments.len().checked_sub(1) {
@@ -446,7 +431,7 @@ impl<D: Disk> Log<D> {
         };
         let spans: Vec<Span> = self.segments.iter().map(span).collect();
         let count = retention::expired(&spans, keep, now);
-        if count == 0 || self.health != Health::Good {
+        if count == 0 || self.half_written || self.syncing.has_failed() {
             return Ok(Removed::default());
         }
         if count == self.segments.len() {
@@ -463,12 +448,9 @@ impl<D: Disk> Log<D> {
     /// the log has expired.
     fn checkpoint_now(&mut self) -> io::Result<()> {
         let checkpoint = self.checkpoint()?;
-        let ran = checkpoint.run();
-        match &ran {
-            Ok(()) => self.checkpointed(&checkpoint),
-            Err(_) => self.sync_failed(),
-        }
-        ran
+        checkpoint.run()?;
+        self.checkpointed(&checkpoint);
+        Ok(())
     }
 
     /// Oldest first, so that a crash in between leaves no gap.

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::epochs::Epochs;
 use super::facts::{Cleanup, Known, OpenError, Recovered, SetAside, Settings, Torn, Trust};
@@ -13,7 +14,7 @@ use super::read::{Reading, Recent, Walk};
 use super::saved::{self, Saved};
 use super::segment::{Largest, Segment};
 use super::text::parse_partition_metadata;
-use super::{Disk, DiskFile, EPOCHS, Health, Listed, Log, METADATA, Open, Unsynced};
+use super::{Disk, DiskFile, EPOCHS, Listed, Log, METADATA, Open, Unsynced};
 use crate::record::{BatchView, HEADER_BYTES, Offset, Scratch, Timestamp, Uuid};
 
 /// How much is read at once when the files are read again.
@@ -86,7 +87,8 @@ impl<D: Disk> Log<D> {
             },
             unchecked_bytes: 0,
             checkpoint_segment: None,
-            health: Health::Good,
+            half_written: false,
+            syncing: Arc::default(),
             changed: false,
         }
     }

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::files::Files;
-use super::{Disk, DiskFile, text};
+use super::{AppendError, Disk, DiskFile, text};
 use crate::record::Offset;
 
 /// One growing file, as long as it was when the target was made.
@@ -15,7 +16,29 @@ pub(super) struct Grown<F> {
     pub file: Arc<F>,
 }
 
-/// Files whose bytes are to be made durable, without any lock.
+/// The syncs of one log, one at a time. The kernel tells of a failed write once, to whoever syncs
+/// first, and has no more to say to the next: so the first failure is remembered for all.
+#[derive(Default)]
+pub(super) struct Syncing {
+    turn: Mutex<()>,
+    failed: AtomicBool,
+}
+
+impl Syncing {
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    fn run(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_failed() {
+            return Err(io::Error::other(AppendError::Poisoned));
+        }
+        sync().inspect_err(|_| self.failed.store(true, Ordering::Release))
+    }
+}
+
+/// Files whose bytes are to be made durable, without the log's lock.
 pub struct SyncTarget<D: Disk> {
     pub(super) files: Files<D>,
     /// `partition.metadata`, before any data: without it Apache Kafka takes the directory for one
@@ -27,6 +50,7 @@ pub struct SyncTarget<D: Disk> {
     /// The directory itself is new.
     pub(super) new_dir: bool,
     pub(super) end: Offset,
+    pub(super) syncing: Arc<Syncing>,
 }
 
 impl<D: Disk> SyncTarget<D> {
@@ -36,8 +60,13 @@ impl<D: Disk> SyncTarget<D> {
     }
 
     /// Syncs: one file of a warm log, at most two files and two directories of a new one. Blocks
-    /// as long as the disk does.
+    /// as long as the disk does. After a failure, and every time after it, the log takes no more
+    /// appends until it is opened again.
     pub fn run(&self) -> io::Result<()> {
+        self.syncing.run(|| self.sync_all())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
         self.metadata.iter().try_for_each(|file| file.sync())?;
         self.grown.iter().try_for_each(|grown| grown.file.sync())?;
         if self.names.is_some() {
@@ -68,8 +97,10 @@ impl<D: Disk> Checkpoint<D> {
         if self.replaced.is_empty() {
             return Ok(());
         }
-        self.target.run()?;
-        self.beside.iter().try_for_each(|file| file.sync())?;
+        self.target.syncing.run(|| {
+            self.target.sync_all()?;
+            self.beside.iter().try_for_each(|file| file.sync())
+        })?;
         let disk = &self.target.files.disk;
         self.replaced.iter().try_for_each(|(path, bytes)| text::replace(disk, path, bytes))?;
         // The checkpoint is the one under its name only now.

@@ -1,6 +1,7 @@
 //! Group commit: one sync of a log for all who wait for it, round after round.
 //! Never knows: requests; what is synced is a closure to it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
@@ -21,7 +22,7 @@ impl Ticket {
     pub async fn wait(self) -> Result<(), SyncFailed> {
         match self {
             Ticket::Kept => Ok(()),
-            // A dropped sender is a round that ended in a panic: nothing is known to be durable.
+            // Only a broker that ends drops the sender: nothing is known to be durable.
             Ticket::Pending(told) => told.await.unwrap_or(Err(SyncFailed)),
         }
     }
@@ -72,7 +73,8 @@ impl GroupCommit {
 
 fn rounds(log: &impl Sync) {
     loop {
-        let synced = log.sync();
+        // A defect in it must not leave those who wait without an answer.
+        let synced = catch_unwind(AssertUnwindSafe(|| log.sync())).unwrap_or(Err(SyncFailed));
         let mut queue = log.commit().lock();
         let told = match synced {
             Ok(durable) => {

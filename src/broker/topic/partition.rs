@@ -268,7 +268,6 @@ impl commit::Sync for Partition {
                 Ok(target.end())
             }
             Err(error) => {
-                self.if_open(Log::sync_failed);
                 let topic = &self.core.name;
                 let partition = self.id;
                 tracing::error!(%topic, %partition, %error, "sync failed; no more writes");

@@ -66,10 +66,35 @@ fn after_a_failed_sync_nothing_is_taken_until_it_is_opened_again() {
     let target = log.sync_target().unwrap();
     disk.syncs_fail(true);
     assert!(target.run().is_err());
-    log.sync_failed();
     disk.syncs_fail(false);
+    assert!(log.sync_target().unwrap().run().is_err(), "the kernel tells only the first");
     assert!(matches!(append(&mut log, &batch(2, &["b"])), Err(AppendError::Poisoned)));
     assert!(log.close(Timestamp(0)).is_err());
+}
+
+#[test]
+fn a_sync_that_fails_for_a_checkpoint_counts_for_those_who_wait_for_an_ack() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    let checkpoint = log.checkpoint().unwrap();
+    disk.syncs_fail(true);
+    assert!(checkpoint.run().is_err());
+    disk.syncs_fail(false);
+    assert!(log.sync_target().unwrap().run().is_err());
+    assert!(matches!(append(&mut log, &batch(2, &["b"])), Err(AppendError::Poisoned)));
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_stops_nobody() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    let checkpoint = log.checkpoint().unwrap();
+    disk.fill_up();
+    assert!(checkpoint.run().is_err());
+    disk.make_room();
+    append(&mut log, &batch(2, &["b"])).unwrap();
+    sync(&mut log);
+    assert_eq!(log.recovery_point(), Offset(2));
 }
 
 #[test]

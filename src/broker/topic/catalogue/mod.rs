@@ -139,13 +139,8 @@ impl Catalogue {
         let mut state = self.lock();
         let Some(log) = &mut state.log else { return Ok(()) };
         let Some(target) = log.sync_target() else { return Ok(()) };
-        match target.run() {
-            Ok(()) => log.synced(&target),
-            Err(error) => {
-                log.sync_failed();
-                return Err(CatalogueError::Sync(error));
-            }
-        }
+        target.run().map_err(CatalogueError::Sync)?;
+        log.synced(&target);
         Ok(())
     }
 
@@ -212,20 +207,14 @@ impl commit::Sync for Catalogue {
             (log.sync_target(), end)
         };
         let Some(target) = target else { return Ok(end) };
-        let outcome = target.run();
-        let mut state = self.lock();
-        let log = state.log.as_mut();
-        match outcome {
+        match target.run() {
             Ok(()) => {
-                if let Some(log) = log {
+                if let Some(log) = &mut self.lock().log {
                     log.synced(&target);
                 }
                 Ok(target.end())
             }
             Err(error) => {
-                if let Some(log) = log {
-                    log.sync_failed();
-                }
                 tracing::error!(%error, "sync of the catalogue failed; it takes no more changes");
                 Err(SyncFailed)
             }
