@@ -122,6 +122,10 @@ pub enum OpenError {
     UnfinishedCompaction {
         path: PathBuf,
     },
+    /// An index of aborted transactions that cannot be read.
+    TransactionIndex {
+        path: PathBuf,
+    },
 }
 
 /// What the log writes into a batch that it takes.
@@ -230,6 +234,11 @@ impl fmt::Display for OpenError {
                 f,
                 "{} is left from a compaction that Apache Kafka did not finish; start it once on \
                  this directory",
+                path.display()
+            ),
+            OpenError::TransactionIndex { path } => write!(
+                f,
+                "{} is damaged; start Apache Kafka once on this directory: it makes the file anew",
                 path.display()
             ),
         }

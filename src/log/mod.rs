@@ -5,6 +5,7 @@
 //! out as a value, `SyncTarget` or `Checkpoint`, whose `run` needs no lock; the outcome is then
 //! reported back. Appends and reads touch the page cache only.
 
+mod aborted;
 mod disk;
 mod epochs;
 mod facts;
@@ -22,9 +23,11 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
+pub use aborted::Aborted;
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile};
 pub use facts::{
     AppendError, Appended, Cleanup, Found, Known, OpenError, Outcome, ReadError, Recovered,
@@ -55,6 +58,8 @@ pub struct Log<D: Disk> {
     durable: Offset,
     producers: Producers,
     epochs: Epochs,
+    /// By the base offset of the segment in which they ended.
+    aborted: BTreeMap<Offset, Vec<Aborted>>,
     /// The offsets of the snapshots on disk.
     snapshots: Vec<Offset>,
     /// The closed segments that were read last. They stay open.
@@ -94,6 +99,24 @@ impl<D: Disk> Log<D> {
     /// The next record's offset (LEO).
     pub fn end(&self) -> Offset {
         self.end
+    }
+
+    /// The end of what is decided: before the first record of any open transaction (LSO).
+    pub fn stable_end(&self) -> Offset {
+        let open = self.producers.first_open_transaction();
+        open.map_or(self.end, |first| first.clamp(self.start, self.end))
+    }
+
+    /// The aborted transactions that what `read` returns may belong to.
+    pub fn aborted(&mut self, from: Offset, end: Offset) -> Result<Vec<Aborted>, ReadError> {
+        if self.aborted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some((at_segment, _)) = self.locate(from)? else { return Ok(Vec::new()) };
+        // What is read lies in one segment.
+        let end = self.segments.get(at_segment + 1).map_or(end, |next| next.base.min(end));
+        let touches = |aborted: &&Aborted| from <= aborted.last && aborted.first < end;
+        Ok(self.aborted.values().flatten().filter(touches).copied().collect())
     }
 
     /// Up to here the log is known to be durable. For `recovery-point-offset-checkpoint`.
@@ -461,6 +484,7 @@ impl<D: Disk> Log<D> {
             self.files.remove(&self.files.path(Kind::Log, base))?;
             let segment = self.segments.remove(0);
             self.snapshots.retain(|&offset| offset != base);
+            self.aborted.remove(&base);
             self.start = self.start.max(self.segments[0].base);
             self.changed = true;
             removed.segments += 1;

@@ -1,6 +1,6 @@
 //! What idempotent producers wrote last (KIP-98), so that a batch sent twice is stored once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::facts::{AppendError, Settings};
 use crate::record::{BatchView, Offset, Producer, ProducerEpoch, ProducerId, Timestamp};
@@ -45,6 +45,8 @@ pub(super) struct State {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Producers {
     states: HashMap<ProducerId, State>,
+    /// Where transactions that are not decided began.
+    open: BTreeSet<Offset>,
 }
 
 impl Producers {
@@ -57,7 +59,13 @@ impl Producers {
     }
 
     pub(super) fn insert(&mut self, id: ProducerId, state: State) {
+        self.open.extend(state.transaction);
         self.states.insert(id, state);
+    }
+
+    /// The first record of all open transactions.
+    pub(super) fn first_open_transaction(&self) -> Option<Offset> {
+        self.open.first().copied()
     }
 
     /// Whether the log may take `batch`; or where it already has it
@@ -106,12 +114,14 @@ impl Producers {
         state.last_timestamp = batch.max_timestamp();
         state.seen = now;
         if batch.is_control() {
-            state.transaction = None;
+            if let Some(first) = state.transaction.take() {
+                self.open.remove(&first);
+            }
             state.coordinator_epoch = coordinator_epoch.unwrap_or(state.coordinator_epoch);
             return;
         }
         if batch.is_transactional() {
-            state.transaction.get_or_insert(batch.base_offset());
+            self.open.insert(*state.transaction.get_or_insert(batch.base_offset()));
         }
         if state.sent.len() == BATCHES_KEPT {
             state.sent.remove(0);

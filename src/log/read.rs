@@ -161,7 +161,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// The batch that contains `offset`, or the next one if none does.
-    fn locate(&mut self, offset: Offset) -> Result<Option<(usize, Place)>, Failed> {
+    pub(super) fn locate(&mut self, offset: Offset) -> Result<Option<(usize, Place)>, Failed> {
         let last = self.segments.len().saturating_sub(1);
         if let Some(position) = self.recent.position(offset)
             && let Some(place) = self.find_from(last, position, offset)?

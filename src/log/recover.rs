@@ -1,10 +1,12 @@
 //! Opening a log: what lies on disk is believed as far as it was synced and checked, and read
 //! again from there. A torn tail is cut off; what is damaged is kept beside the log.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::aborted;
 use super::epochs::Epochs;
 use super::facts::{Cleanup, Known, OpenError, Recovered, SetAside, Settings, Torn, Trust};
 use super::files::{Failed, Files, Kind, at};
@@ -74,6 +76,7 @@ impl<D: Disk> Log<D> {
             durable: Offset::ZERO,
             producers: Producers::default(),
             epochs: Epochs::default(),
+            aborted: BTreeMap::new(),
             snapshots: Vec::new(),
             reading: Reading::default(),
             recent: Recent::default(),
@@ -117,7 +120,13 @@ impl<D: Disk> Log<D> {
                     self.snapshots.push(offset);
                     false
                 }
-                Some((_, base)) => self.segments.binary_search_by_key(&base, |s| s.base).is_err(),
+                Some((kind, base)) => {
+                    let there = self.segments.binary_search_by_key(&base, |s| s.base).is_ok();
+                    if there && kind == Kind::TransactionIndex {
+                        self.load_aborted(base)?;
+                    }
+                    !there
+                }
                 None => {
                     let unfinished = [".deleted", ".cleaned", ".tmp"];
                     unfinished.iter().any(|suffix| file.name.ends_with(suffix))
@@ -127,6 +136,15 @@ impl<D: Disk> Log<D> {
                 self.files.remove(&self.files.named(&file.name))?;
             }
         }
+        Ok(())
+    }
+
+    fn load_aborted(&mut self, base: Offset) -> Result<(), OpenError> {
+        let path = self.files.path(Kind::TransactionIndex, base);
+        let bytes = self.files.read(&path)?.unwrap_or_default();
+        // Without them, aborted records would pass for committed ones.
+        let aborted = aborted::parse(&bytes).ok_or(OpenError::TransactionIndex { path })?;
+        self.aborted.insert(base, aborted);
         Ok(())
     }
 
@@ -460,6 +478,7 @@ impl<D: Disk> Log<D> {
         let path = self.files.path(Kind::Log, segment.base);
         let file = self.files.open(&path, Open::Existing)?;
         let batches = good_batches(&*file, 0, segment.bytes, segment.base).map_err(at(&path))?;
+        self.aborted.remove(&segment.base);
         for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
             self.files.remove(&self.files.path(kind, segment.base))?;
         }

@@ -49,6 +49,12 @@ impl BatchBuilder {
     }
 
     #[cfg(test)]
+    pub fn transactional(mut self) -> BatchBuilder {
+        self.flags |= super::batch::TRANSACTIONAL_BIT;
+        self
+    }
+
+    #[cfg(test)]
     pub fn base_offset(mut self, base_offset: Offset) -> BatchBuilder {
         self.base_offset = base_offset;
         self

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use super::{Answer, Call, Outcome};
 use crate::broker::node::Node;
-use crate::broker::topic::{Extent, Partition, Slice, Waiting};
-use crate::log::ReadError;
+use crate::broker::topic::{Batches, Extent, Partition, Read, Reader, Slice, Waiting};
+use crate::log::{Aborted, ReadError};
 use crate::protocol::fetch::{
-    DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchedPartition,
-    FetchedTopic,
+    AbortedTransaction, DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    FetchedPartition, FetchedTopic,
 };
 use crate::protocol::{ErrorCode, Isolation, Records};
 use crate::record::LeaderEpoch;
@@ -185,20 +185,36 @@ impl Look {
         let first = self.slices.is_empty();
         let ask_max = usize::try_from(ask.partition_max_bytes).unwrap_or(0);
         let bytes_max = u32::try_from(ask_max.min(self.left)).unwrap_or(u32::MAX);
-        let (extent, slice) = partition
-            .read(ask.fetch_offset, bytes_max.max(u32::from(first)))
+        let reader = match self.isolation {
+            Isolation::ReadUncommitted => Reader::OfAll,
+            Isolation::ReadCommitted => Reader::OfCommitted,
+        };
+        let Read { extent, batches } = partition
+            .read(ask.fetch_offset, bytes_max.max(u32::from(first)), reader)
             .map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;
-        let slice = slice.map_err(|error| unread(partition, extent, &error))?;
-        let slice = slice.filter(|slice| first || slice.bytes <= bytes_max);
+        let batches = batches.map_err(|error| unread(partition, extent, &error))?;
+        let batches = batches.filter(|batches| first || batches.slice.bytes <= bytes_max);
         let mut answer = at(extent, self.isolation);
-        if let Some(slice) = slice {
+        if let Some(Batches { slice, aborted }) = batches {
             let bytes = slice.bytes as usize;
             self.left = self.left.saturating_sub(bytes);
             self.bytes += bytes;
             answer.records = Records::Elsewhere(bytes);
+            answer.aborted_transactions = self.aborted(&aborted);
             self.slices.push(slice);
         }
         Ok(answer)
+    }
+}
+
+impl Look {
+    fn aborted(&self, found: &[Aborted]) -> Option<Vec<AbortedTransaction>> {
+        let on_the_wire = |aborted: &Aborted| AbortedTransaction {
+            producer_id: aborted.producer,
+            first_offset: aborted.first,
+        };
+        let is_told = self.isolation == Isolation::ReadCommitted;
+        is_told.then(|| found.iter().map(on_the_wire).collect())
     }
 }
 
@@ -206,7 +222,7 @@ impl Look {
 fn at(extent: Extent, isolation: Isolation) -> FetchedPartition {
     FetchedPartition {
         high_watermark: Some(extent.end),
-        last_stable_offset: Some(extent.end),
+        last_stable_offset: Some(extent.stable_end),
         log_start_offset: Some(extent.start),
         aborted_transactions: match isolation {
             Isolation::ReadCommitted => Some(Vec::new()),
@@ -251,15 +267,14 @@ fn diverging(
     ask: &FetchPartition,
 ) -> Result<Option<FetchedPartition>, Box<FetchedPartition>> {
     let Some(epoch) = ask.last_fetched_epoch else { return Ok(None) };
-    let found = partition.ask(|log| (log.end_of_epoch(epoch), log.start(), log.end()));
-    let (end, log_start, log_end) = found.map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;
+    let found = partition.ask(|log| (log.end_of_epoch(epoch), Extent::of(log)));
+    let (end, extent) = found.map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;
     let Some((their_epoch, end_offset)) = end else {
         return Err(refused(ErrorCode::OFFSET_OUT_OF_RANGE));
     };
     if their_epoch == epoch && ask.fetch_offset <= end_offset {
         return Ok(None);
     }
-    let extent = Extent { start: log_start, end: log_end, bytes: 0 };
     let mut answer = at(extent, Isolation::ReadUncommitted);
     answer.diverging_epoch =
         DivergingEpoch { epoch: Some(their_epoch), end_offset: Some(end_offset) };

@@ -6,11 +6,11 @@ use super::fetch::check_epoch;
 use super::{Call, Outcome};
 use crate::broker::topic::{Partition, Topic};
 use crate::log::Found;
-use crate::protocol::ErrorCode;
 use crate::protocol::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedPartition, ListedTopic,
     OffsetSpec,
 };
+use crate::protocol::{ErrorCode, Isolation};
 use crate::record::{LeaderEpoch, Offset, Timestamp};
 
 pub fn handle(call: &mut Call<'_>, request: ListOffsetsRequest) -> Outcome<ListOffsetsResponse> {
@@ -18,7 +18,7 @@ pub fn handle(call: &mut Call<'_>, request: ListOffsetsRequest) -> Outcome<ListO
     let topics = request.topics.into_iter().map(|wanted| {
         let topic = call.node.topics.get(&wanted.name);
         let partitions = wanted.partitions.iter().map(|wanted| {
-            let listed = list(topic.as_deref(), wanted, version);
+            let listed = list(topic.as_deref(), wanted, version, request.isolation);
             let listed = listed.unwrap_or_else(|error_code| ListedPartition {
                 error_code,
                 ..ListedPartition::default()
@@ -34,6 +34,7 @@ fn list(
     topic: Option<&Topic>,
     wanted: &ListOffsetsPartition,
     version: i16,
+    isolation: Isolation,
 ) -> Result<ListedPartition, ErrorCode> {
     if version < first_version(wanted.spec) {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
@@ -41,7 +42,7 @@ fn list(
     let partition = topic.and_then(|topic| topic.partition(wanted.partition));
     let partition = partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     check_epoch(wanted.current_leader_epoch, partition.leader_epoch())?;
-    let found = find(partition, wanted.spec)?;
+    let found = find(partition, wanted.spec, isolation)?;
     Ok(match found {
         None => ListedPartition::default(),
         Some(Place { offset, timestamp, leader_epoch }) => ListedPartition {
@@ -80,19 +81,30 @@ impl From<Found> for Place {
     }
 }
 
-fn find(partition: &Partition, spec: OffsetSpec) -> Result<Option<Place>, ErrorCode> {
+fn find(
+    partition: &Partition,
+    spec: OffsetSpec,
+    isolation: Isolation,
+) -> Result<Option<Place>, ErrorCode> {
     let epoch = partition.leader_epoch();
     let asked = partition.ask(|log| {
         let place =
             |offset, leader_epoch| Ok(Some(Place { offset, timestamp: None, leader_epoch }));
+        let end = match isolation {
+            Isolation::ReadUncommitted => log.end(),
+            Isolation::ReadCommitted => log.stable_end(),
+        };
+        // What this client cannot fetch yet is not there for it (Partition.fetchOffsetForTimestamp).
+        let visible =
+            |found: Option<Found>| Ok(found.filter(|found| found.offset < end).map(Place::from));
         match spec {
-            OffsetSpec::Latest => place(log.end(), Some(epoch)),
+            OffsetSpec::Latest => place(end, Some(epoch)),
             OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
                 let start = log.start();
                 place(start, log.epoch_at(start))
             }
-            OffsetSpec::MaxTimestamp => Ok(log.offset_of_max_timestamp()?.map(Place::from)),
-            OffsetSpec::At(time) => Ok(log.offset_for_timestamp(time)?.map(Place::from)),
+            OffsetSpec::MaxTimestamp => visible(log.offset_of_max_timestamp()?),
+            OffsetSpec::At(time) => visible(log.offset_for_timestamp(time)?),
             OffsetSpec::LatestTiered | OffsetSpec::Unknown(_) => Ok(None),
         }
     });

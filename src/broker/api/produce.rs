@@ -164,6 +164,10 @@ impl Appender<'_> {
     ) -> Result<(ProduceResponsePartition, Offset), Box<ProduceResponsePartition>> {
         let rules = self.rules(partition);
         let valid = validate(records, &rules, &mut self.scratch).map_err(|why| invalid(&why))?;
+        if valid.batch.is_transactional() {
+            // Without a transactional id nobody could ever decide it (KafkaApis.scala).
+            return Err(refused(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+        }
         let appended = partition
             .append(&valid.batch, valid.times, self.now)
             .map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;

@@ -11,7 +11,8 @@ use super::topics::set_stray_aside;
 use super::waiters::Waiters;
 use crate::broker::config::TopicConfig;
 use crate::log::{
-    self, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError, RealDisk,
+    self, Aborted, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError,
+    RealDisk,
 };
 use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp, Uuid};
 
@@ -72,7 +73,43 @@ enum State {
 pub struct Extent {
     pub start: Offset,
     pub end: Offset,
+    /// Before the first undecided transaction.
+    pub stable_end: Offset,
     pub bytes: u64,
+}
+
+/// Whether records of transactions that are not decided are read too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    OfAll,
+    OfCommitted,
+}
+
+/// What a read found.
+pub struct Read {
+    pub extent: Extent,
+    pub batches: Result<Option<Batches>, ReadError>,
+}
+
+pub struct Batches {
+    pub slice: super::Slice,
+    /// Transactions whose records in the slice count for nothing.
+    pub aborted: Vec<Aborted>,
+}
+
+fn read(
+    log: &mut Log<RealDisk>,
+    from: Offset,
+    end: Offset,
+    bytes_max: u32,
+    to: Reader,
+) -> Result<Option<Batches>, ReadError> {
+    let Some(slice) = log.read(from, end, bytes_max)? else { return Ok(None) };
+    let aborted = match to {
+        Reader::OfAll => Vec::new(),
+        Reader::OfCommitted => log.aborted(from, end)?,
+    };
+    Ok(Some(Batches { slice, aborted }))
 }
 
 pub struct Partition {
@@ -180,21 +217,21 @@ impl Partition {
     }
 
     /// Batches from `from` on, and where the log lies.
-    pub fn read(
-        &self,
-        from: Offset,
-        bytes_max: u32,
-    ) -> Result<(Extent, Result<Option<super::Slice>, ReadError>), Unusable> {
+    pub fn read(&self, from: Offset, bytes_max: u32, to: Reader) -> Result<Read, Unusable> {
         self.with(|log| {
             let extent = Extent::of(log);
-            let slice = match extent.start <= from && from <= extent.end {
-                true => log.read(from, extent.end, bytes_max),
+            let end = match to {
+                Reader::OfAll => extent.end,
+                Reader::OfCommitted => extent.stable_end,
+            };
+            let batches = match extent.start <= from && from <= extent.end {
+                true => read(log, from, end.max(from), bytes_max, to),
                 false => {
                     let (log_start, log_end) = (extent.start, extent.end);
                     Err(ReadError::OutOfRange { log_start, log_end })
                 }
             };
-            (extent, slice)
+            Read { extent, batches }
         })
     }
 
@@ -282,8 +319,9 @@ impl commit::Sync for Partition {
 }
 
 impl Extent {
-    fn of(log: &Log<RealDisk>) -> Extent {
-        Extent { start: log.start(), end: log.end(), bytes: log.bytes() }
+    pub fn of(log: &Log<RealDisk>) -> Extent {
+        let stable_end = log.stable_end();
+        Extent { start: log.start(), end: log.end(), stable_end, bytes: log.bytes() }
     }
 }
 

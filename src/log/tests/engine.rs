@@ -305,3 +305,63 @@ fn a_directory_of_another_topic_is_refused() {
         Log::open(disk, Path::new(DIR), other, SMALL, Known::default(), Timestamp(0)).err();
     assert!(matches!(opened, Some(OpenError::OtherTopic { found: TOPIC_ID, .. })));
 }
+
+/// What Apache Kafka's coordinator writes when it decides a transaction: i16 version, i16 kind.
+fn marker(id: i64) -> Vec<u8> {
+    let producer = Producer { id: ProducerId(id), epoch: ProducerEpoch(0), base_sequence: -1 };
+    let mut builder = BatchBuilder::new().producer(producer).transactional().control();
+    let (key, value) = (Some(&[0, 0, 0, 0][..]), Some(&[0; 6][..]));
+    builder.push(Timestamp(1), &Record { key, value, headers: &[] });
+    builder.build()
+}
+
+fn transactional(id: i64, base_sequence: i32) -> Vec<u8> {
+    let producer = Producer { id: ProducerId(id), epoch: ProducerEpoch(0), base_sequence };
+    let mut builder = BatchBuilder::new().producer(producer).transactional();
+    builder.push(Timestamp(1), &Record { value: Some(b"t"), ..Record::default() });
+    builder.build()
+}
+
+#[test]
+fn what_is_not_decided_ends_what_is_stable_until_its_marker_comes() {
+    let (mut disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    append(&mut log, &transactional(5, 0)).unwrap();
+    append(&mut log, &transactional(6, 0)).unwrap();
+    append(&mut log, &marker(6)).unwrap();
+    for clean in [false, true] {
+        assert_eq!((log.stable_end(), log.end()), (Offset(1), Offset(4)), "{clean}");
+        match clean {
+            true => log.close(Timestamp(0)).unwrap(),
+            false => drop(log),
+        }
+        disk.process_dies();
+        log = open(&disk, Known { trust: Trust::Unclean, ..Known::default() }).0;
+    }
+    append(&mut log, &marker(5)).unwrap();
+    assert_eq!(log.stable_end(), Offset(5));
+}
+
+#[test]
+fn aborted_transactions_are_known_from_apaches_index() {
+    let (mut disk, mut log) = fresh();
+    append(&mut log, &transactional(5, 0)).unwrap();
+    append(&mut log, &marker(5)).unwrap();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    assert_eq!(log.aborted(Offset(0), Offset(3)).unwrap(), []);
+    log.close(Timestamp(0)).unwrap();
+    let path = Path::new(DIR).join("00000000000000000000.txnindex");
+    let aborted = Aborted { producer: ProducerId(5), first: Offset(0), last: Offset(1) };
+    let write = |disk: &FaultyDisk, bytes: &[u8]| {
+        disk.open(&path, Open::OrCreate).unwrap().write_at([bytes, &[]], 0).unwrap();
+    };
+    write(&disk, &aborted::file(&[aborted]));
+    disk.process_dies();
+    let mut log = open(&disk, Known::default()).0;
+    assert_eq!(log.aborted(Offset(0), Offset(3)).unwrap(), [aborted]);
+    assert_eq!(log.aborted(Offset(2), Offset(3)).unwrap(), []);
+    write(&disk, b"damaged");
+    let known = Known::default();
+    let opened = Log::open(disk, Path::new(DIR), TOPIC_ID, SMALL, known, Timestamp(0));
+    assert!(matches!(opened, Err(OpenError::TransactionIndex { .. })));
+}
