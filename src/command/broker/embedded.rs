@@ -6,7 +6,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
@@ -147,7 +146,7 @@ fn open_log(home: &Home) -> Result<(), String> {
         let why = crate::broker::home::plain(&error);
         format!("cannot write to {} ({why}); set KAW_DATA_DIR or pass -b", path.display())
     })?;
-    host::log_to(tracing::Level::INFO, Mutex::new(log));
+    host::log_to(tracing::Level::INFO, log);
     Ok(())
 }
 

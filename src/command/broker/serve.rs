@@ -83,7 +83,7 @@ fn start_log(verbose: u8) {
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    host::log_to(level, io::stderr);
+    host::log_to(level, io::stderr());
 }
 
 fn listeners(args: &Args) -> anyhow::Result<Vec<Listener>> {
