@@ -401,3 +401,15 @@ it!(a_broker_of_ones_own_goes_however_it_ends, |kaw| {
         });
     }
 });
+
+it!(a_command_with_a_broker_of_its_own_may_take_signals_lightly, |kaw| {
+    let script = "n=0; trap 'n=$((n+1)); echo taken $n' INT; echo up; \
+                  until test $n = 3; do sleep 0.02; done; kaw topic create t && exit 7";
+    let run = kaw.cmd("broker run --").args(["bash", "-c", script]).start();
+    run.until_out("up");
+    for number in 1..=3 {
+        run.signal(Signal::INT);
+        run.until_out(&format!("taken {number}"));
+    }
+    run.done().code(7);
+});

@@ -23,19 +23,33 @@ pub struct Interrupt {
 impl Interrupt {
     /// From now on the first signal is only noted here.
     pub fn watch() -> anyhow::Result<Interrupt> {
-        let interrupted = Arc::new(AtomicBool::new(false));
-        let terminated = Arc::new(AtomicBool::new(false));
-        let wake = Wake::new().context("cannot make a pipe")?;
-        for (signal, noted) in [(SIGINT, &interrupted), (SIGTERM, &terminated)] {
-            // In this order: what is set by the first signal ends the command at the second.
-            for seen in [&interrupted, &terminated] {
+        let interrupt = Interrupt::none_yet()?;
+        for signal in [SIGINT, SIGTERM] {
+            // Before it is noted: what the first signal sets ends the command at the second.
+            for seen in [&interrupt.interrupted, &interrupt.terminated] {
                 let code = i32::from(Exit::Signalled(signal).code());
                 flag::register_conditional_shutdown(signal, code, Arc::clone(seen))?;
             }
-            flag::register(signal, Arc::clone(noted))?;
-            low_level::pipe::register(signal, wake.writer()?)?;
         }
-        Ok(Interrupt { interrupted, terminated, wake })
+        interrupt.noting()
+    }
+
+    /// From now on every signal is only noted here: another program decides what it ends.
+    pub fn watch_for_another() -> anyhow::Result<Interrupt> {
+        Interrupt::none_yet()?.noting()
+    }
+
+    fn none_yet() -> anyhow::Result<Interrupt> {
+        let wake = Wake::new().context("cannot make a pipe")?;
+        Ok(Interrupt { interrupted: Arc::default(), terminated: Arc::default(), wake })
+    }
+
+    fn noting(self) -> anyhow::Result<Interrupt> {
+        for (signal, noted) in [(SIGINT, &self.interrupted), (SIGTERM, &self.terminated)] {
+            flag::register(signal, Arc::clone(noted))?;
+            low_level::pipe::register(signal, self.wake.writer()?)?;
+        }
+        Ok(self)
     }
 
     /// How the command must end, if a signal came.

@@ -33,8 +33,8 @@ pub struct Args {
 }
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    // From here on a signal is the command's affair.
-    let interrupt = Interrupt::watch()?;
+    // From here on a signal is the command's affair: ^C may be all in a day's work for it.
+    let interrupt = Interrupt::watch_for_another()?;
     let broker = Ephemeral::start(global.connect_timeout)?;
     if let Some(exit) = interrupt.exit() {
         return Ok(exit);
