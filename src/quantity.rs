@@ -16,8 +16,12 @@ pub fn time(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let number: f64 = number.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())
+    let time = Duration::try_from_secs_f64(number * seconds).map_err(|_| wrong())?;
+    if time <= TIME_MAX { Ok(time) } else { Err(wrong()) }
 }
+
+/// What is longer than a century is a slip, and has no place on some clocks.
+const TIME_MAX: Duration = Duration::from_secs(100 * 366 * 86_400);
 
 /// Reads a size in bytes such as `900`, `16KiB`, `1.5GB`; `k`, `M`, `G` alone are powers of 1024,
 /// as in dd and in Java's options.
@@ -156,6 +160,8 @@ mod tests {
         check(time("2h"), "7200s");
         check(time("soon"), "'soon' is not a time; write 250ms, 10s, 5m or 2h");
         check(time("-1s"), "'-1s' is not a time; write 250ms, 10s, 5m or 2h");
+        let long = "9999999999999999999";
+        check(time(long), &format!("'{long}' is not a time; write 250ms, 10s, 5m or 2h"));
         check(time("1e99h"), "'1e99h' is not a time; write 250ms, 10s, 5m or 2h");
     }
 

@@ -4,6 +4,7 @@ mod file;
 
 use std::env;
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use crate::embedded::{self, Lease, Place};
 const VARIABLES: [&str; 3] = ["KAW_BROKERS", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"];
 /// What belongs to a way to some other broker, and is of no use on the way to the built-in one.
 const SECURITY: [&str; 3] = ["security.", "sasl.", "ssl."];
-const CONNECT_MS_MIN: u128 = 1000;
+/// What librdkafka takes for a connection's set-up.
+const CONNECT_MS: RangeInclusive<u128> = 1000..=i32::MAX as u128;
 
 /// The brokers that a command talks to.
 pub struct Cluster {
@@ -44,7 +46,7 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
     if global.verbose >= 2 {
         config.log_to_stderr();
     }
-    let setup_ms = global.connect_timeout.as_millis().max(CONNECT_MS_MIN);
+    let setup_ms = global.connect_timeout.as_millis().clamp(*CONNECT_MS.start(), *CONNECT_MS.end());
     config.set("socket.connection.setup.timeout.ms", &setup_ms.to_string())?;
     if let Some(path) = config_file(global)? {
         file::read(&path, &mut config)?;
@@ -83,7 +85,7 @@ fn lease(global: &Global, config: &mut Config) -> anyhow::Result<Lease> {
 
 /// The file that was named, or the first that is there of those that kaw and kcat look for.
 fn config_file(global: &Global) -> anyhow::Result<Option<PathBuf>> {
-    match &global.config {
+    match global.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {
         // As in kcat: no file at all.
         Some(path) if path.as_os_str() == "-" || path.as_os_str() == "none" => Ok(None),
         Some(path) => Ok(Some(path.clone())),

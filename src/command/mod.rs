@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
@@ -108,6 +109,7 @@ pub struct Global {
         long,
         global = true,
         value_name = "FILE",
+        value_parser = maybe_path(),
         env = "KAW_CONFIG",
         hide_env_values = true
     )]
@@ -116,7 +118,14 @@ pub struct Global {
     #[arg(short = 'X', global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
     /// Where the built-in broker keeps its data
-    #[arg(long, global = true, value_name = "DIR", env = "KAW_DATA_DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        value_parser = maybe_path(),
+        env = "KAW_DATA_DIR",
+        hide_env_values = true
+    )]
     pub data_dir: Option<PathBuf>,
     /// How long a broker may take to answer
     #[arg(
@@ -133,6 +142,11 @@ pub struct Global {
     /// Say more; twice adds librdkafka's log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+/// A variable that is empty counts as not set, which clap's own parser of paths refuses.
+fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
 }
 
 /// Parses the command line, runs the command, and says how it ended.
@@ -244,6 +258,11 @@ mod tests {
             "invalid value 'soon' for '--connect-timeout <TIME>': \
              'soon' is not a time; write 250ms, 10s, 5m or 2h",
         );
+    }
+
+    #[test]
+    fn an_empty_variable_is_no_error() {
+        check(&["kaw", "--config", "", "--data-dir", "", "topic", "list"], "");
     }
 
     #[test]
