@@ -114,7 +114,11 @@ impl Node {
             door_port,
             advertised,
         };
-        node.create_missing(&options.topics)?;
+        if let Err(error) = node.create_missing(&options.topics) {
+            // Nobody has used it: it stops as cleanly as it was found.
+            node.close()?;
+            return Err(error);
+        }
         Ok(node)
     }
 

@@ -33,7 +33,6 @@ pub struct Found {
 }
 
 impl Found {
-    /// Looks, and takes the sign of a clean stop away: from now on there is none until the next.
     pub fn look(data_dir: &Path) -> io::Result<Found> {
         let mut found = Found {
             recovery_points: offsets(data_dir, RECOVERY_POINTS)?,
@@ -55,11 +54,7 @@ impl Found {
                 Directory::Partition { .. } | Directory::Other => {}
             }
         }
-        found.clean = match fs::remove_file(data_dir.join(CLEAN_SHUTDOWN)) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
-            Err(error) => return Err(error),
-        };
+        found.clean = data_dir.join(CLEAN_SHUTDOWN).try_exists()?;
         Ok(found)
     }
 
@@ -92,19 +87,33 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Replaces those files that are to say something else than before.
-    pub fn write(&self, data_dir: &Path, before: &Checkpoints) -> io::Result<()> {
+    /// Replaces those files that are to say something else than before. Nobody knows what they
+    /// said `before` this process wrote them: a line of a deleted topic must not stay.
+    pub fn write(&self, data_dir: &Path, before: Option<&Checkpoints>) -> io::Result<()> {
         let files = [
-            (RECOVERY_POINTS, &self.recovery_points, &before.recovery_points),
-            (LOG_STARTS, &self.log_starts, &before.log_starts),
-            (REPLICATION, &self.high_watermarks, &before.high_watermarks),
+            (RECOVERY_POINTS, &self.recovery_points, before.map(|before| &before.recovery_points)),
+            (LOG_STARTS, &self.log_starts, before.map(|before| &before.log_starts)),
+            (REPLICATION, &self.high_watermarks, before.map(|before| &before.high_watermarks)),
         ];
         for (name, now, before) in files {
-            if now != before {
-                write_offsets(&RealDisk, &data_dir.join(name), now)?;
+            let path = data_dir.join(name);
+            let is_new = match before {
+                Some(before) => now != before,
+                None => !now.is_empty() || path.try_exists()?,
+            };
+            if is_new {
+                write_offsets(&RealDisk, &path, now)?;
             }
         }
         Ok(())
+    }
+}
+
+/// From now on there is no clean stop until the next.
+pub fn begin(data_dir: &Path) -> io::Result<()> {
+    match fs::remove_file(data_dir.join(CLEAN_SHUTDOWN)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

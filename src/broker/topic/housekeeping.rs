@@ -132,8 +132,10 @@ fn retain(topics: &Topics, go_on: impl Fn() -> bool) {
             if !go_on() {
                 return;
             }
-            partition.wake_if_on_disk();
-            retain_one(partition, &keep, now());
+            // What cannot be opened has been logged.
+            if partition.wake_if_on_disk().is_ok() {
+                retain_one(partition, &keep, now());
+            }
         }
     }
 }

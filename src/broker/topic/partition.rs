@@ -249,12 +249,9 @@ impl Partition {
     }
 
     /// Opens the log if it lies on disk and nobody used it yet.
-    pub fn wake_if_on_disk(&self) {
+    pub fn wake_if_on_disk(&self) -> Result<(), Unusable> {
         let asleep = matches!(&*self.lock(), State::Asleep(asleep) if asleep.on_disk);
-        if asleep {
-            // What cannot be opened has been logged, and is found at the next start again.
-            let _ = self.with(|_| ());
-        }
+        if asleep { self.with(|_| ()) } else { Ok(()) }
     }
 
     /// Adds its line to the checkpoints; what was known of a log that nobody used is carried over.

@@ -140,6 +140,81 @@ fn a_directory_of_an_unknown_topic_is_set_aside_whole() {
 }
 
 #[test]
+fn a_topic_that_comes_again_does_not_inherit_where_the_first_began() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    append(&topics, "t");
+    topics.close().unwrap();
+    fs::write(place.dir("log-start-offset-checkpoint"), "0\n1\nt 0 1\n").unwrap();
+    let topics = place.open();
+    let first = topics.get("t").unwrap();
+    assert_eq!(first.partitions[0].ask(|log| log.start()), Ok(Offset(1)));
+    topics.delete(first.id()).unwrap();
+    create(&topics, "t");
+    append(&topics, "t");
+    drop((topics, first));
+    let start = place.open().get("t").unwrap().partitions[0].ask(|log| log.start());
+    assert_eq!(start, Ok(Offset(0)));
+}
+
+#[test]
+fn a_log_that_cannot_be_recovered_makes_no_clean_stop() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    append(&topics, "t");
+    drop(topics);
+    let swap = place.dir("t-0").join("00000000000000000000.log.swap");
+    fs::write(&swap, b"").unwrap();
+    assert!(place.open().close().is_err());
+    assert!(!place.dir(".kafka_cleanshutdown").exists());
+    fs::remove_file(swap).unwrap();
+    place.open().close().unwrap();
+    assert!(place.dir(".kafka_cleanshutdown").exists());
+}
+
+#[test]
+fn a_directory_that_is_refused_stays_as_it_was() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    topics.close().unwrap();
+    fs::create_dir(place.dir("stranger-0")).unwrap();
+    let identity = Identity { node_id: 2, cluster_id: "kaw".into(), directory_id: Uuid([9; 16]) };
+    let settings = Settings::default();
+    assert!(Topics::open(place.0.clone(), &identity, settings, Durability::Os).is_err());
+    assert!(place.dir(".kafka_cleanshutdown").exists() && place.dir("stranger-0").exists());
+}
+
+#[test]
+fn a_deletion_is_undone_also_where_the_topic_came_again() {
+    let place = Place::new();
+    let topics = place.open();
+    let id = create(&topics, "t");
+    append(&topics, "t");
+    topics.close().unwrap();
+    let aside = place.dir(&set_aside("t", PartitionId(0), id, "delete"));
+    fs::rename(place.dir("t-0"), aside).unwrap();
+    fs::create_dir(place.dir("t-0")).unwrap();
+    assert_eq!(append(&place.open(), "t"), Offset(1));
+}
+
+#[test]
+fn a_catalogue_whose_beginning_was_cut_short_is_completed() {
+    let place = Place::new();
+    drop(place.open());
+    let log = place.dir("__cluster_metadata-0").join("00000000000000000000.log");
+    let bytes = fs::read(&log).unwrap();
+    let first = BatchView::parse(&bytes).unwrap().size();
+    fs::write(&log, &bytes[..first]).unwrap();
+    fs::remove_file(place.dir("__cluster_metadata-0").join("quorum-state")).unwrap();
+    let topics = place.open();
+    assert_eq!(topics.metadata_version(), 25);
+    assert!(place.dir("__cluster_metadata-0").join("quorum-state").exists());
+}
+
+#[test]
 fn wrong_wishes_are_refused_and_good_ones_beside_them_are_not() {
     let place = Place::new();
     let topics = place.open();

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::catalogue::{Catalogue, CatalogueError, State, TopicImage};
+use super::catalogue::{Catalogue, CatalogueError, PartitionImage, State, TopicImage};
 use super::commit::{GroupCommit, Ticket};
 use super::directory::{self, Checkpoints, Found};
 use super::names::{self, BadName};
@@ -121,7 +121,7 @@ pub struct Topics {
     catalogue: Arc<Catalogue>,
     producer_ids: Mutex<ProducerIds>,
     clean_at_start: bool,
-    written: Mutex<Checkpoints>,
+    written: Mutex<Option<Checkpoints>>,
     /// Directories of deleted topics, found at start.
     leftovers: Mutex<Vec<PathBuf>>,
 }
@@ -140,6 +140,9 @@ impl Topics {
         let catalogue = Catalogue::open(&data_dir, identity).map_err(broken)?;
         let (settings, first_free) = {
             let state = catalogue.lock();
+            // A directory that is refused stays as it was.
+            check_servable(&state, NodeId(identity.node_id))?;
+            directory::begin(&data_dir).map_err(unreadable)?;
             tidy(&mut found, &state).map_err(unreadable)?;
             let (broker, cluster) = state.image.broker_configs(identity.node_id);
             (settings.with_dynamic(broker, cluster), state.image.next_producer_id)
@@ -160,32 +163,19 @@ impl Topics {
         if !found.clean {
             topics.raise_epochs(&found).map_err(broken)?;
         }
-        topics.register_all(&found)?;
+        topics.register_all(&found);
         if durability == Durability::Fsync {
             topics.catalogue.sync_now().map_err(broken)?;
         }
         Ok(topics)
     }
 
-    fn register_all(&self, found: &Found) -> Result<(), StartError> {
+    fn register_all(&self, found: &Found) {
         let state = self.catalogue.lock();
         for (name, image) in &state.image.topics {
-            let mine = |partition: &super::catalogue::PartitionImage| {
-                partition.replicas.contains(&self.node)
-            };
-            let contiguous =
-                image.partitions.keys().map(|id| id.get()).eq(0..image.partitions.len() as i32);
-            if !contiguous || !image.partitions.values().all(mine) {
-                let node = self.node;
-                return Err(StartError::Catalogue(format!(
-                    "topic {name} has partitions that are not on broker {node}: this directory is \
-                     of a cluster of several brokers, which kaw cannot serve"
-                )));
-            }
             let asleep = |id: PartitionId| found.asleep(&(name.to_string(), id));
             self.register(name, image, asleep);
         }
-        Ok(())
     }
 
     fn register(
@@ -369,7 +359,9 @@ impl Topics {
             registry.by_id.remove(&id);
         }
         let mut leftovers = Vec::new();
+        let mut known = Checkpoints::default();
         for partition in &topic.partitions {
+            partition.report(&mut known);
             drop(partition.close());
             let dir = partition.dir();
             let aside = names::set_aside(topic.name(), partition.id, id, "delete");
@@ -382,6 +374,12 @@ impl Topics {
                     tracing::error!(%dir, %error, "cannot set a deleted topic aside");
                 }
             }
+        }
+        // A topic that comes again under this name begins at 0, also after a crash.
+        if !known.log_starts.is_empty()
+            && let Err(error) = tokio::task::block_in_place(|| self.write_checkpoints())
+        {
+            tracing::error!(%error, "cannot write checkpoints");
         }
         Ok(leftovers)
     }
@@ -450,8 +448,8 @@ impl Topics {
             }
         }
         let mut before = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        now.write(&self.data_dir, &before)?;
-        *before = now;
+        now.write(&self.data_dir, before.as_ref())?;
+        *before = Some(now);
         Ok(())
     }
 
@@ -459,20 +457,23 @@ impl Topics {
     pub fn close(&self) -> Result<(), std::io::Error> {
         let partitions: Vec<_> =
             self.all().iter().flat_map(|topic| topic.partitions.clone()).collect();
-        if !self.clean_at_start {
-            // What was never used was never recovered either.
-            partitions.iter().for_each(|partition| partition.wake_if_on_disk());
-        }
+        // What was never used was never recovered either, after an unclean start.
+        let asleep = partitions.iter().filter(|_| !self.clean_at_start);
+        let broken = asleep.filter(|partition| partition.wake_if_on_disk().is_err()).count();
         let mut checkpoints = Checkpoints::default();
         partitions.iter().for_each(|partition| partition.report(&mut checkpoints));
         let failed = close_all(&partitions);
         self.catalogue.close()?;
+        if broken > 0 {
+            let why = format!("{broken} of its logs cannot be opened; this was no clean stop");
+            return Err(std::io::Error::other(why));
+        }
         if let Some(error) = failed {
             return Err(error);
         }
         // Closing syncs: every log is durable up to its end.
         checkpoints.recovery_points = checkpoints.high_watermarks.clone();
-        checkpoints.write(&self.data_dir, &Checkpoints::default())?;
+        checkpoints.write(&self.data_dir, None)?;
         let broker_epoch = self.catalogue.lock().image.broker_epoch;
         directory::sign_clean_shutdown(&self.data_dir, broker_epoch)
     }
@@ -489,11 +490,27 @@ fn close_all(partitions: &[Arc<Partition>]) -> Option<std::io::Error> {
         while open.peek().is_some() {
             let some: Vec<_> = open.by_ref().take(each).collect();
             threads.push(scope.spawn(move || {
-                some.into_iter().filter_map(|log| log.close(super::now()).err()).next()
+                let closed = some.into_iter().map(|log| log.close(super::now()).err());
+                closed.fold(None, Option::or)
             }));
         }
         threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).next()
     })
+}
+
+fn check_servable(state: &State, node: NodeId) -> Result<(), StartError> {
+    let mine = |partition: &PartitionImage| partition.replicas.contains(&node);
+    for (name, image) in &state.image.topics {
+        let numbers = image.partitions.keys().map(|id| id.get());
+        let contiguous = numbers.eq(0..image.partitions.len() as i32);
+        if !contiguous || !image.partitions.values().all(mine) {
+            return Err(StartError::Catalogue(format!(
+                "topic {name} has partitions that are not on broker {node}: this directory is of \
+                 a cluster of several brokers, which kaw cannot serve"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Directories that do not fit the catalogue: deleted topics' are finished off, a deletion that
@@ -510,6 +527,11 @@ fn tidy(found: &mut Found, state: &State) -> std::io::Result<()> {
         match partition.filter(|id| image.partitions.contains_key(id)) {
             Some(id) => {
                 let home = dir.with_file_name(format!("{name}-{id}"));
+                if home.try_exists()? {
+                    // The topic that came after it is forgotten as well.
+                    let other = directory::topic_id(&home).unwrap_or_else(random_id);
+                    set_stray_aside(&home, name, id, other)?;
+                }
                 fs::rename(&dir, &home)?;
                 found.partitions.insert((name.to_string(), id), home);
             }

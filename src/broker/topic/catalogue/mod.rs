@@ -102,14 +102,14 @@ impl Catalogue {
         super::report::recovered_catalogue(&recovered);
         let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
         let mut state = State { image, log: Some(log), epoch: epoch.unwrap_or(FIRST_EPOCH) };
-        match epoch {
-            None => state.begin(&dir, identity)?,
-            Some(_) if state.image.in_transaction() => {
-                let reason = Some("the writer was stopped in the middle of it".into());
-                state.append(vec![AbortTransactionRecord { reason }.into()])?;
-            }
-            Some(_) => {}
+        if epoch.is_none() {
+            state.begin(identity)?;
         }
+        if state.image.in_transaction() {
+            let reason = Some("the writer was stopped in the middle of it".into());
+            state.append(vec![AbortTransactionRecord { reason }.into()])?;
+        }
+        state.complete(&dir, identity)?;
         let end = AtomicI64::new(state.end().get());
         Ok(Catalogue { state: Mutex::new(state), commit: GroupCommit::default(), end })
     }
@@ -158,17 +158,26 @@ impl State {
         self.log.as_ref().map_or(Offset::ZERO, Log::end)
     }
 
-    fn begin(&mut self, dir: &Path, identity: &Identity) -> Result<(), CatalogueError> {
+    fn begin(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
         let mut batch = BatchBuilder::new().control();
         for record in fresh::quorum(identity) {
             let record = record.encode().map_err(CatalogueError::Encode)?;
             let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
             batch.push(now(), &Record { key, value, headers: &[] });
         }
-        self.write(batch)?;
-        self.append(fresh::features())?;
+        self.write(batch)
+    }
+
+    /// What a new catalogue has beside its first batch, unless a crash came between them.
+    fn complete(&mut self, dir: &Path, identity: &Identity) -> Result<(), CatalogueError> {
+        if !self.image.features.contains_key("metadata.version") {
+            self.append(fresh::features())?;
+        }
         // Apache writes one where there is none; with it there it has nothing to warn of.
         let path = dir.join("quorum-state");
+        if path.exists() {
+            return Ok(());
+        }
         let quorum_state = fresh::quorum_state(identity, self.epoch.get());
         std::fs::write(&path, quorum_state)
             .map_err(|error| CatalogueError::Append(AppendError::Disk { path, error }))

@@ -77,6 +77,10 @@ pub fn replay(
         epoch = Some(checkpoint.epoch);
         from = checkpoint.end;
     }
+    if log.end() < from {
+        let why = format!("the log ends at {}, before the checkpoint of {from}", log.end());
+        return Err(CatalogueError::Read { path: dir.to_owned(), why });
+    }
     if from < log.start() {
         let why =
             format!("the log begins at {}, and what is known before ends at {from}", log.start());
