@@ -185,7 +185,10 @@ impl<D: Disk> Log<D> {
                 self.make_directory()?;
                 self.add_segment(coming.now)?;
             }
-            Some(last) if last.is_full_for(&coming, &self.settings) => self.roll(coming.now)?,
+            // An empty one can take anything; a second would have its name.
+            Some(last) if last.bytes > 0 && last.is_full_for(&coming, &self.settings) => {
+                self.roll(coming.now)?;
+            }
             Some(_) => {}
         }
         Ok(())

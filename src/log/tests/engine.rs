@@ -365,3 +365,19 @@ fn aborted_transactions_are_known_from_apaches_index() {
     let opened = Log::open(disk, Path::new(DIR), TOPIC_ID, SMALL, known, Timestamp(0));
     assert!(matches!(opened, Err(OpenError::TransactionIndex { .. })));
 }
+
+#[test]
+fn an_empty_segment_is_not_rolled_however_small_its_index_may_be() {
+    let disk = FaultyDisk::new();
+    let settings = Settings { index_bytes_max: 4, ..SMALL };
+    let known = Known::default();
+    let mut log =
+        Log::open(disk, Path::new(DIR), TOPIC_ID, settings, known, Timestamp(0)).unwrap().0;
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    log.remove_expired(&Retention { ms: None, bytes: Some(0) }, Timestamp(1)).unwrap();
+    append(&mut log, &batch(2, &["b"])).unwrap();
+    append(&mut log, &batch(3, &["c"])).unwrap();
+    assert_eq!(contents(&mut log), [(1, "b".into()), (2, "c".into())]);
+    let bases: Vec<_> = log.segments.iter().map(|segment| segment.base).collect();
+    assert_eq!(bases, [Offset(1), Offset(2)]);
+}
