@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
+use crate::harness::raw::Raw;
 use crate::harness::{Kaw, PROGRAM, Running, found, free_port, until};
 
 const NOW: Duration = Duration::from_secs(5);
@@ -271,6 +272,9 @@ it!(no_secret_is_shown_and_nobody_else_comes_in, |kaw| {
         closed(file.path(), 0o600);
     }
     let address = format!("127.0.0.1:{}", said(kaw, "broker.json")["port"]);
+    let mut talker = Raw::open(&address).unwrap();
+    talker.write(&(1u32 << 20).to_be_bytes()).unwrap();
+    assert!(talker.closed(), "a stranger may not announce a megabyte");
     let stranger = format!("consume -e t -b {address} --connect-timeout 2s");
     let stranger = kaw.cmd(&stranger).run().within(NOW);
     assert_eq!((stranger.code, stranger.out().as_str()), (1, ""));

@@ -46,6 +46,8 @@ impl Advertised {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub request_bytes_max: usize,
+    /// Of one request of a client that has not shown the secret.
+    pub stranger_bytes_max: usize,
     pub connections_max: usize,
     pub idle_max: Option<Duration>,
     pub fetch_bytes_max: u32,
@@ -59,6 +61,7 @@ impl Limits {
         let idle = u64::try_from(settings.number("connections.max.idle.ms")).ok();
         Limits {
             request_bytes_max: count("socket.request.max.bytes"),
+            stranger_bytes_max: count("sasl.server.max.receive.size"),
             connections_max: count("max.connections"),
             idle_max: idle.map(Duration::from_millis),
             fetch_bytes_max: u32::try_from(settings.number("fetch.max.bytes")).unwrap_or(u32::MAX),

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use crate::record::Timestamp;
 
+/// How much of what a client says of itself goes into a log line.
+const SAID_CHARS_MAX: usize = 100;
+
 /// The listener that a client came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entrance {
@@ -50,10 +53,13 @@ pub struct Session {
 impl Session {
     /// Who it says it is, for log lines.
     pub fn client(&self) -> String {
-        let software = &self.guest.told().software;
+        // It may say anything, also what a terminal takes for a command.
+        let id = self.client_id.chars().take(SAID_CHARS_MAX).flat_map(char::escape_debug);
+        let told = self.guest.told();
+        let software: String = told.software.chars().take(SAID_CHARS_MAX).collect();
         match software.as_str() {
-            "" => self.client_id.clone(),
-            software => format!("{} ({software})", self.client_id),
+            "" => id.collect(),
+            software => format!("{} ({software})", id.collect::<String>()),
         }
     }
 

@@ -48,6 +48,7 @@ const HONOURED: &[&str] = &[
     "min.insync.replicas",
     "num.partitions",
     "producer.id.expiration.ms",
+    "sasl.server.max.receive.size",
     "socket.request.max.bytes",
 ];
 

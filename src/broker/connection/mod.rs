@@ -6,10 +6,11 @@ mod writer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::api;
 use super::node::Node;
@@ -19,8 +20,17 @@ use reader::{Ended, Frames};
 /// Answers that may wait to be sent before the reader stops reading.
 const PENDING_MAX: usize = 256;
 
+/// The same in bytes: of answers that are ready, and of requests that are still to be answered.
+const PENDING_BYTES_MAX: u32 = 32 << 20;
+
+/// How long a client at the door may take to show that it knows the secret.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+
 /// How long a client that stopped sending is given to take what it is owed.
 const DRAIN: Duration = Duration::from_secs(2);
+
+/// An answer, and its place among the bytes that may be pending.
+type Owed = (api::Pending, OwnedSemaphorePermit);
 
 /// Serves a client until it goes, errs, or the broker leaves.
 pub async fn serve(
@@ -33,8 +43,8 @@ pub async fn serve(
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let (queue, pending) = mpsc::channel(PENDING_MAX);
-    let frames = Frames::new(read, node.limits.request_bytes_max, session.idle_max);
-    let mut writer = std::pin::pin!(writer::run(write, pending));
+    let frames = Frames::new(read, session.idle_max);
+    let mut writer = std::pin::pin!(writer::run(write, pending, session.guest.clone()));
     let ended = tokio::select! {
         ended = execute(&node, frames, &mut session, queue) => ended,
         _ = closing.wait_for(|closing| *closing) => Ended::Leaving,
@@ -51,16 +61,36 @@ async fn execute(
     node: &Arc<Node>,
     mut frames: Frames,
     session: &mut Session,
-    queue: mpsc::Sender<api::Pending>,
+    queue: mpsc::Sender<Owed>,
 ) -> Ended {
+    let room = Arc::new(Semaphore::new(PENDING_BYTES_MAX as usize));
+    let introduced_by = tokio::time::Instant::now() + INTRODUCTION;
     loop {
-        let frame = match frames.next().await {
+        let next = match session.is_welcome() {
+            true => frames.next(node.limits.request_bytes_max).await,
+            false => {
+                let next = frames.next(node.limits.stranger_bytes_max);
+                let next = tokio::time::timeout_at(introduced_by, next).await;
+                next.unwrap_or(Err(Ended::Stranger))
+            }
+        };
+        let frame = match next {
             Ok(frame) => frame,
             Err(ended) => return ended,
         };
+        let frame_bytes = frame.len();
+        session.guest.bytes_in.fetch_add(4 + frame_bytes as u64, Ordering::Relaxed);
         match api::execute(node, session, frame) {
             Ok(Some(pending)) => {
-                if queue.send(pending).await.is_err() {
+                let bytes = match &pending {
+                    api::Pending::Now(reply) => reply.encoded.bytes.len(),
+                    api::Pending::Later(_) => frame_bytes,
+                };
+                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(PENDING_BYTES_MAX);
+                let Ok(place) = room.clone().acquire_many_owned(bytes).await else {
+                    return Ended::Gone;
+                };
+                if queue.send((pending, place)).await.is_err() {
                     return Ended::Gone;
                 }
             }
@@ -80,6 +110,9 @@ impl Ended {
         match self {
             Ended::Gone => tracing::debug!(%peer, client, "connection closed"),
             Ended::Leaving => tracing::debug!(%peer, client, "connection closed: broker leaves"),
+            Ended::Stranger => {
+                tracing::warn!(%peer, client, "connection closed: it did not authenticate in time");
+            }
             Ended::Idle => tracing::info!(%peer, client, "connection closed: idle too long"),
             Ended::Refused(why) => tracing::warn!(%peer, client, %why, "connection closed"),
             Ended::Hostile(why) => tracing::warn!(%peer, client, %why, "connection closed"),

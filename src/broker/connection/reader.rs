@@ -24,6 +24,8 @@ pub enum Ended {
     /// The broker leaves.
     Leaving,
     Idle,
+    /// It was asked for a password and did not give it.
+    Stranger,
     /// A request that cannot be answered.
     Refused(Refusal),
     /// Not Kafka's protocol.
@@ -47,7 +49,8 @@ impl fmt::Display for Hostile {
             }
             Hostile::Length { announced, bytes_max } => write!(
                 f,
-                "a request announces {announced} bytes, socket.request.max.bytes is {bytes_max}"
+                "a request announces {announced} bytes where {bytes_max} are allowed \
+                 (socket.request.max.bytes, or sasl.server.max.receive.size)"
             ),
         }
     }
@@ -57,15 +60,14 @@ impl fmt::Display for Hostile {
 pub struct Frames {
     socket: OwnedReadHalf,
     buffer: BytesMut,
-    bytes_max: usize,
     idle_max: Option<Duration>,
     /// Whether a whole frame came before: then a strange length is no other protocol's.
     spoke: bool,
 }
 
 impl Frames {
-    pub fn new(socket: OwnedReadHalf, bytes_max: usize, idle_max: Option<Duration>) -> Frames {
-        Frames { socket, buffer: BytesMut::new(), bytes_max, idle_max, spoke: false }
+    pub fn new(socket: OwnedReadHalf, idle_max: Option<Duration>) -> Frames {
+        Frames { socket, buffer: BytesMut::new(), idle_max, spoke: false }
     }
 
     /// Whether the next frame, or its beginning, is here already.
@@ -73,10 +75,10 @@ impl Frames {
         !self.buffer.is_empty()
     }
 
-    /// The next frame, without its length.
-    pub async fn next(&mut self) -> Result<Bytes, Ended> {
+    /// The next frame, without its length, which may be up to `bytes_max`.
+    pub async fn next(&mut self, bytes_max: usize) -> Result<Bytes, Ended> {
         loop {
-            let wanted = match self.announced()? {
+            let wanted = match self.announced(bytes_max)? {
                 None => READ_BYTES,
                 Some(size) if 4 + size <= self.buffer.len() => {
                     self.spoke = true;
@@ -92,7 +94,7 @@ impl Frames {
     }
 
     /// The length of the frame at the front of the buffer, once it is there and can be true.
-    fn announced(&self) -> Result<Option<usize>, Ended> {
+    fn announced(&self, bytes_max: usize) -> Result<Option<usize>, Ended> {
         let Some(head) = self.buffer.first_chunk::<4>() else { return Ok(None) };
         if !self.spoke
             && let Some(stranger) = stranger(head)
@@ -101,11 +103,8 @@ impl Frames {
         }
         let announced = i32::from_be_bytes(*head);
         match usize::try_from(announced) {
-            Ok(size) if size <= self.bytes_max => Ok(Some(size)),
-            _ => {
-                let bytes_max = self.bytes_max;
-                Err(Ended::Hostile(Hostile::Length { announced, bytes_max }))
-            }
+            Ok(size) if size <= bytes_max => Ok(Some(size)),
+            _ => Err(Ended::Hostile(Hostile::Length { announced, bytes_max })),
         }
     }
 

@@ -3,13 +3,17 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc;
 
+use super::Owed;
 use crate::broker::api::{Pending, Reply};
+use crate::broker::session::Guest;
 use crate::broker::topic::Slice;
 use crate::protocol::Part;
 
@@ -20,8 +24,8 @@ const GATHER_BYTES: usize = 64 * 1024;
 const COPY_BYTES: usize = 16 * 1024;
 
 /// Sends every answer. Returns when there are no more, or the client cannot take them.
-pub async fn run(socket: OwnedWriteHalf, pending: mpsc::Receiver<Pending>) {
-    let mut writer = Writer { socket, gathered: Vec::new() };
+pub async fn run(socket: OwnedWriteHalf, pending: mpsc::Receiver<Owed>, guest: Arc<Guest>) {
+    let mut writer = Writer { socket, gathered: Vec::new(), guest };
     // An error means that the client is gone, and with it whoever would want to know.
     let _ = writer.send_all(pending).await;
 }
@@ -29,11 +33,12 @@ pub async fn run(socket: OwnedWriteHalf, pending: mpsc::Receiver<Pending>) {
 struct Writer {
     socket: OwnedWriteHalf,
     gathered: Vec<u8>,
+    guest: Arc<Guest>,
 }
 
 impl Writer {
-    async fn send_all(&mut self, mut pending: mpsc::Receiver<Pending>) -> io::Result<()> {
-        while let Some(next) = self.next(&mut pending).await? {
+    async fn send_all(&mut self, mut pending: mpsc::Receiver<Owed>) -> io::Result<()> {
+        while let Some((next, _place)) = self.next(&mut pending).await? {
             let reply = match next {
                 Pending::Now(reply) => reply,
                 Pending::Later(mut reply) => {
@@ -60,7 +65,7 @@ impl Writer {
     }
 
     /// The next answer; what was gathered goes out before waiting for it.
-    async fn next(&mut self, pending: &mut mpsc::Receiver<Pending>) -> io::Result<Option<Pending>> {
+    async fn next(&mut self, pending: &mut mpsc::Receiver<Owed>) -> io::Result<Option<Owed>> {
         if let Ok(next) = pending.try_recv() {
             return Ok(Some(next));
         }
@@ -71,6 +76,9 @@ impl Writer {
 
     async fn send(&mut self, reply: Reply) -> io::Result<()> {
         let Reply { encoded, slices } = reply;
+        let elsewhere: u64 = slices.iter().map(|slice| u64::from(slice.bytes)).sum();
+        let bytes = encoded.bytes.len() as u64 + elsewhere;
+        self.guest.bytes_out.fetch_add(bytes, Ordering::Relaxed);
         let mut slices = slices.into_iter();
         for part in encoded.parts() {
             match part {
