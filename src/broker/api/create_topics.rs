@@ -27,17 +27,16 @@ pub fn handle(call: &mut Call<'_>, request: CreateTopicsRequest) -> Outcome<Crea
         seen.into_iter().filter(|(_, times)| 1 < *times).map(|(name, _)| name.clone()).collect();
     let mut answers = Vec::with_capacity(request.topics.len());
     let mut wanted = Vec::new();
+    let mut told = HashSet::new();
     for topic in &request.topics {
         let plan = match repeated.contains(&topic.name) {
+            true if !told.insert(&topic.name) => continue,
             true => Err((ErrorCode::INVALID_REQUEST, "Duplicate topic name.".into())),
             false => plan(&node, topic, call.version),
         };
         match plan {
             Ok(plan) => wanted.push(plan),
-            Err(error) if !repeated_already(&answers, &topic.name) => {
-                answers.push(refused(&topic.name, error));
-            }
-            Err(_) => {}
+            Err(error) => answers.push(refused(&topic.name, error)),
         }
     }
     let validated = request.validate_only;
@@ -60,10 +59,6 @@ pub fn handle(call: &mut Call<'_>, request: CreateTopicsRequest) -> Outcome<Crea
             Err(_) => unsynced(response).into(),
         }
     }))
-}
-
-fn repeated_already(answers: &[CreatedTopic], name: &Text) -> bool {
-    answers.iter().any(|answer| answer.name == *name)
 }
 
 fn announced(topic: &Topic) -> Uuid {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Answer, Call, Outcome};
+use super::{Answer, Call, Outcome, unusable};
 use crate::broker::node::Node;
 use crate::broker::topic::{Batches, Extent, Partition, Read, Reader, Slice, Waiting};
 use crate::log::{Aborted, ReadError};
@@ -102,10 +102,12 @@ impl Fetch {
             (topic, wanted)
         });
         let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0);
+        let bytes_max = bytes_max.min(call.node.limits.fetch_bytes_max as usize);
         Fetch {
             topics: topics.collect(),
-            bytes_min: usize::try_from(request.min_bytes).unwrap_or(0),
-            bytes_max: bytes_max.min(call.node.limits.fetch_bytes_max as usize),
+            // Who wants more than fits waits for no more than that (KafkaApis.scala).
+            bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
+            bytes_max,
             isolation: request.isolation,
             by_id,
             _node: call.node.clone(),
@@ -119,7 +121,11 @@ impl Fetch {
     async fn wait(self, wait: Duration, mut leave: watch::Receiver<bool>) -> Answer<FetchResponse> {
         let deadline = tokio::time::Instant::now() + wait;
         let partitions = self.topics.iter().flat_map(|(_, wanted)| wanted);
-        let partitions = partitions.filter_map(|wanted| wanted.partition.clone().ok()).collect();
+        let partitions = partitions.filter_map(|wanted| wanted.partition.clone().ok());
+        let mut partitions: Vec<_> = partitions.collect();
+        // Whoever names one a million times waits on it once.
+        partitions.sort_by_key(Arc::as_ptr);
+        partitions.dedup_by(|a, b| Arc::ptr_eq(a, b));
         let waiting = Waiting::on(partitions);
         loop {
             let seen = self.look();
@@ -191,7 +197,7 @@ impl Look {
         };
         let Read { extent, batches } = partition
             .read(ask.fetch_offset, bytes_max.max(u32::from(first)), reader)
-            .map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;
+            .map_err(|why| refused(unusable(why)))?;
         let batches = batches.map_err(|error| unread(partition, extent, &error))?;
         let batches = batches.filter(|batches| first || batches.slice.bytes <= bytes_max);
         let mut answer = at(extent, self.isolation);
@@ -268,7 +274,7 @@ fn diverging(
 ) -> Result<Option<FetchedPartition>, Box<FetchedPartition>> {
     let Some(epoch) = ask.last_fetched_epoch else { return Ok(None) };
     let found = partition.ask(|log| (log.end_of_epoch(epoch), Extent::of(log)));
-    let (end, extent) = found.map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;
+    let (end, extent) = found.map_err(|why| refused(unusable(why)))?;
     let Some((their_epoch, end_offset)) = end else {
         return Err(refused(ErrorCode::OFFSET_OUT_OF_RANGE));
     };

@@ -3,7 +3,7 @@
 //! log without tiers has no tiered offset, and says so with -1.
 
 use super::fetch::check_epoch;
-use super::{Call, Outcome};
+use super::{Call, Outcome, unusable};
 use crate::broker::topic::{Partition, Topic};
 use crate::log::Found;
 use crate::protocol::list_offsets::{
@@ -108,8 +108,7 @@ fn find(
             OffsetSpec::LatestTiered | OffsetSpec::Unknown(_) => Ok(None),
         }
     });
-    let found: Result<_, crate::log::ReadError> =
-        asked.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
+    let found: Result<_, crate::log::ReadError> = asked.map_err(unusable)?;
     found.map_err(|error| {
         let topic = &partition.core.name;
         tracing::error!(%topic, partition = %partition.id, %error, "cannot read");

@@ -27,9 +27,9 @@ use bytes::Bytes;
 
 use super::node::Node;
 use super::session::{Entrance, Session, Standing};
-use super::topic::{Slice, now};
+use super::topic::{Slice, Unusable, now};
 use crate::protocol::{
-    ApiKey, DecodeError, EncodeError, Encoded, Envelope, Request, Text, encode_response,
+    ApiKey, DecodeError, EncodeError, Encoded, Envelope, ErrorCode, Request, Text, encode_response,
 };
 use crate::record::Timestamp;
 
@@ -225,7 +225,7 @@ pub fn execute(
             _ => Err(Refusal::Unsupported { key, version }),
         };
     }
-    tracing::debug!(peer = %session.peer, client = %session.client_id, %key, version, "request");
+    tracing::debug!(peer = %session.peer, client = %session.client(), %key, version, "request");
     let mut call = Call { node, session, version, now: now(), correlation };
     let run = AssertUnwindSafe(|| (api.run)(&mut call, envelope));
     // What the request had locked is unlocked; a half-made change of a log shows in its own checks.
@@ -292,6 +292,14 @@ impl<T> Future for Guarded<T> {
                 Poll::Ready(Err(()))
             }
         }
+    }
+}
+
+/// What a client hears of a partition that cannot be used.
+fn unusable(why: Unusable) -> ErrorCode {
+    match why {
+        Unusable::Gone => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        Unusable::Broken => ErrorCode::KAFKA_STORAGE_ERROR,
     }
 }
 

@@ -2,7 +2,7 @@
 //! flexible. Left out: nothing.
 
 use super::fetch::check_epoch;
-use super::{Call, Outcome};
+use super::{Call, Outcome, unusable};
 use crate::broker::topic::Topic;
 use crate::protocol::ErrorCode;
 use crate::protocol::offset_for_leader_epoch::{
@@ -38,7 +38,7 @@ fn end(topic: Option<&Topic>, wanted: &EpochPartition) -> Result<EpochEnd, Error
         true => Some((ours, log.end())),
         false => log.end_of_epoch(wanted.leader_epoch),
     });
-    let end = end.map_err(|_| ErrorCode::KAFKA_STORAGE_ERROR)?;
+    let end = end.map_err(unusable)?;
     Ok(EpochEnd {
         leader_epoch: end.map(|(epoch, _)| epoch),
         end_offset: end.map(|(_, offset)| offset),

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::{Call, Outcome, text};
+use super::{Call, Outcome, text, unusable};
 use crate::broker::Durability;
 use crate::broker::node::Node;
 use crate::broker::topic::{Partition, Ticket, Topic};
@@ -68,6 +68,7 @@ struct Promise {
 struct Asked {
     topic: usize,
     at: usize,
+    partition: Arc<Partition>,
     ticket: Ticket,
 }
 
@@ -75,7 +76,8 @@ impl Promise {
     /// All are asked before any is awaited, so that their syncs run side by side.
     fn ask(self) -> Asked {
         let Promise { topic, at, partition, end } = self;
-        Asked { topic, at, ticket: partition.durable(end) }
+        let ticket = partition.durable(end);
+        Asked { topic, at, partition, ticket }
     }
 }
 
@@ -86,10 +88,14 @@ async fn kept(
 ) -> super::Answer<ProduceResponse> {
     // What says that there is such a topic counts as much as what is in it.
     let catalogue = catalogue.wait().await;
-    for Asked { topic, at, ticket } in asked {
+    for Asked { topic, at, partition, ticket } in asked {
         if ticket.wait().await.and(catalogue).is_err() {
+            let (error_code, why) = match partition.is_gone() {
+                true => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted"),
+                false => (ErrorCode::KAFKA_STORAGE_ERROR, "the disk did not sync"),
+            };
             let partition = &mut response.topics[topic].partitions[at];
-            *partition = failed(partition, ErrorCode::KAFKA_STORAGE_ERROR, "the disk did not sync");
+            *partition = failed(partition, error_code, why);
         }
     }
     response.into()
@@ -170,7 +176,7 @@ impl Appender<'_> {
         }
         let appended = partition
             .append(&valid.batch, valid.times, self.now)
-            .map_err(|_| refused(ErrorCode::KAFKA_STORAGE_ERROR))?;
+            .map_err(|why| refused(unusable(why)))?;
         let (appended, log_start) = appended.map_err(|error| not_taken(partition, &error))?;
         let answer = ProduceResponsePartition {
             base_offset: Some(appended.base_offset),

@@ -15,7 +15,7 @@ mod topics;
 mod waiters;
 
 pub use commit::Ticket;
-pub use partition::{Batches, Extent, Partition, Read, Reader, now};
+pub use partition::{Batches, Extent, Partition, Read, Reader, Unusable, now};
 pub use topics::{ChangeError, NewTopic, Topic, Topics};
 pub use waiters::Waiting;
 

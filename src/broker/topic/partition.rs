@@ -57,9 +57,14 @@ pub struct Asleep {
     pub high_watermark: Option<Offset>,
 }
 
-/// A partition cannot be used, and why is in the log.
+/// Why a partition cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unusable;
+pub enum Unusable {
+    /// Its topic was deleted, or the broker is leaving.
+    Gone,
+    /// Its log cannot be opened; why has been said.
+    Broken,
+}
 
 enum State {
     Asleep(Asleep),
@@ -165,7 +170,7 @@ impl Partition {
         }
         match &mut *state {
             State::Open(log) => Ok(act(log)),
-            _ => Err(Unusable),
+            _ => Err(Unusable::Gone),
         }
     }
 
@@ -188,7 +193,7 @@ impl Partition {
             }
             Err(error) => {
                 self.cannot_open(&error);
-                Err(Unusable)
+                Err(Unusable::Broken)
             }
         }
     }
@@ -279,6 +284,11 @@ impl Partition {
     /// The promise that everything below `end` is on the disk.
     pub fn durable(self: &Arc<Self>, end: Offset) -> Ticket {
         GroupCommit::ask(self, end)
+    }
+
+    /// Whether the log was taken away.
+    pub fn is_gone(&self) -> bool {
+        matches!(&*self.lock(), State::Closed)
     }
 
     /// Takes the log away: for its clean end, or because the topic is gone.
