@@ -45,6 +45,29 @@ it!(only_the_record_that_is_too_large_for_the_topic_fails, |kaw| {
     assert_eq!(back, (1..=2000).filter(|&number| number != 1234).collect::<Vec<_>>());
 });
 
+it!(what_is_sent_again_for_anothers_sake_stays_the_same, |kaw| {
+    kaw.ok("topic create t -c message.timestamp.after.max.ms=3600000");
+    let line = |number: i64| {
+        // The year 2100 for one of them, which that topic refuses.
+        let time = if number == 77 { 4_102_444_800_000 } else { 1_700_000_000_000 + number };
+        format!(
+            "\"timestamp\":{time},\"timestamp_type\":\"create\",\"leader_epoch\":0,\
+             \"headers\":[{{\"key\":\"h\",\"value\":null}},{{\"key\":\"h\",\"value\":\"\"}}],\
+             \"key\":\"k{number}\",\"value\":null}}\n"
+        )
+    };
+    let lines: String = (0..300).map(|number| format!("{{{}", line(number))).collect();
+    let done = kaw.cmd("produce t -J").stdin(lines).run().code(1);
+    done.says("kaw: record 78: the broker refuses its timestamp").says("failed 1");
+    let back = kaw.ok("consume -eJ t");
+    let back =
+        back.lines().map(|line| line[line.find("\"timestamp\"").unwrap()..].to_owned() + "\n");
+    assert_eq!(
+        back.collect::<String>(),
+        (0..300).filter(|&number| number != 77).map(line).collect::<String>()
+    );
+});
+
 it!(what_a_json_record_cannot_keep_is_an_error_and_counted, |kaw| {
     let lines = concat!(
         "{\"value\":\"good\"}\n",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rdkafka_sys as rd;
 
-use super::{Kind, LogTo, Native, code_text, plain, raw};
+use super::{Event, Kind, LogTo, Native, code_text, plain, raw};
 use crate::client::{Code, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
@@ -140,13 +140,9 @@ impl Sender {
         while let Some(event) = self.native.main.poll(wait) {
             wait = Duration::ZERO;
             let Some(event) = self.native.noted(event) else { continue };
-            // SAFETY: the event is alive; each message lives as long as the event, and its
-            // headers, key and value as long as the message or the block it was sent from.
-            while let Some(message) =
-                unsafe { rd::rd_kafka_event_message_next(event.as_ptr()).as_ref() }
-            {
+            while let Some((code, message)) = next_message(&event) {
                 let opaque = message._private as u64;
-                each(Report { opaque, code: code_of(message), message: Some(message) });
+                each(Report { opaque, code, message: Some(message) });
                 self.blocks.returned(opaque);
                 count += 1;
             }
@@ -286,6 +282,23 @@ impl Drop for Aide {
     }
 }
 
+/// The next record that the event reports, and what became of it.
+///
+/// The error is taken out of the message: as long as it is there, librdkafka does not tell the
+/// record's timestamp (rd_kafka_message_timestamp), and it would be sent again with another.
+fn next_message(event: &Event) -> Option<(Code, &rd::rd_kafka_message_t)> {
+    // SAFETY: the event is alive; each message lives as long as the event, and its headers, key
+    // and value as long as the message or the block it was sent from. Until the reference is made,
+    // nothing else refers to the message, which librdkafka only frees from now on. The code is
+    // read as a plain integer.
+    unsafe {
+        let message = rd::rd_kafka_event_message_next(event.as_ptr()).cast_mut();
+        let code = (&raw const (*NonNull::new(message)?.as_ptr()).err).cast::<i32>().read();
+        (*message).err = rd::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR;
+        Some((Code(code), &*message))
+    }
+}
+
 /// What became of a record.
 pub struct Report<'a> {
     opaque: u64,
@@ -331,7 +344,7 @@ impl<'a> Report<'a> {
                 headers,
             },
             partition: (message.partition >= 0).then_some(PartitionId(message.partition)),
-            timestamp: (time > 0).then_some(Timestamp(time)),
+            timestamp: Some(Timestamp(time)),
         })
     }
 }
