@@ -157,12 +157,18 @@ it!(a_full_disk_is_said_at_once_and_nothing_is_lost, |kaw| {
     let data = disk.0.join("data");
     let data = data.to_str().unwrap();
     kaw.cmd("produce t").env("KAW_DATA_DIR", data).stdin("first\n").run().ok();
+    let ballast = disk.0.join("ballast");
+    fs::write(&ballast, vec![0; 1 << 20]).unwrap();
     let lines = format!("{}\n", "x".repeat(1000)).repeat(40_000);
     let done = kaw.cmd("produce t").env("KAW_DATA_DIR", data).stdin(lines).run();
     let done = done.within(Duration::from_secs(20)).code(1);
     assert!(done.err().contains("its disk is full"), "{done}");
     let back = kaw.cmd("consume -e t").env("KAW_DATA_DIR", data).run().ok();
     assert!(back.stdout.starts_with(b"first\nxxx"), "{back}");
+    fs::remove_file(ballast).unwrap();
+    kaw.cmd("produce t").env("KAW_DATA_DIR", data).stdin("last\n").run().ok();
+    let back = kaw.cmd("consume -e t -o -1").env("KAW_DATA_DIR", data).run().ok();
+    assert_eq!(back.out(), "last\n");
 });
 
 /// A file system of 16 MiB, gone with the value.

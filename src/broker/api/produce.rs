@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::{Call, Outcome, text, unusable};
 use crate::broker::Durability;
 use crate::broker::node::Node;
+use crate::broker::session::Entrance;
 use crate::broker::topic::{Partition, Ticket, Topic};
 use crate::log::AppendError;
 use crate::protocol::ErrorCode;
@@ -24,6 +25,7 @@ pub fn handle(call: &mut Call<'_>, request: ProduceRequest) -> Outcome<ProduceRe
     let acks = request.acks;
     let mut appender = Appender {
         node: call.node,
+        entrance: call.session.entrance,
         version: call.version,
         now: call.now,
         refusal: refusal(&request),
@@ -116,6 +118,7 @@ fn failed(
 
 struct Appender<'a> {
     node: &'a Node,
+    entrance: Entrance,
     version: i16,
     now: Timestamp,
     refusal: Option<ErrorCode>,
@@ -177,7 +180,7 @@ impl Appender<'_> {
         let appended = partition
             .append(&valid.batch, valid.times, self.now)
             .map_err(|why| refused(unusable(why)))?;
-        let (appended, log_start) = appended.map_err(|error| not_taken(partition, &error))?;
+        let (appended, log_start) = appended.map_err(|error| self.not_taken(partition, &error))?;
         let answer = ProduceResponsePartition {
             base_offset: Some(appended.base_offset),
             log_append_time: appended.append_time,
@@ -198,6 +201,39 @@ impl Appender<'_> {
             before_max_ms: config.timestamp_before_max_ms,
             after_max_ms: config.timestamp_after_max_ms,
             now: self.now,
+        }
+    }
+
+    fn not_taken(
+        &self,
+        partition: &Partition,
+        error: &AppendError,
+    ) -> Box<ProduceResponsePartition> {
+        let mut answer = refused(match error {
+            AppendError::Fenced => ErrorCode::INVALID_PRODUCER_EPOCH,
+            AppendError::OutOfOrder { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+            AppendError::LargerThanSegment => ErrorCode::RECORD_LIST_TOO_LARGE,
+            AppendError::Disk { .. } | AppendError::Poisoned => {
+                let topic = &partition.core.name;
+                tracing::error!(%topic, partition = %partition.id, %error, "cannot append");
+                self.storage_error(error)
+            }
+        });
+        answer.error_message = Some(text(error.to_string()));
+        answer
+    }
+
+    /// Clients try again at KAFKA_STORAGE_ERROR until their delivery timeout is over, and say
+    /// nothing meanwhile. A disk does not become free by itself: those of kaw's own commands that
+    /// come by the door hear of it at once.
+    fn storage_error(&self, error: &AppendError) -> ErrorCode {
+        match error {
+            AppendError::Disk { error, .. }
+                if error.kind() == ErrorKind::StorageFull && self.entrance == Entrance::Door =>
+            {
+                ErrorCode::UNKNOWN_SERVER_ERROR
+            }
+            _ => ErrorCode::KAFKA_STORAGE_ERROR,
         }
     }
 }
@@ -234,28 +270,4 @@ fn invalid(why: &Invalid) -> Box<ProduceResponsePartition> {
     answer.error_message = Some(text(why.to_string()));
     answer.record_errors = record_errors;
     answer
-}
-
-fn not_taken(partition: &Partition, error: &AppendError) -> Box<ProduceResponsePartition> {
-    let error_code = match error {
-        AppendError::Fenced => ErrorCode::INVALID_PRODUCER_EPOCH,
-        AppendError::OutOfOrder { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
-        AppendError::LargerThanSegment => ErrorCode::RECORD_LIST_TOO_LARGE,
-        AppendError::Disk { .. } | AppendError::Poisoned => {
-            let topic = &partition.core.name;
-            tracing::error!(%topic, partition = %partition.id, %error, "cannot append");
-            ErrorCode::KAFKA_STORAGE_ERROR
-        }
-    };
-    let full = full_disk(error);
-    let mut answer = refused(if full { ErrorCode::UNKNOWN_SERVER_ERROR } else { error_code });
-    let advice = if full { "; free some space, then produce the rest again" } else { "" };
-    answer.error_message = Some(text(format!("{error}{advice}")));
-    answer
-}
-
-/// Clients try again at KAFKA_STORAGE_ERROR until their delivery timeout is over, and say nothing
-/// meanwhile. A disk does not become free by itself: better they hear of it at once.
-fn full_disk(error: &AppendError) -> bool {
-    matches!(error, AppendError::Disk { error, .. } if error.kind() == ErrorKind::StorageFull)
 }
