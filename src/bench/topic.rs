@@ -35,7 +35,10 @@ impl Topic {
         };
         all_done("create", admin.create(&[topic], Run::Real)?)?;
         let partitions = (0..count).map(PartitionId).collect();
-        Ok(Topic { admin, name: name.to_owned(), partitions })
+        let topic = Topic { admin, name: name.to_owned(), partitions };
+        // A record with acks=0 that comes before its partition has a leader is lost in silence.
+        topic.await_records(0)?;
+        Ok(topic)
     }
 
     pub fn name(&self) -> &str {
