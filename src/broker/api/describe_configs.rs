@@ -5,6 +5,7 @@
 use super::{Call, Outcome, text};
 use crate::broker::config::{Described, Source, describe_topic};
 use crate::broker::node::Node;
+use crate::broker::topic::names;
 use crate::protocol::ErrorCode;
 use crate::protocol::describe_configs::{
     ConfigResource, ConfigSource, ConfigSynonym, ConfigType, DescribeConfigsRequest,
@@ -22,6 +23,8 @@ pub fn handle(
             Ok(all) => {
                 let asked = |config: &Described| match &resource.config_names {
                     None => true,
+                    // As from Apache (ConfigHelperUtils.java).
+                    Some(names) if names.is_empty() => true,
                     Some(names) => names.iter().any(|name| **name == *config.name),
                 };
                 let configs = all.into_iter().filter(asked);
@@ -39,13 +42,15 @@ pub fn handle(
 fn describe(node: &Node, resource: &ConfigResource) -> Result<Vec<Described>, (ErrorCode, String)> {
     let name = &resource.name;
     match resource.kind {
-        ResourceType::TOPIC => match node.topics.get(name) {
-            Some(topic) => Ok(describe_topic(&topic.overrides, &node.topics.settings)),
-            None => {
+        ResourceType::TOPIC => {
+            names::check(name)
+                .map_err(|bad| (ErrorCode::INVALID_TOPIC_EXCEPTION, bad.to_string()))?;
+            let topic = node.topics.get(name).ok_or_else(|| {
                 let why = "This server does not host this topic-partition.";
-                Err((ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, why.into()))
-            }
-        },
+                (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, why.into())
+            })?;
+            Ok(describe_topic(&topic.overrides, &node.topics.settings))
+        }
         // Without a name: what holds for all brokers (ConfigHelper.scala).
         ResourceType::BROKER if name.is_empty() => Ok(node.topics.settings.describe_cluster()),
         ResourceType::BROKER if **name == *node.id().to_string() => {
