@@ -6,12 +6,17 @@ use std::path::Path;
 
 use anyhow::anyhow;
 
+use super::super::Usage;
 use crate::broker::StartError;
 use crate::broker::home::{Holder, plain};
 
 /// The error of a broker that did not start, with what to do about it.
 pub fn explain(error: StartError) -> anyhow::Error {
-    let StartError::Listen { address, error } = error else { return error.into() };
+    let (address, error) = match error {
+        StartError::Listen { address, error } => (address, error),
+        StartError::Setting(what) => return Usage(format!("-c or broker.conf: {what}")).into(),
+        _ => return error.into(),
+    };
     let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     match (error.kind(), port) {
         (io::ErrorKind::AddrInUse, Some(port)) => anyhow!(
@@ -92,6 +97,12 @@ mod tests {
         let found = Socket { uid: "1001".to_owned(), inode: "22".to_owned() };
         assert_eq!(find_listening(table, 9092), Some(found));
         assert_eq!(find_listening(table, 22), None);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_taken_is_wrong_usage() {
+        let error = explain(StartError::Setting("Kafka has no broker config 'a'".to_owned()));
+        assert!(error.is::<Usage>(), "{error}");
     }
 
     #[test]
