@@ -81,7 +81,7 @@ it!(a_benchmark_runs_on_a_real_kafka_too, |kaw| {
 it!(an_unmet_expectation_is_exit_3_and_one_line, |kaw| {
     let line = "bench produce --records 1000 --fail-if 'max<1us' --fail-if 'p50>=0us'";
     let done = kaw.cmd(line).run();
-    assert!(done.out().contains("\nmet       max<1us: max is "), "{done}");
+    assert!(done.out().contains("\npassed    max<1us: max is "), "{done}");
     let said = done.fails(3);
     assert!(said.starts_with("kaw: p50>=0us: p50 is "), "{said}");
 });

@@ -37,7 +37,7 @@ fn rows(report: &Report) -> Vec<(&'static str, String)> {
     rows.push(("client", format!("{cpu:.2} s CPU in the window, {memory} peak memory")));
     rows.push(("records", account(report)));
     for verdict in &report.verdicts {
-        let word = if verdict.failed { "failed" } else { "met" };
+        let word = if verdict.failed { "failed" } else { "passed" };
         rows.push((word, verdict.reason.clone()));
     }
     rows.extend(report.meanings().into_iter().map(|meaning| ("note", meaning)));

@@ -83,7 +83,7 @@ latency   p50 0.500 ms, p90 0.900 ms, p95 0.950 ms, p99 0.990 ms, p99.9 0.999 ms
 p99.99 1.000 ms, max 1.000 ms
 client    0.25 s CPU in the window, 3.0 MiB peak memory
 records   1100 sent, 1100 verified, none lost, duplicated, reordered or corrupted
-met       records/s<1000: records/s is 2k
+passed    records/s<1000: records/s is 2k
 failed    records/s<1M: records/s is 2k
 note      latency is from when a send was due to the delivery report
 note      records/s and bytes/s (keys and values, uncompressed) count from the first send to \
