@@ -27,10 +27,10 @@ pub struct Args {
     #[arg(short = 'e', long = "exit")]
     pub stop_at_end: bool,
     /// Stop after this many records
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     pub count: Option<u64>,
     /// Only these partitions
-    #[arg(short, long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(short, long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub partitions: Vec<u16>,
     /// Where to start, or what to read: start, end, N, +N (after the start), -N (before the end),
     /// N..M, ..end, @TIME, @TIME..TIME, stored
