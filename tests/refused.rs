@@ -39,6 +39,31 @@ it!(a_dead_broker_is_named_in_time, |kaw| {
     all_refused(kaw, &address, &[&address]);
 });
 
+it!(what_is_no_port_is_said_before_anything_is_tried, |kaw| {
+    let at_once = Duration::from_secs(1);
+    for port in ["abc", "99999", "0", "-1", ""] {
+        let line = format!("topic list -b fine:9092,localhost:{port}");
+        refused(kaw, &line, 2, at_once, &[&format!("localhost:{port}"), "HOST:PORT"]);
+    }
+    // No port at all is 9092; a bare address of IPv6 has none.
+    for fine in ["no-such-host.invalid", "::1:2:3", "[::1]:1", "PLAINTEXT://127.0.0.1:1"] {
+        let line = format!("topic list -b {fine} --connect-timeout 1s");
+        refused(kaw, &line, 1, at_once, &[fine]);
+    }
+});
+
+it!(a_file_of_no_settings_is_wrong_usage, |kaw| {
+    fs::write(kaw.path("settings"), "bootstrap.servers\n").unwrap();
+    let line = format!("topic list -F {}", kaw.path("settings").display());
+    refused(kaw, &line, 2, Duration::from_secs(1), &["settings:1", "KEY=VALUE"]);
+});
+
+it!(a_broker_is_told_of_no_brokers, |kaw| {
+    for line in ["broker -b localhost:1", "broker run -b localhost:1 -- true"] {
+        refused(kaw, line, 2, Duration::from_secs(1), &["-b", "--listen"]);
+    }
+});
+
 it!(a_name_that_is_no_host_is_named_in_time, |kaw| {
     all_refused(kaw, "no-such-host.invalid:9092", &["no-such-host.invalid"]);
 });

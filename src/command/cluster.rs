@@ -58,6 +58,7 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
         if brokers.trim().is_empty() {
             return Err(Usage("-b needs HOST:PORT".to_owned()).into());
         }
+        check_ports(brokers)?;
         config.set("bootstrap.servers", brokers)?;
     }
     for pair in &global.set {
@@ -65,6 +66,20 @@ fn settings(global: &Global) -> anyhow::Result<Config> {
         config.set_typed(key.trim(), value).with_context(|| format!("-X {}", key.trim()))?;
     }
     Ok(config)
+}
+
+/// librdkafka takes what is no port for one, and connects in vain for as long as it may.
+fn check_ports(brokers: &str) -> Result<(), Usage> {
+    for broker in brokers.split(',').map(str::trim) {
+        let address = broker.rsplit_once("://").map_or(broker, |(_, address)| address);
+        let Some((host, port)) = address.rsplit_once(':') else { continue };
+        // The colons of a bare IPv6 address come before no port.
+        let is_address = host.contains(':') && !host.ends_with(']');
+        if !is_address && !port.parse::<u16>().is_ok_and(|port| port != 0) {
+            return Err(Usage(format!("-b {broker}: '{port}' is no port; write HOST:PORT")));
+        }
+    }
+    Ok(())
 }
 
 /// What comes after the key may be a password.

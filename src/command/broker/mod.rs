@@ -10,7 +10,7 @@ mod taken;
 
 use clap::Subcommand;
 
-use super::{Exit, Global};
+use super::{Exit, Global, Usage};
 
 pub use embedded::main as embedded_main;
 
@@ -35,6 +35,11 @@ enum Verb {
 }
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
+    if global.brokers.is_some() {
+        let why = "-b names brokers to connect to, and `kaw broker` is one itself; \
+                   --listen says where";
+        return Err(Usage(why.to_owned()).into());
+    }
     match args.verb {
         None => serve::run(global, args.serve),
         Some(Verb::Run(args)) => run::run(global, args),

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 use crate::client::{Config, Error};
+use crate::command::Usage;
 
 /// What Java's clients know and librdkafka has no use for.
 const JAVA_ONLY: &[&str] = &[
@@ -59,7 +60,7 @@ fn apply(line: &str, config: &mut Config) -> anyhow::Result<()> {
     let Some((key, value)) = line.split_once('=') else {
         // The rest may be a password.
         let start = line.split([' ', ':']).next().unwrap_or_default();
-        bail!("'{start}…' is not KEY=VALUE");
+        return Err(Usage(format!("'{start}…' is not KEY=VALUE")).into());
     };
     let (key, value) = (key.trim(), value.trim().replace("\\:", ":").replace("\\=", "="));
     match key {
