@@ -83,7 +83,8 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let format = args.format()?;
     let span = args.span(now())?;
     let mut cluster = cluster::connect(global)?;
-    prepare(&mut cluster.config, &span)?;
+    let is_built_in = cluster.lease.is_some();
+    prepare(&mut cluster.config, &span, is_built_in)?;
     let tell: fn(&str) = if global.quiet { |_| {} } else { tell };
     let patience = Patience { max: cluster.connect_timeout, tell };
     let mut consumer = Consumer::open(&cluster.config, patience)?;
@@ -136,10 +137,16 @@ impl Args {
 }
 
 /// Fits the configuration to what is read.
-fn prepare(config: &mut Config, span: &Span) -> anyhow::Result<()> {
+fn prepare(config: &mut Config, span: &Span, is_built_in: bool) -> anyhow::Result<()> {
     match span.from {
         Place::Stored if config.get("group.id").is_none_or(str::is_empty) => {
             let why = "-o stored needs the group that has stored: pass -X group.id=NAME";
+            return Err(Usage(why.to_owned()).into());
+        }
+        // It would be asked for the group's coordinator until the time is up.
+        Place::Stored if is_built_in => {
+            let why = "-o stored: the built-in broker has no groups; pass -o OFFSET, or -b for a \
+                       cluster";
             return Err(Usage(why.to_owned()).into());
         }
         Place::Stored => {}
