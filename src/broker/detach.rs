@@ -45,7 +45,7 @@ fn open_descriptors() -> Vec<RawFd> {
     names.filter_map(|name| name.to_str()?.parse().ok()).collect()
 }
 
-/// Two files a partition and one a connection: the usual 1,024 are soon used up.
+/// A file a partition and one a connection: the usual 1,024 are soon used up.
 pub fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {

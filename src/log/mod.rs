@@ -81,7 +81,8 @@ pub struct Log<D: Disk> {
 
 /// What is not durable yet, beside the segments' bytes.
 struct Unsynced<F> {
-    metadata: Option<Arc<F>>,
+    /// `partition.metadata`, which is not kept open: a broker may have ten thousand logs.
+    metadata: bool,
     /// How many names the log made in its directory, and how many of them are durable.
     names: u64,
     names_synced: u64,
@@ -211,7 +212,7 @@ impl<D: Disk> Log<D> {
         let file = self.files.open(&path, Open::OrCreate)?;
         let bytes = text::partition_metadata(self.topic_id);
         file.set_len(0).and_then(|()| file.write_at([&bytes, &[]], 0)).map_err(at(&path))?;
-        self.unsynced.metadata = Some(file);
+        self.unsynced.metadata = true;
         self.unsynced.names += 1;
         Ok(())
     }
@@ -350,7 +351,7 @@ impl<D: Disk> Log<D> {
     /// What must be synced so that all that was appended so far is durable. `None`: it is.
     pub fn sync_target(&self) -> Option<SyncTarget<D>> {
         let target = self.everything_unsynced();
-        let nothing = target.grown.is_empty() && target.metadata.is_none() && !target.new_dir;
+        let nothing = target.grown.is_empty() && !target.metadata && !target.new_dir;
         // Names alone (of indexes, snapshots) are the checkpoint's, but a segment's counts.
         (!nothing).then_some(target)
     }
@@ -360,7 +361,7 @@ impl<D: Disk> Log<D> {
         let names = self.unsynced.names;
         SyncTarget {
             files: self.files.clone(),
-            metadata: self.unsynced.metadata.clone(),
+            metadata: self.unsynced.metadata,
             grown,
             names: (names != self.unsynced.names_synced).then_some(names),
             new_dir: self.unsynced.new_dir,
@@ -378,9 +379,7 @@ impl<D: Disk> Log<D> {
                 segment.synced = segment.synced.max(*bytes);
             }
         }
-        if target.metadata.is_some() {
-            self.unsynced.metadata = None;
-        }
+        self.unsynced.metadata &= !target.metadata;
         self.unsynced.new_dir &= !target.new_dir;
         self.unsynced.names_synced = self.unsynced.names_synced.max(target.names.unwrap_or(0));
         self.durable = self.durable.max(target.end);

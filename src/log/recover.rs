@@ -82,7 +82,7 @@ impl<D: Disk> Log<D> {
             recent: Recent::default(),
             last_batch: (0, 0),
             unsynced: Unsynced {
-                metadata: None,
+                metadata: false,
                 names: 0,
                 names_synced: 0,
                 new_dir: false,
@@ -319,8 +319,7 @@ impl<D: Disk> Log<D> {
         let bytes = self.segments[at_segment].bytes;
         self.segments[at_segment].reset();
         self.segments[at_segment].bytes = bytes;
-        self.unsynced.metadata =
-            Some(self.files.open(&self.files.named(METADATA), Open::OrCreate)?);
+        self.unsynced.metadata = true;
         self.unsynced.new_dir = true;
         Ok(Start { segment: at_segment, position: 0 })
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::files::Files;
-use super::{AppendError, Disk, DiskFile, text};
+use super::{AppendError, Disk, DiskFile, METADATA, Open, text};
 use crate::record::Offset;
 
 /// One growing file, as long as it was when the target was made.
@@ -43,7 +43,7 @@ pub struct SyncTarget<D: Disk> {
     pub(super) files: Files<D>,
     /// `partition.metadata`, before any data: without it Apache Kafka takes the directory for one
     /// of a topic that is gone.
-    pub(super) metadata: Option<Arc<D::File>>,
+    pub(super) metadata: bool,
     pub(super) grown: Vec<Grown<D::File>>,
     /// New names in the log's directory, by the count of all so far.
     pub(super) names: Option<u64>,
@@ -67,7 +67,10 @@ impl<D: Disk> SyncTarget<D> {
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.metadata.iter().try_for_each(|file| file.sync())?;
+        if self.metadata {
+            let path = self.files.named(METADATA);
+            self.files.disk.open(&path, Open::Existing)?.sync()?;
+        }
         self.grown.iter().try_for_each(|grown| grown.file.sync())?;
         if self.names.is_some() {
             self.files.disk.sync_dir(&self.files.dir)?;
