@@ -2,6 +2,8 @@
 //! v9: local and tiered offsets (KIP-405, KIP-1005); v10: a timeout for tiers. Left out: nothing; a
 //! log without tiers has no tiered offset, and says so with -1.
 
+use tokio::task::block_in_place;
+
 use super::fetch::check_epoch;
 use super::{Call, Outcome, unusable};
 use crate::broker::topic::{Partition, Topic};
@@ -103,8 +105,9 @@ fn find(
                 let start = log.start();
                 place(start, log.epoch_at(start))
             }
-            OffsetSpec::MaxTimestamp => visible(log.offset_of_max_timestamp()?),
-            OffsetSpec::At(time) => visible(log.offset_for_timestamp(time)?),
+            // A search may read the index of every segment.
+            OffsetSpec::MaxTimestamp => visible(block_in_place(|| log.offset_of_max_timestamp())?),
+            OffsetSpec::At(time) => visible(block_in_place(|| log.offset_for_timestamp(time))?),
             OffsetSpec::LatestTiered | OffsetSpec::Unknown(_) => Ok(None),
         }
     });

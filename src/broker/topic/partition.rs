@@ -2,8 +2,8 @@
 //! Never knows: requests, the catalogue, other partitions.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use super::commit::{self, GroupCommit, SyncFailed, Ticket};
 use super::directory::Checkpoints;
@@ -122,6 +122,8 @@ pub struct Partition {
     pub id: PartitionId,
     leader_epoch: AtomicI32,
     state: Mutex<State>,
+    /// Whoever has the lock recovers the log, which may take long.
+    opening: AtomicBool,
     commit: GroupCommit,
     waiters: Waiters,
 }
@@ -144,6 +146,7 @@ impl Partition {
             id,
             leader_epoch: AtomicI32::new(leader_epoch.get()),
             state: Mutex::new(State::Asleep(asleep)),
+            opening: AtomicBool::new(false),
             commit: GroupCommit::default(),
             waiters: Waiters::default(),
         }
@@ -163,9 +166,19 @@ impl Partition {
 
     /// Does something with the log, which is opened for it where it is not yet.
     fn with<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Result<R, Unusable> {
-        let mut state = self.lock();
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // A few clients of one log must not take every worker from all the others.
+            Err(TryLockError::WouldBlock) if self.opening.load(Ordering::Acquire) => {
+                tokio::task::block_in_place(|| self.lock())
+            }
+            Err(TryLockError::WouldBlock) => self.lock(),
+        };
         if let State::Asleep(asleep) = *state {
+            self.opening.store(true, Ordering::Release);
             let opened = tokio::task::block_in_place(|| self.open(asleep.known));
+            self.opening.store(false, Ordering::Release);
             *state = State::Open(Box::new(opened?));
         }
         match &mut *state {
