@@ -96,7 +96,8 @@ fn find(
             Isolation::ReadUncommitted => log.end(),
             Isolation::ReadCommitted => log.stable_end(),
         };
-        // What this client cannot fetch yet is not there for it (Partition.fetchOffsetForTimestamp).
+        // What this client cannot fetch yet is not there for it
+        // (Partition.fetchOffsetForTimestamp).
         let visible =
             |found: Option<Found>| Ok(found.filter(|found| found.offset < end).map(Place::from));
         match spec {
