@@ -28,6 +28,14 @@ fn is_whole(result: &Value, sent: u64, measured: u64) {
     assert!(Some(0.0) < result["throughput"]["records_per_s"].as_f64(), "{result}");
 }
 
+it!(records_larger_than_kafkas_usual_limit_are_measured_too, |kaw| {
+    for codec in ["none", "snappy"] {
+        let line = "bench produce --record-size 2M --records 5 --warmup 1 -z";
+        let done = kaw.cmd(&format!("{line} {codec}")).run().ok();
+        assert!(done.out().contains("6 sent, 6 verified, none lost"), "{done}");
+    }
+});
+
 it!(a_benchmark_brings_its_own_broker_and_leaves_nothing, |kaw| {
     let produced = result(kaw, "produce --records 5000 --partitions 3 --producers 2 --keys 9");
     is_whole(&produced, 5500, 5000);

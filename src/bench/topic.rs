@@ -10,6 +10,15 @@ use crate::record::PartitionId;
 /// With acks=0 a record may be on its way still when it counts as sent; it arrives by then.
 const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// Records up to this size pass Kafka's default max.message.bytes, whatever goes around them.
+const USUAL_RECORD_BYTES_MAX: usize = 900_000;
+
+/// What a topic for records of this size needs; twice the size, for what a codec may add to bytes
+/// that do not compress.
+fn configs(record_size: usize) -> Vec<(String, String)> {
+    let limit = || ("max.message.bytes".to_owned(), record_size.saturating_mul(2).to_string());
+    (USUAL_RECORD_BYTES_MAX < record_size).then(limit).into_iter().collect()
+}
 
 /// A topic that the run made, and therefore may delete.
 pub struct Topic {
@@ -23,6 +32,7 @@ impl Topic {
         config: &Config,
         name: &str,
         partitions: u32,
+        record_size: usize,
         patience: Patience,
     ) -> Result<Topic, Error> {
         let admin = Admin::open(config, patience)?;
@@ -31,7 +41,7 @@ impl Topic {
             name: name.to_owned(),
             partitions: Some(count),
             replicas: None,
-            configs: Vec::new(),
+            configs: configs(record_size),
         };
         all_done("create", admin.create(&[topic], Run::Real)?)?;
         let partitions = (0..count).map(PartitionId).collect();

@@ -14,7 +14,7 @@ use super::interrupt::Interrupt;
 use super::stdio::{self, tell};
 use super::{Exit, Global, Usage, cluster};
 use crate::bench::host::Host;
-use crate::bench::plan::Plan;
+use crate::bench::plan::{Load, Plan};
 use crate::bench::report::{Report, Setting, json, table};
 use crate::bench::workload::{Stage, Watch};
 use crate::bench::{Bench, Findings, Topic};
@@ -135,7 +135,8 @@ impl Run<'_> {
     fn run(&self, watch: &Watch) -> anyhow::Result<Findings> {
         let (config, plan) = (&self.target.config, self.plan);
         let patience = Patience { max: self.global.connect_timeout, tell };
-        let topic = Topic::create(config, self.topic, plan.load.partitions, patience)?;
+        let Load { partitions, record_size, .. } = plan.load;
+        let topic = Topic::create(config, self.topic, partitions, record_size, patience)?;
         let findings = Bench { plan, config, topic: &topic, patience, watch }.run();
         // An ephemeral broker takes its topics along.
         let deleted = match self.target.own {
