@@ -1,8 +1,11 @@
 //! Finds whoever serves a data directory and comes in, or starts a broker where nobody does.
 //! Never knows: what the stay is for.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::report::Report;
 use super::start::{self, Kind};
@@ -12,6 +15,9 @@ use crate::broker::home::{self, Holder, Notice, Sight};
 /// Between two looks at a broker that starts or leaves.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// Looks, a `PAUSE_MIN` apart, at a process that said its last.
+const COLLECTED_AFTER_MAX: u32 = 50;
 
 /// A connection that the broker lets in, and what is needed for more of them.
 pub struct Stay {
@@ -65,6 +71,9 @@ fn start_one(place: &Place, deadline: Instant) -> Result<Option<Child>, Error> {
         return Ok(Some(child));
     }
     if heard.is_err() {
+        if was_killed(&mut child) {
+            return Ok(None);
+        }
         // It would go on without anyone who waits for it.
         let _ = child.kill();
     }
@@ -73,6 +82,19 @@ fn start_one(place: &Place, deadline: Instant) -> Result<Option<Child>, Error> {
         Report::Failed(why) => Err(Error::Said(why)),
         _ => Ok(None),
     }
+}
+
+/// Whether somebody killed it before it was ready, as they may at any time: another is started.
+fn was_killed(child: &mut Child) -> bool {
+    // Its end of the pipe closes a moment before it can be collected (do_exit in the kernel).
+    for _ in 0..COLLECTED_AFTER_MAX {
+        match child.try_wait() {
+            Ok(None) => std::thread::sleep(PAUSE_MIN),
+            Ok(Some(status)) => return status.signal() == Some(Signal::KILL.as_raw()),
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// A holder that is no kaw will not put up a notice, however long we wait.
@@ -87,5 +109,27 @@ fn same_program(holder: Holder) -> bool {
     match (theirs, std::env::current_exe()) {
         (Ok(theirs), Ok(ours)) => theirs.file_name() == ours.file_name(),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(script: &str, want: bool) {
+        let mut child = Command::new("sh").args(["-c", script]).spawn().unwrap();
+        assert_eq!(was_killed(&mut child), want, "{script}");
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    #[test]
+    fn killed_is_not_failed() {
+        check("kill -9 $$", true);
+        check("exit 1", false);
+        check("read line", false);
     }
 }
