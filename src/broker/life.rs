@@ -10,6 +10,9 @@ use super::Census;
 /// Between taking the notice back and leaving: whoever read it just before can still come in.
 pub const GRACE: Duration = Duration::from_millis(200);
 
+/// A broker is started for somebody who is about to come in; on a busy machine that takes a while.
+const FIRST_GUEST: Duration = Duration::from_secs(2);
+
 /// What happens to a broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -40,6 +43,10 @@ pub struct Life {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// Nobody came yet.
+    Fresh {
+        since: Instant,
+    },
     Busy,
     Alone {
         since: Instant,
@@ -53,12 +60,13 @@ enum State {
 
 impl Life {
     pub fn new(linger: Option<Duration>, now: Instant) -> Life {
-        Life { linger, state: State::Alone { since: now } }
+        Life { linger, state: State::Fresh { since: now } }
     }
 
     /// When to say again how many are connected.
     pub fn wake_at(&self) -> Option<Instant> {
         match self.state {
+            State::Fresh { since } => since.checked_add(self.linger?.max(FIRST_GUEST)),
             State::Alone { since } => since.checked_add(self.linger?),
             State::Fading { since } => Some(since + GRACE),
             State::Busy | State::Left => None,
@@ -93,7 +101,7 @@ impl Life {
             return None;
         }
         match self.state {
-            State::Alone { .. } => {
+            State::Fresh { .. } | State::Alone { .. } => {
                 self.state = State::Fading { since: now };
                 Some(Action::Withdraw)
             }
@@ -205,6 +213,18 @@ mod tests {
     fn who_is_asked_leaves_at_once() {
         check("=5 +1000 ?", &["Leave at 1000"]);
         check("+10000 ? +200", &["Withdraw at 10000", "Leave at 10000"]);
+    }
+
+    #[test]
+    fn whom_it_was_started_for_has_time_to_come_in() {
+        let start = Instant::now();
+        let linger = Duration::from_millis(1);
+        let mut life = Life::new(Some(linger), start);
+        assert_eq!(life.wake_at(), Some(start + FIRST_GUEST));
+        assert_eq!(life.on(Event::Connected(0), start + linger), None);
+        assert_eq!(life.on(Event::Connected(1), start + linger), None);
+        assert_eq!(life.on(Event::Connected(0), start + linger), None);
+        assert_eq!(life.on(Event::Connected(0), start + linger * 2), Some(Action::Withdraw));
     }
 
     #[test]
