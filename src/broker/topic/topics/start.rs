@@ -1,0 +1,129 @@
+//! What a start mends: directories that do not fit the catalogue, and what an unclean stop lost.
+//! Never knows: requests, sockets.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use super::super::catalogue::{CatalogueError, PartitionImage, State};
+use super::super::directory::{self, Found};
+use super::super::names;
+use super::{RECORDS_PER_BATCH, Topics, random_id};
+use crate::broker::StartError;
+use crate::protocol::NodeId;
+use crate::protocol::catalogue::{CatalogueRecord, PartitionChangeRecord};
+use crate::record::{PartitionId, Uuid};
+
+impl Topics {
+    /// After an unclean stop, what followed the last sync may be gone: a higher leader epoch tells
+    /// clients to look (KIP-320).
+    pub(super) fn raise_epochs(&self, found: &Found) -> Result<(), CatalogueError> {
+        let mut state = self.catalogue.lock();
+        let mut records: Vec<CatalogueRecord> = Vec::new();
+        for (name, image) in &state.image.topics {
+            for (&partition, known) in &image.partitions {
+                if !found.partitions.contains_key(&(name.to_string(), partition)) {
+                    continue;
+                }
+                let in_sync = known.is_offline.then(|| vec![self.node]);
+                let change = PartitionChangeRecord {
+                    partition,
+                    topic_id: image.id,
+                    leader: self.node,
+                    eligible_leaders: in_sync.is_some().then(Vec::new),
+                    last_known_eligible_leaders: in_sync.is_some().then(Vec::new),
+                    in_sync,
+                    ..PartitionChangeRecord::default()
+                };
+                records.push(change.into());
+            }
+        }
+        let batches = records.chunks(RECORDS_PER_BATCH).map(<[_]>::to_vec).collect::<Vec<_>>();
+        for batch in batches {
+            self.catalogue.append(&mut state, batch)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check_servable(state: &State, node: NodeId) -> Result<(), StartError> {
+    let mine = |partition: &PartitionImage| partition.replicas.contains(&node);
+    for (name, image) in &state.image.topics {
+        let numbers = image.partitions.keys().map(|id| id.get());
+        let contiguous = numbers.eq(0..image.partitions.len() as i32);
+        if !contiguous || !image.partitions.values().all(mine) {
+            return Err(StartError::Catalogue(format!(
+                "topic {name} has partitions that are not on broker {node}: this directory is of \
+                 a cluster of several brokers, which kaw cannot serve"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Directories that do not fit the catalogue: deleted topics' are finished off, a deletion that
+/// the catalogue knows nothing of is undone, and what nobody knows is set aside as Apache does.
+pub(super) fn tidy(found: &mut Found, state: &State) -> std::io::Result<()> {
+    let mut doomed = Vec::new();
+    for dir in std::mem::take(&mut found.deleted) {
+        let id = directory::topic_id(&dir);
+        let Some((name, image)) = id.and_then(|id| state.image.topic_by_id(id)) else {
+            doomed.push(dir);
+            continue;
+        };
+        let partition = partition_of(&dir, name);
+        match partition.filter(|id| image.partitions.contains_key(id)) {
+            Some(id) => {
+                let home = dir.with_file_name(format!("{name}-{id}"));
+                if home.try_exists()? {
+                    // The topic that came after it is forgotten as well.
+                    let other = directory::topic_id(&home).unwrap_or_else(random_id);
+                    set_stray_aside(&home, name, id, other)?;
+                }
+                fs::rename(&dir, &home)?;
+                found.partitions.insert((name.to_string(), id), home);
+            }
+            None => doomed.push(dir),
+        }
+    }
+    let known: HashSet<(&str, PartitionId)> = state
+        .image
+        .topics
+        .iter()
+        .flat_map(|(name, image)| image.partitions.keys().map(|id| (&**name, *id)))
+        .collect();
+    let strays: Vec<_> = found
+        .partitions
+        .keys()
+        .filter(|(topic, id)| !known.contains(&(topic.as_str(), *id)))
+        .cloned()
+        .collect();
+    for key in strays {
+        let dir = found.partitions.remove(&key).expect("it was found");
+        match directory::topic_id(&dir) {
+            Some(id) if state.image.removed.contains(&id) => doomed.push(dir),
+            id => set_stray_aside(&dir, &key.0, key.1, id.unwrap_or_else(random_id))?,
+        }
+    }
+    found.deleted = doomed;
+    Ok(())
+}
+
+/// The number in `<topic>-<number>.<id>-delete`.
+fn partition_of(dir: &Path, topic: &str) -> Option<PartitionId> {
+    let name = dir.file_name()?.to_str()?;
+    let rest = name.strip_prefix(topic)?.strip_prefix('-')?;
+    Some(PartitionId(rest.split_once('.')?.0.parse().ok()?))
+}
+
+pub fn set_stray_aside(
+    dir: &Path,
+    topic: &str,
+    partition: PartitionId,
+    id: Uuid,
+) -> std::io::Result<()> {
+    let aside = dir.with_file_name(names::set_aside(topic, partition, id, "stray"));
+    let (dir, aside) = (dir, aside.as_path());
+    tracing::warn!(dir = %dir.display(), kept_at = %aside.display(), "no such topic; set aside");
+    fs::rename(dir, aside)
+}
