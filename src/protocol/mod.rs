@@ -21,6 +21,7 @@ pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod fetch;
+pub mod group_record;
 pub mod init_producer_id;
 pub mod list_offsets;
 pub mod metadata;
