@@ -8,6 +8,7 @@ mod api;
 mod config;
 mod connection;
 pub mod detach;
+mod group;
 pub mod home;
 pub mod life;
 mod node;

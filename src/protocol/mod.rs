@@ -21,6 +21,7 @@ pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
 pub mod fetch;
+#[allow(dead_code, reason = "the requests that use it come next")]
 pub mod group_record;
 pub mod init_producer_id;
 pub mod list_offsets;
