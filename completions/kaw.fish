@@ -33,23 +33,27 @@ complete -c kaw -n "__fish_kaw_needs_command" -s q -l quiet -d 'Print no progres
 complete -c kaw -n "__fish_kaw_needs_command" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_needs_command" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_needs_command" -s V -l version -d 'Print version'
-complete -c kaw -n "__fish_kaw_needs_command" -f -a "topic" -d 'Create, list, describe and delete topics'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "topic" -d 'Create, list, describe, change and delete topics, and find or delete their records'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "produce" -d 'Send records to a topic: one a line, from stdin or files, until the end of input'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "consume" -d 'Read topics to stdout, from the beginning, and follow them'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "group" -d 'List, describe, reset and delete consumer groups'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "bench" -d 'Measure throughput and latency, on a broker of its own unless -b is typed'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "broker" -d 'Serve other programs as a Kafka broker, on port 9092'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -l connect-timeout -d 'How long a broker may take to answer' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -s h -l help -d 'Print help'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "create" -d 'Create topics; what is not given is left to the broker'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "list" -d 'List topics'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "describe" -d 'Show partitions, and the settings that differ from the default'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe delete" -f -a "delete" -d 'Delete topics and all their records'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "create" -d 'Create topics; what is not given is left to the broker'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "list" -d 'List topics'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "describe" -d 'Show partitions, and the settings that differ from the default'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "alter" -d 'Change a topic: more partitions, other settings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "delete" -d 'Delete topics and all their records'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "offsets" -d 'Show where partitions start and end, or the offset of a time'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -f -a "trim" -d 'Delete the records before an offset'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s p -l partitions -d 'How many partitions' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replicas -d 'On how many brokers each partition is' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l set -d 'A setting, such as retention.ms=3600000' -r
@@ -86,6 +90,18 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s p -l partitions -d 'How many partitions it should have in all; there can only be more' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s c -l set -d 'A setting, such as retention.ms=3600000; the others stay as they are' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l delete-config -d 'A setting to give back to the broker\'s default' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l dry-run -d 'Only ask whether it could be done'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
@@ -95,6 +111,29 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l at -d 'A place in each: start, end, N, +N (after the start), -N (before the end) or @TIME, the first record at or after it' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l to -d 'The first record to keep, in each: end, N, +N (after the start), -N (before the end) or @TIME, the first record at or after it' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l dry-run -d 'Only show what would be deleted'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s D -l delimiter -d 'What ends a record: any bytes, with the escapes \\n \\t \\0 \\xNN' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s K -l key-delimiter -d 'What ends a record\'s key; a record without it has a null key' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record' -r
@@ -138,6 +177,62 @@ complete -c kaw -n "__fish_kaw_using_subcommand consume" -s u -l unbuffered -d '
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -f -a "list" -d 'List groups'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -f -a "describe" -d 'Show the members of groups, and how far behind the end they are'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -f -a "reset" -d 'Set where a group that has no members goes on reading'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -f -a "delete" -d 'Delete groups that have no members, and what they have committed'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l detailed -d 'State and type too'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l lag-only -d 'Only how far they are'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l to -d 'The record that comes next, in each partition: start, end, N, +N (after the start), -N (before the end) or @TIME, the first record at or after it' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s t -l topic -d 'Only these topics, or some of their partitions: NAME:0,2 [default: all it has committed]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l dry-run -d 'Only show what would change'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -l if-exists -d 'A group that is not there is no error'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r

@@ -80,3 +80,38 @@ it!(a_topic_that_is_not_there_does_not_hide_the_others, |kaw| {
     let done = kaw.cmd("topic describe nothing").run().code(1);
     assert_eq!(done.out(), "");
 });
+
+it!(offsets_are_edges_or_the_place_of_a_time, |kaw| {
+    kaw.ok("topic create a b -p 2");
+    let lines = r#"{"value":"x","timestamp":1700000000000}
+{"value":"y","timestamp":1700000001000}
+{"value":"z","timestamp":1700000002000}
+"#;
+    kaw.cmd("produce a -J -p 0").stdin(lines).run().ok();
+    assert_eq!(
+        kaw.ok("topic offsets a b:1"),
+        "TOPIC  PARTITION  START  END  RECORDS\n\
+         a              0      0    3        3\n\
+         a              1      0    0        0\n\
+         b              1      0    0        0\n"
+    );
+    assert_eq!(
+        kaw.ok("topic offsets a:0 -J"),
+        "{\"topic\":\"a\",\"partition\":0,\"start\":0,\"end\":3,\"records\":3}\n"
+    );
+    let at = |spec: &str| kaw.ok(&format!("topic offsets a:0 --no-headers --at {spec}"));
+    assert_eq!(at("@2023-11-14T22:13:21Z"), "a  0  1\n");
+    assert_eq!(at("@1700000001001"), "a  0  2\n");
+    assert_eq!(at("@2100-01-01"), "a  0  3\n");
+    assert_eq!(at("-1"), "a  0  2\n");
+    assert_eq!(at("+1"), "a  0  1\n");
+    assert_eq!(at("end"), "a  0  3\n");
+    assert_eq!(at("3"), "a  0  3\n");
+    let line = kaw.cmd("topic offsets a:0 --at 4").run().fails(1);
+    assert!(line.starts_with("kaw: a-0 has no offset 4; its log ends at 3"), "{line}");
+    let line = kaw.cmd("topic offsets a:2").run().fails(1);
+    assert!(line.contains("there is no partition 2"), "{line}");
+    kaw.cmd("topic offsets a:x").run().fails(2);
+    kaw.cmd("topic offsets a --at soon").run().fails(2);
+    kaw.cmd("topic offsets a --at stored").run().fails(2);
+});

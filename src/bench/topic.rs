@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::client::admin::{Admin, Edge, NewTopic, Patience, Run, TopicAnswer};
+use crate::client::admin::{Admin, Answer, Edge, NewTopic, Patience, Run};
 use crate::client::{Config, Error};
 use crate::record::PartitionId;
 
@@ -80,7 +80,7 @@ impl Topic {
     }
 }
 
-fn all_done(verb: &str, answers: Vec<TopicAnswer<()>>) -> Result<(), Error> {
+fn all_done(verb: &str, answers: Vec<Answer<()>>) -> Result<(), Error> {
     for (name, answer) in answers {
         let what = || format!("cannot {verb} topic {name}");
         answer.map_err(|refusal| Error::Said { what: what(), why: refusal.text })?;

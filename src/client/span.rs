@@ -76,6 +76,25 @@ impl Span {
 }
 
 impl Place {
+    /// Reads one place, such as `--to` names.
+    pub fn parse(text: &str, now: Timestamp) -> Result<Place, String> {
+        let not_one = || format!("'{text}' is not a place; write start, end, N, +N, -N or @TIME");
+        match text.strip_prefix('@') {
+            Some(when) => Ok(Place::Since(time(when, now)?)),
+            None => place(text).ok_or_else(not_one),
+        }
+    }
+
+    /// The place in one partition; an offset that its log does not have is an error.
+    pub fn within(self, edges: Edges, found: Found) -> Result<Offset, Gone> {
+        match self {
+            Place::At(offset) if offset < edges.start || edges.end < offset => {
+                Err(Gone { offset, edges })
+            }
+            place => Ok(place.resolve(edges, found.from)),
+        }
+    }
+
     /// `found` is what the cluster says of a time or a group; nothing found is the end.
     fn resolve(self, edges: Edges, found: Option<Offset>) -> Offset {
         let Edges { start, end } = edges;

@@ -1,12 +1,14 @@
 //! Words to values and back: one file a subcommand. It alone knows clap and tables.
 //! Never knows: the wire format, the insides of the broker or the log.
 
+mod admin;
 mod bench;
 mod broker;
 mod cluster;
 mod consume;
 #[cfg(test)]
 mod generated;
+mod group;
 mod interrupt;
 mod produce;
 mod stdio;
@@ -92,6 +94,8 @@ pub enum Command {
     Topic(topic::Args),
     Produce(produce::Args),
     Consume(consume::Args),
+    #[command(hide = true)]
+    Group(group::Args),
     Bench(bench::Args),
     Broker(broker::Args),
 }
@@ -201,6 +205,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Topic(args)) => topic::run(&cli.global, args),
         Some(Command::Produce(args)) => produce::run(&cli.global, args),
         Some(Command::Consume(args)) => consume::run(&cli.global, args),
+        Some(Command::Group(args)) => group::run(&cli.global, args),
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
     }
@@ -256,7 +261,7 @@ mod tests {
         check(
             &["kaw", "topic"],
             "'kaw topic' requires a subcommand but one was not provided \
-             [subcommands: create, list, describe, delete]",
+             [subcommands: create, list, describe, alter, delete, offsets, trim]",
         );
         check(
             &["kaw", "topic", "create", "t", "-p", "-5"],

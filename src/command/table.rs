@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal};
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
 use comfy_table::{CellAlignment, ContentArrangement};
 
+use super::{Exit, stdio};
+
 /// How tables are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -88,6 +90,31 @@ impl Table {
 fn plain(line: &str) -> String {
     let line = line.trim_end();
     format!("{}\n", line.strip_prefix(' ').unwrap_or(line))
+}
+
+/// What the output looks like.
+#[derive(clap::Args, Debug)]
+pub struct Shape {
+    /// Print JSON, one object a line
+    #[arg(short = 'J', long)]
+    pub json: bool,
+    /// Print tables without headings
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+impl Shape {
+    /// Prints the lines where JSON is wanted, else the tables that have rows, a blank line between.
+    pub fn print<const N: usize>(&self, lines: String, tables: [Table; N]) -> anyhow::Result<Exit> {
+        if self.json {
+            return stdio::print(&lines);
+        }
+        let look = Look::of_stdout();
+        let tables = tables.into_iter().enumerate();
+        let shown = tables.filter(|(index, table)| *index == 0 || !table.is_empty());
+        let shown: Vec<_> = shown.map(|(_, table)| table.print(look, !self.no_headers)).collect();
+        stdio::print(&shown.join("\n"))
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ mod consume;
 mod produce;
 
 pub use admin::{
-    Call, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Isolation, NewTopic, PartitionInfo, Refusal,
-    Run, TopicAnswer, TopicInfo, ask_edges, committed, configs, create, delete, edges, metadata,
+    Answer, Call, Change, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Group, Isolation, Listed,
+    Member, NewTopic, PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo, add_partitions,
+    alter_configs, ask_edges, ask_group_offsets, committed, configs, create, delete, delete_groups,
+    describe_groups, edges, group_offsets, list_groups, metadata, set_group_offsets, trim,
 };
 pub use consume::{Message, Reader};
 pub use produce::{Full, Hold, Report, Sender, Token, Topic};

@@ -1,18 +1,23 @@
-//! Questions and orders to a cluster: topics, their edges and settings.
+//! Questions and orders to a cluster: topics, their edges and settings, groups.
+//! Never knows: what was typed, tables.
+
+mod groups;
+mod topics;
 
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::sys::{self, Kind, Native, Topic};
+use super::sys::{self, Kind, Native};
 use super::{Code, Config, Error, cause};
 use crate::record::{LeaderEpoch, Offset, PartitionId};
 
 pub use super::sys::{
-    ConfigInfo, ConfigSource, Edge, Isolation, NewTopic, PartitionInfo, Refusal, Run, TopicAnswer,
-    TopicInfo,
+    Answer, ConfigInfo, ConfigSource, Edge, Group, Isolation, Listed, Member, NewTopic,
+    PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo,
 };
+pub use groups::Committed;
+pub use topics::{Change, Changes};
 
 /// How long a cluster may take to answer, and who is told while it does not.
 #[derive(Clone, Copy)]
@@ -27,10 +32,6 @@ const TELL_AFTER: Duration = Duration::from_secs(2);
 const PROBE_MAX: Duration = Duration::from_secs(60);
 /// A wait is looked up from this often.
 const LOOK_UP: Duration = Duration::from_millis(100);
-/// How long a change may take to be seen by the broker that is asked; more than it ever does.
-const SEEN_MAX: Duration = Duration::from_secs(5);
-/// A change that is not seen yet is looked for again this soon.
-const SEEN_AGAIN: Duration = Duration::from_millis(5);
 
 /// Asks and orders.
 pub struct Admin {
@@ -99,44 +100,23 @@ impl Admin {
         Ok(())
     }
 
-    /// All topics, sorted by name.
-    pub fn topics(&self) -> Result<Vec<TopicInfo>, Error> {
-        let topics = sys::metadata(&self.native, None, self.patience.max);
-        let mut topics = topics.map_err(|code| self.failed("cannot list topics", code))?;
-        topics.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(topics)
-    }
-
-    /// One topic; an error where there is none.
-    pub fn topic(&self, name: &str) -> Result<TopicInfo, Error> {
-        self.topic_of(&Topic::open(&self.native, name)?, name)
-    }
-
-    pub(super) fn topic_of(&self, handle: &Topic, name: &str) -> Result<TopicInfo, Error> {
-        let what = || format!("topic '{name}'");
-        let topics = sys::metadata(&self.native, Some(handle), self.patience.max);
-        let topics = topics.map_err(|code| self.failed(&what(), code))?;
-        let Some(topic) = topics.into_iter().find(|topic| topic.name == name) else {
-            return Err(Error::NoTopic { name: name.to_owned() });
-        };
-        match topic.code {
-            Code::NONE | Code::LEADER_NOT_AVAILABLE => Ok(topic),
-            Code::UNKNOWN_TOPIC_OR_PART | Code::UNKNOWN_TOPIC => {
-                Err(Error::NoTopic { name: name.to_owned() })
-            }
-            Code::INVALID_TOPIC => Err(Error::Topic { name: name.to_owned() }),
-            code => Err(Error::Refused { what: what(), code }),
-        }
-    }
-
     /// Where partitions begin or end, or which record is the first of a time; in the order asked.
     /// Ends are those of the isolation in force. All questions are under way at once.
     pub fn places<const N: usize>(
         &self,
         wanted: [&[(&str, PartitionId, Edge)]; N],
     ) -> Result<[Vec<Place>; N], Error> {
+        self.places_at(self.isolation, wanted)
+    }
+
+    /// The same, where an isolation of its own is meant.
+    pub fn places_at<const N: usize>(
+        &self,
+        isolation: Isolation,
+        wanted: [&[(&str, PartitionId, Edge)]; N],
+    ) -> Result<[Vec<Place>; N], Error> {
         let ask = |wanted: &[(&str, PartitionId, Edge)]| {
-            sys::ask_edges(&self.native, self.isolation, wanted, self.patience.max)
+            sys::ask_edges(&self.native, isolation, wanted, self.patience.max)
         };
         // An empty question is refused by librdkafka.
         let calls = wanted.map(|wanted| (!wanted.is_empty()).then(|| ask(wanted)));
@@ -191,50 +171,6 @@ impl Admin {
         Ok(wanted.iter().map(|(topic, id)| of(topic, *id)).collect())
     }
 
-    /// Makes topics; returns when this client can see those that were made.
-    pub fn create(&self, topics: &[NewTopic], run: Run) -> Result<Vec<TopicAnswer<()>>, Error> {
-        let answers = sys::create(&self.native, topics, run, self.patience.max)
-            .map_err(|refusal| self.refused("cannot create topics", refusal))?;
-        if run == Run::Real {
-            let there = |name: &str| self.topic(name).is_ok_and(|topic| topic.code == Code::NONE);
-            self.until_seen(&answers, there);
-        }
-        Ok(answers)
-    }
-
-    /// Deletes topics; returns when this client no longer sees those that were deleted.
-    pub fn delete(&self, names: &[String]) -> Result<Vec<TopicAnswer<()>>, Error> {
-        let answers = sys::delete(&self.native, &texts(names)?, self.patience.max)
-            .map_err(|refusal| self.refused("cannot delete topics", refusal))?;
-        let gone = |name: &str| matches!(self.topic(name), Err(Error::NoTopic { .. }));
-        self.until_seen(&answers, gone);
-        Ok(answers)
-    }
-
-    /// The settings of topics, sorted by name.
-    pub fn configs(&self, names: &[String]) -> Result<Vec<TopicAnswer<Vec<ConfigInfo>>>, Error> {
-        if names.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut answers = sys::configs(&self.native, &texts(names)?, self.patience.max)
-            .map_err(|refusal| self.refused("cannot ask for settings", refusal))?;
-        for configs in answers.iter_mut().filter_map(|(_, answer)| answer.as_mut().ok()) {
-            configs.sort_by(|a, b| a.name.cmp(&b.name));
-        }
-        Ok(answers)
-    }
-
-    /// A change is made by the controller, and seen by the other brokers a moment later. It is
-    /// made all the same: if it is not seen in time, that is no error.
-    fn until_seen(&self, answers: &[TopicAnswer<()>], seen: impl Fn(&str) -> bool) {
-        let deadline = Instant::now() + SEEN_MAX;
-        for (name, answer) in answers {
-            while answer.is_ok() && !seen(name) && Instant::now() < deadline {
-                std::thread::sleep(SEEN_AGAIN);
-            }
-        }
-    }
-
     fn refused(&self, what: &str, refusal: Refusal) -> Error {
         match refusal.code {
             Code::INVALID_ARGUMENT => {
@@ -254,11 +190,4 @@ impl Admin {
         let why = complaint.map_or_else(|| code.to_string(), |complaint| cause(&complaint.text));
         Error::Unreachable { brokers: self.brokers.clone(), why }
     }
-}
-
-fn texts(names: &[String]) -> Result<Vec<CString>, Error> {
-    let text = |name: &String| {
-        CString::new(name.as_str()).map_err(|_| Error::Topic { name: name.to_owned() })
-    };
-    names.iter().map(text).collect()
 }

@@ -1,0 +1,88 @@
+//! Consumer groups: who is in them, what they have read, where they go on.
+
+use std::ffi::CString;
+
+use super::super::sys;
+use super::{Admin, Answer, Code, Error, Group, Listed, PartitionAnswer, Refusal};
+use crate::record::{LeaderEpoch, Offset, PartitionId};
+
+/// Where a group goes on reading a partition.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Committed {
+    pub topic: String,
+    pub partition: PartitionId,
+    pub offset: Offset,
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+impl Admin {
+    /// All groups, sorted by id; beside them what could not be asked.
+    pub fn groups(&self) -> Result<(Vec<Listed>, Vec<Refusal>), Error> {
+        let (mut groups, refusals) = sys::list_groups(&self.native, self.patience.max)
+            .map_err(|refusal| self.refused("cannot list groups", refusal))?;
+        groups.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok((groups, refusals))
+    }
+
+    /// Groups and their members, in the order asked.
+    pub fn describe_groups(&self, ids: &[String]) -> Result<Vec<Answer<Group>>, Error> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut answers = sys::describe_groups(&self.native, &texts(ids)?, self.patience.max)
+            .map_err(|refusal| self.refused("cannot describe groups", refusal))?;
+        for (_, answer) in &mut answers {
+            if let Ok(group) = answer {
+                group.members.sort_by(|a, b| (&a.client, &a.id).cmp(&(&b.client, &b.id)));
+            }
+        }
+        Ok(answers)
+    }
+
+    /// What groups have committed, in the order asked, each sorted by partition.
+    pub fn group_offsets(&self, ids: &[String]) -> Result<Vec<Vec<Committed>>, Error> {
+        let ask = |id: &CString| sys::ask_group_offsets(&self.native, id, self.patience.max);
+        let calls: Vec<_> = texts(ids)?.iter().map(ask).collect();
+        let answer = |(id, call): (&String, sys::Call)| {
+            let offsets = sys::group_offsets(&call)
+                .map_err(|refusal| self.refused(&format!("offsets of group '{id}'"), refusal))?;
+            let mut offsets: Vec<_> = offsets
+                .into_iter()
+                .map(|(topic, partition, offset, leader_epoch)| Committed {
+                    topic,
+                    partition,
+                    offset,
+                    leader_epoch,
+                })
+                .collect();
+            offsets.sort();
+            Ok(offsets)
+        };
+        ids.iter().zip(calls).map(answer).collect()
+    }
+
+    /// Sets where a group without members goes on.
+    pub fn set_group_offsets(
+        &self,
+        id: &str,
+        wanted: &[(&str, PartitionId, Offset)],
+    ) -> Result<Vec<PartitionAnswer<Offset>>, Error> {
+        sys::set_group_offsets(&self.native, &text(id)?, wanted, self.patience.max)
+            .map_err(|refusal| self.refused(&format!("cannot reset group '{id}'"), refusal))
+    }
+
+    /// Deletes groups without members.
+    pub fn delete_groups(&self, ids: &[String]) -> Result<Vec<Answer<()>>, Error> {
+        sys::delete_groups(&self.native, &texts(ids)?, self.patience.max)
+            .map_err(|refusal| self.refused("cannot delete groups", refusal))
+    }
+}
+
+fn text(id: &str) -> Result<CString, Error> {
+    let what = format!("group '{}'", id.replace('\0', "\\0"));
+    CString::new(id).map_err(|_| Error::Refused { what, code: Code::INVALID_GROUP })
+}
+
+fn texts(ids: &[String]) -> Result<Vec<CString>, Error> {
+    ids.iter().map(|id| text(id)).collect()
+}

@@ -1,0 +1,87 @@
+//! `kaw topic create` and `kaw topic delete`.
+
+use super::setting;
+use crate::client::Code;
+use crate::client::admin::{Admin, NewTopic, Run};
+use crate::command::Exit;
+use crate::command::admin::{report, said};
+
+/// Create topics; what is not given is left to the broker
+#[derive(clap::Args, Debug)]
+pub struct Create {
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// How many partitions
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(allow_negative_numbers = true)]
+    partitions: Option<i32>,
+    /// On how many brokers each partition is
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(allow_negative_numbers = true)]
+    replicas: Option<i32>,
+    /// A setting, such as retention.ms=3600000
+    #[arg(short, long = "set", value_name = "KEY=VALUE")]
+    configs: Vec<String>,
+    /// A topic that is there already is no error
+    #[arg(long)]
+    if_not_exists: bool,
+    /// Only ask whether it could be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Delete topics and all their records
+#[derive(clap::Args, Debug)]
+pub struct Delete {
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// A topic that is not there is no error
+    #[arg(long)]
+    if_exists: bool,
+}
+
+impl Create {
+    pub fn topics(&self) -> anyhow::Result<Vec<NewTopic>> {
+        let configs =
+            self.configs.iter().map(|pair| setting(pair)).collect::<Result<Vec<_>, _>>()?;
+        let topic = |name: &String| NewTopic {
+            name: name.clone(),
+            partitions: self.partitions,
+            replicas: self.replicas,
+            configs: configs.clone(),
+        };
+        Ok(self.names.iter().map(topic).collect())
+    }
+
+    pub fn run(&self, admin: &Admin, topics: &[NewTopic]) -> anyhow::Result<Exit> {
+        let run = if self.dry_run { Run::Dry } else { Run::Real };
+        let done = if self.dry_run { "can be created" } else { "created" };
+        let answers = admin.create(topics, run)?;
+        report(&answers, |name, answer| match answer {
+            Ok(()) => Ok(format!("{name} {done}")),
+            Err(refusal) if refusal.code == Code::TOPIC_ALREADY_EXISTS => {
+                match self.if_not_exists {
+                    true => Ok(format!("{name} exists")),
+                    false => {
+                        Err(format!("topic '{name}' exists already; --if-not-exists allows that"))
+                    }
+                }
+            }
+            Err(refusal) => Err(format!("cannot create '{name}': {}", said(refusal))),
+        })
+    }
+}
+
+impl Delete {
+    pub fn run(&self, admin: &Admin) -> anyhow::Result<Exit> {
+        let answers = admin.delete(&self.names)?;
+        report(&answers, |name, answer| match answer {
+            Ok(()) => Ok(format!("{name} deleted")),
+            Err(refusal) if refusal.code == Code::UNKNOWN_TOPIC_OR_PART => match self.if_exists {
+                true => Ok(format!("{name} does not exist")),
+                false => Err(format!("topic '{name}' does not exist; --if-exists allows that")),
+            },
+            Err(refusal) => Err(format!("cannot delete '{name}': {}", said(refusal))),
+        })
+    }
+}
