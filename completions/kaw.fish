@@ -162,7 +162,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print 
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s c -l count -d 'Stop after this many records' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s p -l partitions -d 'Only these partitions' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s o -l offset -d 'Where to start, or what to read: start, end, N, +N (after the start), -N (before the end), N..M, ..end, @TIME, @TIME..TIME, stored' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed, in the tokens of kcat and franz-go' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s K -l key-delimiter -d 'Print keys too, each followed by this' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s D -l delimiter -d 'Print this after each record, instead of a line\'s end' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r

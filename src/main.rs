@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - `command` turns words into values, one file a subcommand; it alone knows clap and tables.
-//! - `input` and `output` are pure: bytes to records and back.
+//! - `input` and `output` are pure: bytes to records and back; `layout` has the words of formats.
 //! - `client` alone knows librdkafka. `wire` is a small Kafka client of our own, for control.
 //! - `embedded` finds, leases or starts the built-in broker, always another process.
 //! - `broker` serves Kafka's protocol over `log`, the durable log of one partition.
@@ -22,6 +22,7 @@ mod client;
 mod command;
 mod embedded;
 mod input;
+mod layout;
 mod log;
 mod output;
 mod protocol;

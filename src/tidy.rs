@@ -14,15 +14,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Of the broker it may use `home` alone: the files that both sides of a data directory read.
     ("embedded", &["broker", "wire", "protocol", "record"]),
     ("client", &["wire", "protocol", "record"]),
-    ("input", &["record"]),
-    ("output", &["quantity", "record"]),
+    ("layout", &[]),
+    ("input", &["layout", "record"]),
+    ("output", &["layout", "quantity", "record"]),
     ("bench", &["client", "output", "wire", "quantity", "record"]),
     ("quantity", &[]),
     (
         "command",
         &[
-            "input", "output", "client", "embedded", "bench", "broker", "log", "wire", "quantity",
-            "record",
+            "input", "output", "layout", "client", "embedded", "bench", "broker", "log", "wire",
+            "quantity", "record",
         ],
     ),
     ("main", &["command"]),

@@ -14,7 +14,8 @@ use crate::client::consume::{Consumer, Received, Wanted};
 use crate::client::span::{AtEnd, Place, Span};
 use crate::client::{Config, cause};
 use crate::embedded::Lease;
-use crate::output::{Format, Null, Printer, Template, unescape};
+use crate::layout;
+use crate::output::{Format, Null, Printer, Template};
 use crate::record::{PartitionId, Timestamp};
 
 /// Read topics to stdout, from the beginning, and follow them
@@ -40,11 +41,17 @@ pub struct Args {
     /// with a colon are read too.
     #[arg(short, long, value_name = "SPEC", allow_hyphen_values = true)]
     pub offset: Vec<String>,
-    /// How a record is printed
+    /// How a record is printed, in the tokens of kcat and franz-go
     ///
-    /// %s value, %S its length, %R its length as four bytes, %k key, %K its length, %h headers,
-    /// %T timestamp in milliseconds, %t topic, %p partition, %o offset, %% a percent sign; \n, \t,
-    /// \r, \0 and \xNN are read.
+    /// %s or %v value, %k key, %t topic, %p partition, %o offset, %T or %d timestamp in
+    /// milliseconds, %e leader epoch, %i the record's number here, %h headers, %h{%k=%v } each of
+    /// them, %H their number, %S %K lengths (-1 for null), %V value's length (0 for null), %R the
+    /// same as four bytes, %a{timestamp-type}; %% %{ %} for themselves; \n, \t, \r, \0, \xNN.
+    ///
+    /// Text: %v{hex} {base64} {base64raw} {unpack[>hIs]}. Numbers: %o{hex16} {big32} {little64}
+    /// {byte} {bool}; with braces %T is the topic's length. Times: %d{strftime[%F %T.%L]}
+    /// %d{go[15:04:05.000]}, in UTC unless a zone follows: %d{strftime[%F];Europe/Berlin}, ;local,
+    /// ;+02:00.
     #[arg(
         short,
         long,
@@ -122,18 +129,22 @@ impl Args {
 
     fn format(&self) -> anyhow::Result<Format> {
         let null = if self.show_null { Null::Word } else { Null::Nothing };
-        let end = self.delimiter.as_deref().map_or(b"\n".to_vec(), unescape);
+        let end = delimiter("-D", self.delimiter.as_deref())?.unwrap_or(b"\n".to_vec());
         Ok(match &self.format {
             Some(format) => Format::Template(
                 Template::parse(format, null).map_err(|why| Usage(format!("-f: {why}")))?,
             ),
             None if self.json => Format::Json(end),
             None => {
-                let key_end = self.key_delimiter.as_deref().map(unescape);
+                let key_end = delimiter("-K", self.key_delimiter.as_deref())?;
                 Format::Template(Template::delimited(key_end, end, null))
             }
         })
     }
+}
+
+fn delimiter(option: &str, text: Option<&str>) -> Result<Option<Vec<u8>>, Usage> {
+    text.map(layout::delimiter).transpose().map_err(|why| Usage(format!("{option}: {why}")))
 }
 
 /// Fits the configuration to what is read.

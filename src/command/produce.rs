@@ -17,7 +17,7 @@ use super::cluster;
 use super::{Exit, Global, Usage};
 use crate::client::{Config, span};
 use crate::input::Layout;
-use crate::output::unescape;
+use crate::layout;
 use crate::quantity;
 use crate::record::{PartitionId, Timestamp};
 use line::Line;
@@ -158,7 +158,7 @@ fn shape(args: &Args) -> Result<Shape, Usage> {
 }
 
 fn delimiter(option: &str, text: &str) -> Result<Vec<u8>, Usage> {
-    match unescape(text) {
+    match layout::delimiter(text).map_err(|why| Usage(format!("{option}: {why}")))? {
         bytes if bytes.is_empty() => Err(Usage(format!("{option} needs at least one byte"))),
         bytes => Ok(bytes),
     }

@@ -1,20 +1,19 @@
 //! Records in, bytes out; pure over `Write`.
 //! Never knows: librdkafka, clap, sockets.
 
-mod escape;
 mod json;
 mod number;
 mod printer;
 mod template;
+mod time;
 
-pub use escape::unescape;
 pub use printer::Printer;
 pub use template::{Null, Template};
 
 use crate::record::Delivered;
 
 /// How one record becomes bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Format {
     Template(Template),
     /// JSON, each record ended by these bytes.
@@ -31,7 +30,7 @@ impl Format {
     }
 
     /// Appends one record to `out`.
-    pub fn print(&self, delivered: &Delivered<'_>, out: &mut Vec<u8>) {
+    pub fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) {
         match self {
             Format::Template(template) => template.print(delivered, out),
             Format::Json(end) => {

@@ -1,0 +1,10 @@
+//! The words of `-f` formats and delimiters, the same for what is written and what is read.
+//! Never knows: records, librdkafka, clap.
+
+mod escape;
+mod number;
+mod word;
+
+pub use escape::delimiter;
+pub use number::Number;
+pub use word::{Braces, Modifier, Token, Word, words};
