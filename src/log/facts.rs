@@ -70,8 +70,10 @@ pub enum Trust {
     /// It did not: what lies behind the recovery point is read again.
     #[default]
     Unclean,
-    /// Everything is read again, whatever any checkpoint says (the catalogue).
+    /// The same, and everything is read again, whatever any checkpoint says (the catalogue).
     Nothing,
+    /// Everything is read again, but the last owner stopped cleanly: it is known to be durable.
+    CleanButRead,
 }
 
 /// What opening a log found. Nothing in it is an error: the log works.

@@ -34,7 +34,7 @@ pub use facts::{
     Removed, Retention, Settings, Slice, Stamp, Trust,
 };
 pub use sync::{Checkpoint, SyncTarget};
-pub use text::{PartitionOffset, read_offsets, write_offsets};
+pub use text::{PartitionOffset, read_offsets, replace, write_offsets};
 
 use crate::record::{BatchView, HEADER_BYTES, LeaderEpoch, Offset, Times, Timestamp, Uuid};
 use epochs::Epochs;

@@ -176,15 +176,21 @@ impl<D: Disk> Log<D> {
         // Names of files are as little known to be durable as the bytes behind this point.
         let all_believed = start.segment + 1 == self.segments.len()
             && start.position == self.segments[start.segment].bytes;
-        self.unsynced.names += u64::from(!all_believed);
+        let in_doubt = !all_believed && known.trust != Trust::CleanButRead;
+        self.unsynced.names += u64::from(in_doubt);
         self.durable = self.end;
-        Ok(self.scan(start, now, recovered)?)
+        self.scan(start, now, recovered)?;
+        if known.trust == Trust::CleanButRead {
+            self.believe_before(self.segments.len());
+            self.durable = self.end;
+        }
+        Ok(())
     }
 
     /// Believes what can be: the log's own checkpoint, or a clean stop of Apache Kafka's. Returns
     /// where reading begins.
     fn believed(&mut self, known: &Known, now: Timestamp) -> Result<Option<Start>, Failed> {
-        if known.trust == Trust::Nothing {
+        if matches!(known.trust, Trust::Nothing | Trust::CleanButRead) {
             return Ok(None);
         }
         let bytes = self.files.read(&self.files.named(saved::NAME))?;
@@ -305,7 +311,7 @@ impl<D: Disk> Log<D> {
     /// Reads again from the segment that contains the recovery point (LogLoader.recoverLog).
     fn start_over(&mut self, known: &Known, now: Timestamp) -> Result<Start, Failed> {
         let point = match known.trust {
-            Trust::Nothing => Offset::ZERO,
+            Trust::Nothing | Trust::CleanButRead => Offset::ZERO,
             Trust::Clean | Trust::Unclean => known.recovery_point.unwrap_or(Offset::ZERO),
         };
         let after = self.segments.partition_point(|segment| segment.base <= point);
@@ -319,8 +325,9 @@ impl<D: Disk> Log<D> {
         let bytes = self.segments[at_segment].bytes;
         self.segments[at_segment].reset();
         self.segments[at_segment].bytes = bytes;
-        self.unsynced.metadata = true;
-        self.unsynced.new_dir = true;
+        let in_doubt = known.trust != Trust::CleanButRead;
+        self.unsynced.metadata |= in_doubt;
+        self.unsynced.new_dir |= in_doubt;
         Ok(Start { segment: at_segment, position: 0 })
     }
 

@@ -39,8 +39,9 @@ pub fn write_offsets<D: Disk>(
     replace(disk, path, text.as_bytes())
 }
 
-/// Writes `bytes` beside `path`, syncs and renames, so that a crash leaves the old file or the new.
-pub(super) fn replace<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes `bytes` beside `path`, syncs and renames, so that a crash leaves the old file or the
+/// new; which of them, a sync of the directory decides.
+pub fn replace<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");
     let beside = PathBuf::from(beside);

@@ -33,6 +33,11 @@ pub fn handle(call: &mut Call<'_>, request: DeleteTopicsRequest) -> Outcome<Dele
             DeletedTopic { name: wanted.name, topic_id: wanted.topic_id, error_code, error_message }
         })
         .collect();
+    if !leftovers.is_empty()
+        && let Err(error) = tokio::task::block_in_place(|| node.topics.write_checkpoints())
+    {
+        tracing::error!(%error, "cannot write checkpoints");
+    }
     let response = DeleteTopicsResponse { topics, ..DeleteTopicsResponse::default() };
     let durable = node.topics.catalogue_durable();
     Outcome::Later(Box::pin(async move {

@@ -3,9 +3,10 @@
 //! serves yet: FindCoordinator is not advertised, and clients say so themselves.
 
 use super::{Call, Outcome};
+use crate::broker::topic::{SyncFailed, Ticket};
 use crate::protocol::ErrorCode;
 use crate::protocol::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
-use crate::record::ProducerEpoch;
+use crate::record::{ProducerEpoch, ProducerId};
 
 /// Who has an id already and asks to bump its epoch gets a fresh id too, as from Apache: without a
 /// transactional id nothing is known of who had the old one (TransactionCoordinator.scala).
@@ -13,23 +14,33 @@ pub fn handle(
     call: &mut Call<'_>,
     request: InitProducerIdRequest,
 ) -> Outcome<InitProducerIdResponse> {
-    let given = match request.transactional_id {
-        Some(_) => Err(ErrorCode::NOT_COORDINATOR),
-        // The record of its block is on the disk before the first acks=all is answered.
-        None => call.node.topics.producer_id().map_err(|error| {
+    if request.transactional_id.is_some() {
+        return refused(ErrorCode::NOT_COORDINATOR).into();
+    }
+    match call.node.topics.producer_id() {
+        Ok((id, Ticket::Kept)) => given(id).into(),
+        Ok((id, recorded)) => Outcome::Later(Box::pin(async move {
+            let response = match recorded.wait().await {
+                Ok(()) => given(id),
+                Err(SyncFailed) => refused(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            };
+            response.into()
+        })),
+        Err(error) => {
             tracing::error!(%error, "cannot allocate a producer id");
-            ErrorCode::COORDINATOR_NOT_AVAILABLE
-        }),
-    };
-    let response = match given {
-        Err(error_code) => {
-            InitProducerIdResponse { error_code, ..InitProducerIdResponse::default() }
+            refused(ErrorCode::COORDINATOR_NOT_AVAILABLE).into()
         }
-        Ok(id) => InitProducerIdResponse {
-            producer_id: Some(id),
-            producer_epoch: Some(ProducerEpoch(0)),
-            ..InitProducerIdResponse::default()
-        },
-    };
-    response.into()
+    }
+}
+
+fn given(id: ProducerId) -> InitProducerIdResponse {
+    InitProducerIdResponse {
+        producer_id: Some(id),
+        producer_epoch: Some(ProducerEpoch(0)),
+        ..InitProducerIdResponse::default()
+    }
+}
+
+fn refused(error_code: ErrorCode) -> InitProducerIdResponse {
+    InitProducerIdResponse { error_code, ..InitProducerIdResponse::default() }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::names::Directory;
 use super::partition::Asleep;
-use crate::log::{Known, PartitionOffset, RealDisk, Trust, read_offsets, write_offsets};
+use crate::log::{Disk, Known, PartitionOffset, RealDisk, Trust, read_offsets, write_offsets};
 use crate::record::{Offset, PartitionId, Uuid};
 
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
@@ -95,6 +95,7 @@ impl Checkpoints {
             (LOG_STARTS, &self.log_starts, before.map(|before| &before.log_starts)),
             (REPLICATION, &self.high_watermarks, before.map(|before| &before.high_watermarks)),
         ];
+        let mut replaced = false;
         for (name, now, before) in files {
             let path = data_dir.join(name);
             let is_new = match before {
@@ -103,17 +104,21 @@ impl Checkpoints {
             };
             if is_new {
                 write_offsets(&RealDisk, &path, now)?;
+                replaced = true;
             }
         }
-        Ok(())
+        // What an old one says of a deleted topic is wrong for the one that comes after it.
+        if replaced { RealDisk.sync_dir(data_dir) } else { Ok(()) }
     }
 }
 
-/// From now on there is no clean stop until the next.
+/// From now on there is no clean stop until the next. That is durable before anything is written:
+/// else a power loss would pass for a clean stop.
 pub fn begin(data_dir: &Path) -> io::Result<()> {
     match fs::remove_file(data_dir.join(CLEAN_SHUTDOWN)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => RealDisk.sync_dir(data_dir),
     }
 }
 
@@ -123,7 +128,8 @@ pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: Option<i64>) -> io::Re
     let mut file = fs::File::create(data_dir.join(CLEAN_SHUTDOWN))?;
     let epoch = broker_epoch.unwrap_or(-1);
     write!(file, "{{\"version\":0,\"brokerEpoch\":{epoch}}}")?;
-    file.sync_all()
+    file.sync_all()?;
+    RealDisk.sync_dir(data_dir)
 }
 
 /// The topic whose partition lies in a directory, as its partition.metadata says.

@@ -14,7 +14,7 @@ mod tests;
 mod topics;
 mod waiters;
 
-pub use commit::Ticket;
+pub use commit::{SyncFailed, Ticket};
 pub use partition::{Batches, Extent, Partition, Read, Reader, Unusable, now};
 pub use topics::{ChangeError, NewTopic, Topic, Topics};
 pub use waiters::Waiting;

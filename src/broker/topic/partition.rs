@@ -12,7 +12,7 @@ use super::waiters::Waiters;
 use crate::broker::config::TopicConfig;
 use crate::log::{
     self, Aborted, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError,
-    RealDisk,
+    RealDisk, Trust,
 };
 use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp, Uuid};
 
@@ -193,8 +193,12 @@ impl Partition {
         match opened {
             Ok((log, recovered)) => {
                 super::report::recovered(self, &log, &recovered);
-                // Another program may have gone further than the catalogue says.
-                let latest = log.latest_epoch().map_or(0, LeaderEpoch::get);
+                // It may have gone further than the catalogue says, by another program's hands or
+                // because the catalogue lost more; then what followed is gone as well.
+                let latest = log.latest_epoch().map_or(0, |latest| match known.trust {
+                    Trust::Unclean => latest.get().saturating_add(1),
+                    Trust::Clean | Trust::CleanButRead | Trust::Nothing => latest.get(),
+                });
                 self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
                 Ok(log)
             }

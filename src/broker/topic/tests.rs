@@ -151,6 +151,7 @@ fn a_topic_that_comes_again_does_not_inherit_where_the_first_began() {
     let first = topics.get("t").unwrap();
     assert_eq!(first.partitions[0].ask(|log| log.start()), Ok(Offset(1)));
     topics.delete(first.id()).unwrap();
+    topics.write_checkpoints().unwrap();
     create(&topics, "t");
     append(&topics, "t");
     drop((topics, first));
@@ -208,9 +209,9 @@ fn a_catalogue_whose_beginning_was_cut_short_is_completed() {
     let bytes = fs::read(&log).unwrap();
     let first = BatchView::parse(&bytes).unwrap().size();
     fs::write(&log, &bytes[..first]).unwrap();
-    fs::remove_file(place.dir("__cluster_metadata-0").join("quorum-state")).unwrap();
     let topics = place.open();
     assert_eq!(topics.metadata_version(), 25);
+    topics.close().unwrap();
     assert!(place.dir("__cluster_metadata-0").join("quorum-state").exists());
 }
 
@@ -239,11 +240,40 @@ fn wrong_wishes_are_refused_and_good_ones_beside_them_are_not() {
     assert_eq!(said, want);
 }
 
-#[test]
-fn producer_ids_go_on_after_a_restart() {
+#[tokio::test]
+async fn producer_ids_go_on_after_a_restart_once_their_record_is_durable() {
     let place = Place::new();
     let topics = place.open();
-    let first = topics.producer_id().unwrap();
+    let (first, promise) = topics.producer_id().unwrap();
+    assert!(matches!(promise, Ticket::Kept), "the record came before any topic");
     drop(topics);
-    assert!(first < place.open().producer_id().unwrap());
+    let topics = place.open();
+    let (second, promise) = topics.producer_id().unwrap();
+    assert!(first < second);
+    assert!(matches!(promise, Ticket::Pending(_)), "its record was just written");
+    assert_eq!(promise.wait().await, Ok(()));
+    let (third, promise) = topics.producer_id().unwrap();
+    assert!(second < third);
+    assert!(matches!(promise, Ticket::Kept), "one sync for a block");
+}
+
+#[test]
+fn an_epoch_that_the_catalogue_lost_does_not_come_again() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    append(&topics, "t");
+    drop(topics);
+    let catalogue = place.dir("__cluster_metadata-0").join("00000000000000000000.log");
+    let before = fs::read(&catalogue).unwrap();
+    let topics = place.open();
+    append(&topics, "t");
+    assert_eq!(epoch(&topics, "t"), LeaderEpoch(1));
+    drop(topics);
+    fs::write(&catalogue, before).unwrap();
+    let topics = place.open();
+    append(&topics, "t");
+    assert_eq!(epoch(&topics, "t"), LeaderEpoch(2));
+    topics.close().unwrap();
+    assert_eq!(epoch(&place.open(), "t"), LeaderEpoch(2), "the catalogue learnt of it");
 }

@@ -62,7 +62,7 @@ pub struct Topics {
     pub settings: Settings,
     durability: Durability,
     node: NodeId,
-    directory: Uuid,
+    identity: Identity,
     registry: RwLock<Registry>,
     catalogue: Arc<Catalogue>,
     producer_ids: Mutex<ProducerIds>,
@@ -83,25 +83,29 @@ impl Topics {
         let unreadable = |error| StartError::Directory { path: data_dir.clone(), error };
         let broken = |error: CatalogueError| StartError::Catalogue(error.to_string());
         let mut found = Found::look(&data_dir).map_err(unreadable)?;
-        let catalogue = Catalogue::open(&data_dir, identity).map_err(broken)?;
-        let (settings, first_free) = {
+        let catalogue = Catalogue::open(&data_dir, identity, found.clean).map_err(broken)?;
+        let (settings, producer_ids) = {
             let state = catalogue.lock();
             // A directory that is refused stays as it was.
             check_servable(&state, NodeId(identity.node_id))?;
             directory::begin(&data_dir).map_err(unreadable)?;
             tidy(&mut found, &state).map_err(unreadable)?;
             let (broker, cluster) = state.image.broker_configs(identity.node_id);
-            (settings.with_dynamic(broker, cluster), state.image.next_producer_id)
+            let producer_ids = match state.is_new {
+                true => ProducerIds::of_new_catalogue(),
+                false => ProducerIds::new(state.image.next_producer_id),
+            };
+            (settings.with_dynamic(broker, cluster), producer_ids)
         };
         let topics = Topics {
             data_dir: Arc::new(data_dir.clone()),
             settings,
             durability,
             node: NodeId(identity.node_id),
-            directory: identity.directory_id,
+            identity: identity.clone(),
             registry: RwLock::default(),
             catalogue: Arc::new(catalogue),
-            producer_ids: Mutex::new(ProducerIds::new(first_free)),
+            producer_ids: Mutex::new(producer_ids),
             clean_at_start: found.clean,
             written: Mutex::default(),
             leftovers: Mutex::new(std::mem::take(&mut found.deleted)),
@@ -191,21 +195,25 @@ impl Topics {
         directory::bytes_below(&self.data_dir)
     }
 
-    /// An id for a producer, never handed out before.
-    pub fn producer_id(&self) -> Result<ProducerId, ChangeError> {
+    /// An id for a producer, never handed out before, nor ever again once the promise is kept:
+    /// not in either mode of durability, because it costs one sync in a thousand.
+    pub fn producer_id(&self) -> Result<(ProducerId, Ticket), ChangeError> {
         let mut state = self.catalogue.lock();
         let mut ids = self.producer_ids.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match ids.take() {
-                Take::Id(id) => return Ok(id),
+                Take::Id(id, recorded) => {
+                    return Ok((id, GroupCommit::ask(&self.catalogue, recorded)));
+                }
                 Take::Record(next_producer_id) => {
                     let broker_epoch = state.image.broker_epoch.unwrap_or(-1);
                     let broker_id = Some(self.node);
                     let record = ProducerIdsRecord { broker_id, broker_epoch, next_producer_id };
-                    self.catalogue
+                    let recorded = self
+                        .catalogue
                         .append(&mut state, vec![record.into()])
                         .map_err(ChangeError::Catalogue)?;
-                    ids.extend(next_producer_id);
+                    ids.extend(next_producer_id, recorded);
                 }
             }
         }

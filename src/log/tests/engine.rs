@@ -203,8 +203,10 @@ fn recovery_reads_only_what_came_after_the_checkpoint() {
     let (mut log, recovered) = open(&disk, Known::default());
     assert!(recovered.scanned_bytes <= tail);
     assert_eq!(contents(&mut log)[..50], all[..50]);
-    let (_, recovered) = open(&disk, Known { trust: Trust::Nothing, ..Known::default() });
-    assert!(recovered.scanned_bytes > tail);
+    let (log, recovered) = open(&disk, Known { trust: Trust::Nothing, ..Known::default() });
+    assert!(recovered.scanned_bytes > tail && log.sync_target().is_some());
+    let (log, recovered) = open(&disk, Known { trust: Trust::CleanButRead, ..Known::default() });
+    assert!(recovered.scanned_bytes > tail && log.sync_target().is_none());
 }
 
 #[test]

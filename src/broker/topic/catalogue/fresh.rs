@@ -2,7 +2,8 @@
 //! Never knows: files.
 
 use crate::broker::Identity;
-use crate::protocol::catalogue::{CatalogueRecord, FeatureLevelRecord};
+use crate::broker::topic::producer_ids::FIRST_FREE;
+use crate::protocol::catalogue::{CatalogueRecord, FeatureLevelRecord, ProducerIdsRecord};
 use crate::protocol::control::{
     ControlRecord, KRaftVersion, KRaftVersions, KRaftVoter, KRaftVoters, LeaderChange, Voter,
     VoterEndpoint,
@@ -49,6 +50,16 @@ pub fn features() -> Vec<CatalogueRecord> {
     features
         .map(|(name, level)| FeatureLevelRecord { name: Text::from(name), level }.into())
         .collect()
+}
+
+/// The first block of producer ids, taken with the beginning.
+pub fn producer_ids(identity: &Identity) -> CatalogueRecord {
+    ProducerIdsRecord {
+        broker_id: Some(NodeId(identity.node_id)),
+        broker_epoch: -1,
+        next_producer_id: FIRST_FREE,
+    }
+    .into()
 }
 
 /// The file `quorum-state` of a quorum whose voters stand in the log.

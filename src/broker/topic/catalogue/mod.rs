@@ -17,7 +17,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::commit::{self, GroupCommit, SyncFailed};
 use super::partition::now;
 use crate::broker::Identity;
-use crate::log::{AppendError, Known, Log, OpenError, RealDisk, Settings, Stamp, Trust};
+use crate::log::{
+    AppendError, Disk, Known, Log, OpenError, RealDisk, Settings, Stamp, Trust, replace,
+};
 use crate::protocol::EncodeError;
 use crate::protocol::catalogue::{AbortTransactionRecord, CatalogueRecord};
 use crate::record::{BatchBuilder, BatchView, LeaderEpoch, Offset, Record, Times, Uuid};
@@ -80,11 +82,18 @@ pub struct State {
     log: Option<Log<RealDisk>>,
     /// Raft's, under which everything is appended.
     epoch: LeaderEpoch,
+    /// There was none before this process.
+    pub is_new: bool,
 }
 
 impl Catalogue {
     /// Reads the catalogue, or begins a new one.
-    pub fn open(data_dir: &Path, identity: &Identity) -> Result<Catalogue, CatalogueError> {
+    /// `clean`: the last owner stopped cleanly.
+    pub fn open(
+        data_dir: &Path,
+        identity: &Identity,
+        clean: bool,
+    ) -> Result<Catalogue, CatalogueError> {
         let dir = data_dir.join(DIRECTORY);
         let checkpoint = read::newest_checkpoint(&dir)?;
         let known = Known {
@@ -94,22 +103,24 @@ impl Catalogue {
                 false => checkpoint.as_ref().map(|checkpoint| checkpoint.end),
             },
             recovery_point: None,
-            trust: Trust::Nothing,
+            trust: if clean { Trust::CleanButRead } else { Trust::Nothing },
         };
         let (mut log, recovered) =
             Log::open(RealDisk, &dir, TOPIC_ID, Settings::default(), known, now())
                 .map_err(CatalogueError::Open)?;
         super::report::recovered_catalogue(&recovered);
         let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
-        let mut state = State { image, log: Some(log), epoch: epoch.unwrap_or(FIRST_EPOCH) };
-        if epoch.is_none() {
+        let is_new = epoch.is_none();
+        let epoch = epoch.unwrap_or(FIRST_EPOCH);
+        let mut state = State { image, log: Some(log), epoch, is_new };
+        if is_new {
             state.begin(identity)?;
         }
         if state.image.in_transaction() {
             let reason = Some("the writer was stopped in the middle of it".into());
             state.append(vec![AbortTransactionRecord { reason }.into()])?;
         }
-        state.complete(&dir, identity)?;
+        state.complete(identity)?;
         let end = AtomicI64::new(state.end().get());
         Ok(Catalogue { state: Mutex::new(state), commit: GroupCommit::default(), end })
     }
@@ -144,12 +155,18 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The clean end of the log.
-    pub fn close(&self) -> std::io::Result<()> {
-        match self.lock().log.take() {
-            Some(log) => log.close(now()),
-            None => Ok(()),
+    /// The clean end of the log. Apache Kafka warns where there is no `quorum-state`, and dies of
+    /// one that a power loss has emptied (FileQuorumStateStore.java).
+    pub fn close(&self, data_dir: &Path, identity: &Identity) -> std::io::Result<()> {
+        let mut state = self.lock();
+        let Some(log) = state.log.take() else { return Ok(()) };
+        let path = data_dir.join(DIRECTORY).join("quorum-state");
+        if std::fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
+            let quorum_state = fresh::quorum_state(identity, state.epoch.get());
+            replace(&RealDisk, &path, quorum_state.as_bytes())?;
+            RealDisk.sync_dir(&data_dir.join(DIRECTORY))?;
         }
+        log.close(now())
     }
 }
 
@@ -169,18 +186,13 @@ impl State {
     }
 
     /// What a new catalogue has beside its first batch, unless a crash came between them.
-    fn complete(&mut self, dir: &Path, identity: &Identity) -> Result<(), CatalogueError> {
-        if !self.image.features.contains_key("metadata.version") {
-            self.append(fresh::features())?;
-        }
-        // Apache writes one where there is none; with it there it has nothing to warn of.
-        let path = dir.join("quorum-state");
-        if path.exists() {
+    fn complete(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
+        if self.image.features.contains_key("metadata.version") {
             return Ok(());
         }
-        let quorum_state = fresh::quorum_state(identity, self.epoch.get());
-        std::fs::write(&path, quorum_state)
-            .map_err(|error| CatalogueError::Append(AppendError::Disk { path, error }))
+        let mut records = fresh::features();
+        records.extend(self.is_new.then(|| fresh::producer_ids(identity)));
+        self.append(records).map(drop)
     }
 
     fn append(&mut self, records: Vec<CatalogueRecord>) -> Result<Offset, CatalogueError> {

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use super::super::catalogue::{CatalogueError, State};
-use super::super::directory::Checkpoints;
 use super::super::names::{self, BadName};
 use super::super::partition::Asleep;
 use super::{RECORDS_PER_BATCH, Topic, Topics, random_id};
@@ -170,7 +169,7 @@ impl Topics {
                 in_sync: vec![self.node],
                 leader: Some(self.node),
                 leader_epoch: LeaderEpoch(0),
-                directories: vec![self.directory],
+                directories: vec![self.identity.directory_id],
                 ..PartitionRecord::default()
             }
             .into()
@@ -178,7 +177,8 @@ impl Topics {
     }
 
     /// Deletes a topic: from now on it is not there. What lay in its directories is to be removed
-    /// by the caller, at leisure.
+    /// by the caller, at leisure. Before it answers it writes the checkpoints: a topic that comes
+    /// again under this name must not begin, or be believed, where they say.
     pub fn delete(&self, id: Uuid) -> Result<Vec<PathBuf>, ChangeError> {
         let mut state = self.catalogue.lock();
         let topic = self.get_by_id(id).ok_or(ChangeError::Unknown)?;
@@ -190,9 +190,7 @@ impl Topics {
             registry.by_id.remove(&id);
         }
         let mut leftovers = Vec::new();
-        let mut known = Checkpoints::default();
         for partition in &topic.partitions {
-            partition.report(&mut known);
             drop(partition.close());
             let dir = partition.dir();
             let aside = names::set_aside(topic.name(), partition.id, id, "delete");
@@ -205,12 +203,6 @@ impl Topics {
                     tracing::error!(%dir, %error, "cannot set a deleted topic aside");
                 }
             }
-        }
-        // A topic that comes again under this name begins at 0, also after a crash.
-        if !known.log_starts.is_empty()
-            && let Err(error) = tokio::task::block_in_place(|| self.write_checkpoints())
-        {
-            tracing::error!(%error, "cannot write checkpoints");
         }
         Ok(leftovers)
     }

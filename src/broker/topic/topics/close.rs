@@ -1,15 +1,18 @@
 //! How the directory is left: logs closed, checkpoints written, then the sign that all is well.
 //! Never knows: who asks for it.
 
+use std::io::{self, Error};
 use std::sync::{Arc, PoisonError};
 
 use super::super::directory::{self, Checkpoints};
 use super::super::partition::{Partition, now};
 use super::Topics;
+use crate::broker::topic::catalogue::CatalogueError;
+use crate::protocol::catalogue::{CatalogueRecord, PartitionRecord};
 
 impl Topics {
     /// Writes the checkpoint files at the top of the directory, where they have changed.
-    pub fn write_checkpoints(&self) -> std::io::Result<()> {
+    pub fn write_checkpoints(&self) -> io::Result<()> {
         let mut now = Checkpoints::default();
         for topic in self.all() {
             for partition in &topic.partitions {
@@ -23,7 +26,7 @@ impl Topics {
     }
 
     /// The clean end: every log closed, then every checkpoint written, then the sign of it.
-    pub fn close(&self) -> Result<(), std::io::Error> {
+    pub fn close(&self) -> Result<(), Error> {
         let partitions: Vec<_> =
             self.all().iter().flat_map(|topic| topic.partitions.clone()).collect();
         // What was never used was never recovered either, after an unclean start.
@@ -32,10 +35,12 @@ impl Topics {
         let mut checkpoints = Checkpoints::default();
         partitions.iter().for_each(|partition| partition.report(&mut checkpoints));
         let failed = close_all(&partitions);
-        self.catalogue.close()?;
+        let recorded = self.record_epochs().map_err(|error| Error::other(error.to_string()));
+        self.catalogue.close(&self.data_dir, &self.identity)?;
+        recorded?;
         if broken > 0 {
             let why = format!("{broken} of its logs cannot be opened; this was no clean stop");
-            return Err(std::io::Error::other(why));
+            return Err(Error::other(why));
         }
         if let Some(error) = failed {
             return Err(error);
@@ -46,10 +51,40 @@ impl Topics {
         let broker_epoch = self.catalogue.lock().image.broker_epoch;
         directory::sign_clean_shutdown(&self.data_dir, broker_epoch)
     }
+
+    /// Logs that went further than the catalogue says take it along: Apache Kafka serves the
+    /// catalogue's epochs, and a consumer that knows a higher one would read nothing from it.
+    fn record_epochs(&self) -> Result<(), CatalogueError> {
+        let mut state = self.catalogue.lock();
+        let mut records: Vec<CatalogueRecord> = Vec::new();
+        for topic in self.all() {
+            let Some(image) = state.image.topics.get(topic.name()) else { continue };
+            for partition in &topic.partitions {
+                let (id, leader_epoch) = (partition.id, partition.leader_epoch());
+                let known = image.partitions.get(&id);
+                let Some(known) = known.filter(|known| known.leader_epoch < leader_epoch) else {
+                    continue;
+                };
+                // The whole record again: a change can raise the epoch only by one.
+                let record = PartitionRecord {
+                    partition: id,
+                    topic_id: image.id,
+                    replicas: known.replicas.clone(),
+                    in_sync: vec![self.node],
+                    leader: Some(self.node),
+                    leader_epoch,
+                    directories: vec![self.identity.directory_id; known.replicas.len()],
+                    ..PartitionRecord::default()
+                };
+                records.push(record.into());
+            }
+        }
+        self.append_all(&mut state, &records)
+    }
 }
 
 /// Closes logs, several at a time; says what went wrong first.
-fn close_all(partitions: &[Arc<Partition>]) -> Option<std::io::Error> {
+fn close_all(partitions: &[Arc<Partition>]) -> Option<Error> {
     const THREADS: usize = 8;
     let open: Vec<_> = partitions.iter().filter_map(|partition| partition.close()).collect();
     let each = open.len().div_ceil(THREADS).max(1);

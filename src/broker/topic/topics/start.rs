@@ -38,9 +38,22 @@ impl Topics {
                 records.push(change.into());
             }
         }
-        let batches = records.chunks(RECORDS_PER_BATCH).map(<[_]>::to_vec).collect::<Vec<_>>();
-        for batch in batches {
-            self.catalogue.append(&mut state, batch)?;
+        let is_raised = !records.is_empty();
+        self.append_all(&mut state, &records)?;
+        drop(state);
+        // Durable before anything is appended under them, in every mode: an epoch that a power
+        // loss takes back would come again, for other records.
+        if is_raised { self.catalogue.sync_now() } else { Ok(()) }
+    }
+
+    /// Records whose order counts and that need not be there all or none.
+    pub(super) fn append_all(
+        &self,
+        state: &mut State,
+        records: &[CatalogueRecord],
+    ) -> Result<(), CatalogueError> {
+        for batch in records.chunks(RECORDS_PER_BATCH) {
+            self.catalogue.append(state, batch.to_vec())?;
         }
         Ok(())
     }
