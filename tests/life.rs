@@ -13,7 +13,7 @@ use crate::harness::{Kaw, PROGRAM, Running, found, free_port, until};
 const NOW: Duration = Duration::from_secs(5);
 
 /// What `broker.json` or `door.json` says.
-fn said(kaw: &Kaw, file: &str) -> serde_json::Value {
+pub fn said(kaw: &Kaw, file: &str) -> serde_json::Value {
     let text = fs::read_to_string(kaw.data().join(file)).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
@@ -119,7 +119,7 @@ it!(a_port_that_was_taken_meanwhile_is_an_error_in_time, |kaw| {
 });
 
 /// Kills the broker, and whichever comes in its place, until the port is ours.
-fn taken_over(kaw: &Kaw, port: u16) -> std::net::TcpListener {
+pub fn taken_over(kaw: &Kaw, port: u16) -> std::net::TcpListener {
     let mut killed = kill_broker(kaw);
     until("the port is free for a moment", || {
         let listener = std::net::TcpListener::bind(("127.0.0.1", port)).ok();

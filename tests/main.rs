@@ -23,6 +23,7 @@ mod apache;
 mod bench;
 mod consume;
 mod crash;
+mod door;
 mod hostile;
 mod life;
 mod pipeline;

@@ -5,6 +5,7 @@
 //! `.await` or a sync.
 
 mod api;
+mod auth;
 mod config;
 mod connection;
 pub mod detach;

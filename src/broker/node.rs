@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::auth::Doorkeeper;
 use super::config::Settings;
 use super::session::{Entrance, Guests, Session};
 use super::topic::housekeeping::{Background, retain_in_leaving};
@@ -82,8 +83,8 @@ pub struct Node {
     pub guests: Guests,
     /// The directory goes when the broker does.
     pub is_ephemeral: bool,
-    /// What a client on the door must know.
-    pub secret: Option<String>,
+    /// Who decides on clients on the door.
+    pub keeper: Option<Doorkeeper>,
     door_port: Option<u16>,
     advertised: Vec<Advertised>,
 }
@@ -102,6 +103,8 @@ impl Node {
         }
         let settings = say_what_is_so(settings, &options, &advertised);
         let identity = options.identity;
+        let door = options.door.zip(door_port);
+        let keeper = door.map(|(door, port)| Doorkeeper::new(door.secret, port));
         let topics = Topics::open(options.data_dir, &identity, settings, options.durability)?;
         let node = Node {
             cluster_id: identity.cluster_id.as_str().into(),
@@ -113,7 +116,7 @@ impl Node {
             linger: options.linger,
             guests: Guests::default(),
             is_ephemeral: options.is_ephemeral,
-            secret: options.door.map(|door| door.secret),
+            keeper,
             door_port,
             advertised,
         };

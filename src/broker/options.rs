@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::life;
+use super::{home, life};
 use crate::record::Uuid;
 
 /// When acks=all answers.
@@ -27,13 +27,13 @@ pub struct Listener {
     pub advertise: Option<(String, u16)>,
 }
 
-/// The automatic listener: loopback only, asks for SASL PLAIN with this secret, and alone offers
-/// the private APIs.
+/// The automatic listener: loopback only, asks who comes for a proof that they know this secret
+/// (`auth`), and alone offers the private APIs.
 #[derive(Clone)]
 pub struct Door {
     /// Wanted again after a restart; 0 or taken: another is picked and reported in `Ready`.
     pub port: u16,
-    pub secret: String,
+    pub secret: home::Secret,
 }
 
 /// Who this directory is, from its meta.properties.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::auth::{Exchange, Failure};
 use crate::record::Timestamp;
 
 /// How much of what a client says of itself goes into a log line.
@@ -22,16 +23,24 @@ pub enum Entrance {
 }
 
 /// How far a client has come on the door.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing is asked of it, or it knew the secret.
+    /// Nothing is asked of it, or it is known.
     Welcome,
     /// It has said nothing of a mechanism.
     Stranger,
-    /// It announced PLAIN; its token comes in SaslAuthenticate.
-    Announced,
-    /// It announced PLAIN with handshake 0: the next frame is the token itself.
-    RawToken,
+    /// It named a mechanism; what it sends now are tokens.
+    Proving(Exchange, Tokens),
+    /// It is shown out when it has got its answer.
+    Refused(Failure),
+}
+
+/// How tokens travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// As frames, after handshake 0.
+    Bare,
+    /// In SaslAuthenticate (KIP-152).
+    Wrapped,
 }
 
 /// One client's state between its requests.
@@ -73,10 +82,10 @@ impl Session {
     }
 
     pub fn is_welcome(&self) -> bool {
-        self.standing == Standing::Welcome
+        matches!(self.standing, Standing::Welcome)
     }
 
-    /// The client knew the secret.
+    /// The client is known.
     pub fn welcome(&mut self) {
         self.standing = Standing::Welcome;
         if let Some(welcomed) = self.welcomed.take() {

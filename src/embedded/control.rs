@@ -5,12 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
-use crate::broker::home::{Notice, USER};
+use crate::broker::home::{self, Notice};
 use crate::protocol::private::{LeaveRequest, StatusRequest, StatusResponse};
-use crate::wire::{Connection, Error};
+use crate::wire::{Connection, Error, Login};
 
 /// How a control connection is called in a broker's list of its clients.
 const CLIENT_ID: &str = "kaw";
+
+const NONCE_BYTES: usize = 18;
 
 pub struct Control {
     connection: Connection,
@@ -22,7 +24,9 @@ impl Control {
     pub fn open(notice: &Notice, deadline: Instant) -> Result<Control, Error> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, notice.port));
         let mut connection = Connection::open(address, CLIENT_ID, deadline)?;
-        connection.sasl_plain(USER, notice.secret.reveal(), deadline)?;
+        let (user, nonce) = (home::user(notice.port), home::random_word(NONCE_BYTES));
+        let login = Login { user: &user, password: notice.secret.reveal(), nonce: &nonce };
+        connection.sasl_scram(login, deadline)?;
         Ok(Control { connection, deadline })
     }
 

@@ -22,7 +22,7 @@ pub use start::{BEAT, Kind, WORDS};
 
 pub use crate::protocol::private::StatusResponse as Status;
 
-use crate::broker::home::USER;
+use crate::broker::home;
 use keeper::Keeper;
 
 /// A stay at the built-in broker: it does not leave before this value is gone. Should it die, it
@@ -34,13 +34,14 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The settings with which librdkafka reaches the broker.
+    /// The settings with which librdkafka reaches the broker. Its SCRAM checks the server too
+    /// (rd_kafka_sasl_scram_handle_server_final_message).
     pub fn client_settings(&self) -> [(&'static str, String); 5] {
         [
             ("bootstrap.servers", format!("127.0.0.1:{}", self.port)),
             ("security.protocol", "SASL_PLAINTEXT".to_owned()),
-            ("sasl.mechanism", "PLAIN".to_owned()),
-            ("sasl.username", USER.to_owned()),
+            ("sasl.mechanism", "SCRAM-SHA-256".to_owned()),
+            ("sasl.username", home::user(self.port)),
             ("sasl.password", self.secret.clone()),
         ]
     }

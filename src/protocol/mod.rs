@@ -30,6 +30,7 @@ pub mod offset_for_leader_epoch;
 pub mod private;
 pub mod produce;
 pub mod sasl;
+pub mod scram;
 
 pub use api_key::ApiKey;
 pub use codec::{DecodeError, EncodeError};

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::error::{Error, Stranger, Trouble};
+use super::scram::{Login, Opening};
 use super::versions::Versions;
 use crate::protocol::api_versions::ApiVersionsRequest;
 use crate::protocol::sasl::{SaslAuthenticateRequest, SaslHandshakeRequest};
@@ -42,25 +43,29 @@ impl Connection {
         Ok(Connection { stream, address, client_id, correlation: 0, versions: None })
     }
 
-    /// Authenticates with SASL PLAIN (RFC 4616).
-    pub fn sasl_plain(
-        &mut self,
-        user: &str,
-        password: &str,
-        deadline: Instant,
-    ) -> Result<(), Error> {
+    /// Authenticates with SCRAM-SHA-256, and has the broker do the same: whoever took its port
+    /// learns nothing of the password and is not believed.
+    pub fn sasl_scram(&mut self, login: Login<'_>, deadline: Instant) -> Result<(), Error> {
         // Every broker since 1.0 speaks these versions, so nobody needs to be asked.
-        let mechanism = Text::from("PLAIN");
-        let handshake = SaslHandshakeRequest { mechanism };
+        let handshake = SaslHandshakeRequest { mechanism: Text::from("SCRAM-SHA-256") };
         let answer = self.call_at(&handshake, 1, deadline)?;
         self.refuse::<SaslHandshakeRequest>(answer.error_code, None)?;
-        let token = Bytes::from(format!("\0{user}\0{password}"));
-        let authenticate = SaslAuthenticateRequest { token: Secret(token) };
-        let answer = self.call_at(&authenticate, 0, deadline)?;
-        self.refuse::<SaslAuthenticateRequest>(answer.error_code, answer.error_message)?;
+        let opening = Opening::new(login);
+        let challenge = self.sasl_token(opening.message(), deadline)?;
+        let proof = opening.prove(&challenge);
+        let proof = proof.map_err(|why| self.error(Trouble::Unproven(why)))?;
+        let answer = self.sasl_token(proof.message.clone(), deadline)?;
+        proof.check(&answer).map_err(|why| self.error(Trouble::Unproven(why)))?;
         // Who is known may be offered more.
         self.versions = None;
         Ok(())
+    }
+
+    fn sasl_token(&mut self, token: String, deadline: Instant) -> Result<Bytes, Error> {
+        let request = SaslAuthenticateRequest { token: Secret(token.into()) };
+        let answer = self.call_at(&request, 0, deadline)?;
+        self.refuse::<SaslAuthenticateRequest>(answer.error_code, answer.error_message)?;
+        Ok(answer.token.0)
     }
 
     /// Calls at the newest version that both sides speak.
@@ -146,7 +151,8 @@ impl Connection {
         if !code.is_error() {
             return Ok(());
         }
-        let message = message.map(|text| text.to_string());
+        // It may be anybody's, also what a terminal takes for a command.
+        let message = message.map(|text| text.escape_debug().to_string());
         Err(self.error(Trouble::Refused { calling: R::KEY, code, message }))
     }
 
@@ -202,157 +208,4 @@ impl Write for Timed<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::TcpListener;
-    use std::thread;
-
-    use super::*;
-    use crate::protocol::Envelope;
-    use crate::protocol::api_versions::{ApiVersionRange, ApiVersionsResponse};
-    use crate::protocol::encode_response;
-    use crate::protocol::private::{StatusRequest, StatusResponse};
-    use crate::protocol::sasl::{SaslAuthenticateResponse, SaslHandshakeResponse};
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(20)
-    }
-
-    /// Serves one connection with `answer`, which gets each frame and returns what to send; `None`
-    /// closes.
-    fn serve(
-        mut answer: impl FnMut(Envelope) -> Option<Vec<u8>> + Send + 'static,
-    ) -> (SocketAddr, thread::JoinHandle<()>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let thread = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut size = [0; 4];
-            while stream.read_exact(&mut size).is_ok() {
-                let mut frame = vec![0; u32::from_be_bytes(size) as usize];
-                stream.read_exact(&mut frame).unwrap();
-                match answer(Envelope::open(frame.into()).unwrap()) {
-                    Some(bytes) => stream.write_all(&bytes).unwrap(),
-                    None => return,
-                }
-            }
-        });
-        (address, thread)
-    }
-
-    fn reply<R: Request>(envelope: &Envelope, response: R::Response) -> Option<Vec<u8>> {
-        let header = &envelope.header;
-        let frame = encode_response::<R>(&response, header.version, header.correlation);
-        Some(frame.unwrap().bytes)
-    }
-
-    /// A broker of an older kind: it knows ApiVersions v0 alone.
-    fn old_broker(envelope: Envelope) -> Option<Vec<u8>> {
-        match envelope.header.key {
-            ApiKey::SASL_HANDSHAKE => {
-                reply::<SaslHandshakeRequest>(&envelope, SaslHandshakeResponse::default())
-            }
-            ApiKey::SASL_AUTHENTICATE => {
-                let header = envelope.header.clone();
-                let request: SaslAuthenticateRequest = envelope.request().unwrap();
-                let known = request.token.0.as_ref() == b"\0kaw\0open sesame";
-                let answer = match known {
-                    true => SaslAuthenticateResponse::default(),
-                    false => SaslAuthenticateResponse {
-                        error_code: ErrorCode::SASL_AUTHENTICATION_FAILED,
-                        error_message: Some("wrong password".into()),
-                        ..Default::default()
-                    },
-                };
-                let frame =
-                    encode_response::<SaslAuthenticateRequest>(&answer, 0, header.correlation);
-                Some(frame.unwrap().bytes)
-            }
-            ApiKey::API_VERSIONS => {
-                let known = envelope.header.version == 0;
-                let error_code =
-                    if known { ErrorCode::NONE } else { ErrorCode::UNSUPPORTED_VERSION };
-                let status =
-                    ApiVersionRange { key: ApiKey::STATUS, version_min: 0, version_max: 9 };
-                let answer =
-                    ApiVersionsResponse { error_code, apis: vec![status], ..Default::default() };
-                let correlation = envelope.header.correlation;
-                let frame = encode_response::<ApiVersionsRequest>(&answer, 0, correlation);
-                Some(frame.unwrap().bytes)
-            }
-            ApiKey::STATUS => {
-                let answer = StatusResponse { pid: 77, ..Default::default() };
-                reply::<StatusRequest>(&envelope, answer)
-            }
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn a_caller_comes_in_and_asks_an_older_broker() {
-        let (address, broker) = serve(old_broker);
-        let mut connection = Connection::open(address, "kaw test", soon()).unwrap();
-        connection.sasl_plain("kaw", "open sesame", soon()).unwrap();
-        assert_eq!(connection.call(&StatusRequest {}, soon()).unwrap().pid, 77);
-        drop(connection);
-        broker.join().unwrap();
-    }
-
-    #[test]
-    fn a_wrong_password_is_refused_and_not_repeated() {
-        let (address, _broker) = serve(old_broker);
-        let mut connection = Connection::open(address, "kaw test", soon()).unwrap();
-        let error = connection.sasl_plain("kaw", "guess", soon()).unwrap_err();
-        let want = "refused SASL_AUTHENTICATE (SASL_AUTHENTICATION_FAILED: wrong password)";
-        assert_eq!(error.to_string(), format!("{address} {want}"));
-    }
-
-    #[track_caller]
-    fn check_stranger(answer: &'static [u8], want: &str) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let _stranger = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            // Closing with unread bytes would reset the connection, answer and all.
-            assert!(0 < stream.read(&mut [0; 1024]).unwrap());
-            stream.write_all(answer).unwrap();
-        });
-        let mut connection = Connection::open(address, "kaw test", soon()).unwrap();
-        let error = connection.call(&StatusRequest {}, soon()).unwrap_err();
-        assert_eq!(error.to_string(), format!("{address} {want}"));
-    }
-
-    #[test]
-    fn strangers_are_called_by_their_name() {
-        check_stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n", "speaks HTTP; check the port");
-        check_stranger(&[21, 3, 3, 0, 2, 2, 70], "speaks TLS; check the port");
-        check_stranger(b"SSH-2.0", "speaks something that is not Kafka; check the port");
-        check_stranger(
-            &[0, 0, 0, 4, 9, 9, 9, 9],
-            "speaks something that is not Kafka; check the port",
-        );
-        check_stranger(&[0, 0, 1, 0, 1], CLOSED);
-        check_stranger(&[], CLOSED);
-    }
-    const CLOSED: &str = "closed the connection; check the port, password and log";
-
-    #[test]
-    fn a_black_hole_costs_the_time_that_was_given() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let deadline = Instant::now() + Duration::from_millis(50);
-        let mut connection = Connection::open(address, "kaw test", deadline).unwrap();
-        let error = connection.call(&StatusRequest {}, deadline).unwrap_err();
-        assert!(matches!(error.trouble, Trouble::Silent { .. }), "{error}");
-        assert!(deadline <= Instant::now());
-    }
-
-    #[test]
-    fn nobody_there_is_said_at_once() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener);
-        let error = Connection::open(address, "kaw test", soon()).map(|_| ()).unwrap_err();
-        let want = "(connection refused); check that a broker listens there";
-        assert_eq!(error.to_string(), format!("cannot reach {address} {want}"));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use super::scram::Unproven;
 use crate::protocol::{ApiKey, DecodeError, EncodeError, ErrorCode};
 
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub enum Trouble {
         calling: ApiKey,
         error: io::Error,
     },
+    /// It cannot show that it knows the password itself.
+    Unproven(Unproven),
     /// No answer by the deadline.
     Silent {
         calling: ApiKey,
@@ -82,6 +85,11 @@ impl fmt::Display for Error {
                 let why = plain(error);
                 write!(f, "lost the connection to {address} in {calling} ({why}); try again")
             }
+            Trouble::Unproven(why) => write!(
+                f,
+                "{address} does not know the password ({why}); check what listens there, it may \
+                 have taken a broker's port"
+            ),
             Trouble::Silent { calling } => {
                 write!(f, "{address} did not answer {calling} in time; check that it is a broker")
             }

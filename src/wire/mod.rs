@@ -3,7 +3,9 @@
 
 mod connection;
 mod error;
+mod scram;
 mod versions;
 
 pub use connection::Connection;
 pub use error::Error;
+pub use scram::Login;

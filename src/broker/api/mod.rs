@@ -26,7 +26,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::node::Node;
-use super::session::{Entrance, Session, Standing};
+use super::session::{Entrance, Session, Standing, Tokens};
 use super::topic::{Slice, Unusable, now};
 use crate::protocol::{
     ApiKey, DecodeError, EncodeError, Encoded, Envelope, ErrorCode, Request, Text, encode_response,
@@ -207,15 +207,15 @@ pub fn execute(
     session: &mut Session,
     frame: Bytes,
 ) -> Result<Option<Pending>, Refusal> {
-    if session.standing == Standing::RawToken {
-        return sasl::raw_token(node, session, &frame).map(Some);
+    if let Standing::Proving(_, Tokens::Bare) = session.standing {
+        return sasl::bare(node, session, &frame).map(Some);
     }
     let envelope = Envelope::open(frame).map_err(Refusal::Malformed)?;
     let (key, version) = (envelope.header.key, envelope.header.version);
     let client_id = envelope.header.client_id.as_deref().unwrap_or_default();
     session.hear(client_id);
     let api = find(key, session.entrance).ok_or(Refusal::Unsupported { key, version })?;
-    if !session.is_welcome() && !sasl::is_for_strangers(key) {
+    if !sasl::is_in_turn(&session.standing, key) {
         return Err(Refusal::Stranger { key });
     }
     let correlation = envelope.header.correlation;

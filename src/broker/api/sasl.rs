@@ -1,109 +1,134 @@
-//! SaslHandshake (17) v0-1, SaslAuthenticate (36) v0-2, PLAIN alone. Handshake v0: the token comes
-//! as a bare frame; v1: in SaslAuthenticate (KIP-152). Left out: SCRAM, sessions that end
-//! (KIP-368).
-
-use std::sync::Arc;
+//! SaslHandshake (17) v0-1, SaslAuthenticate (36) v0-2: the mechanisms of `auth` on the wire.
+//! Handshake v0: tokens come as bare frames; v1: in SaslAuthenticate (KIP-152). Whoever fails is
+//! answered and shown out, as Kafka does. Left out: sessions that end (KIP-368).
 
 use bytes::Bytes;
 
 use super::{Call, Outcome, Pending, Refusal, Reply, text};
+use crate::broker::auth::{Exchange, Failure, Mechanism, Step};
+use crate::broker::home;
 use crate::broker::node::Node;
-use crate::broker::session::{Session, Standing};
+use crate::broker::session::{Session, Standing, Tokens};
 use crate::protocol::sasl::{
     SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
 };
-use crate::protocol::{ApiKey, Encoded, ErrorCode, Text};
+use crate::protocol::{ApiKey, Encoded, ErrorCode, Secret, Text};
 
-const PLAIN: &str = "PLAIN";
+const NONCE_BYTES: usize = 18;
 
-/// What a client may call before it is authenticated.
-pub fn is_for_strangers(key: ApiKey) -> bool {
-    matches!(key, ApiKey::API_VERSIONS | ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE)
+/// Whether a client of this standing may call this now (SaslServerAuthenticator.java).
+pub fn is_in_turn(standing: &Standing, key: ApiKey) -> bool {
+    match standing {
+        Standing::Welcome => true,
+        Standing::Stranger => matches!(key, ApiKey::API_VERSIONS | ApiKey::SASL_HANDSHAKE),
+        // A second handshake has an answer of its own.
+        Standing::Proving(..) => {
+            matches!(key, ApiKey::SASL_AUTHENTICATE | ApiKey::SASL_HANDSHAKE)
+        }
+        Standing::Refused(_) => false,
+    }
 }
 
 pub fn handshake(
     call: &mut Call<'_>,
     request: SaslHandshakeRequest,
 ) -> Outcome<SaslHandshakeResponse> {
-    let mechanisms = vec![Text::from(PLAIN)];
-    let error_code = match (call.session.standing, &*request.mechanism) {
-        // A listener without a password, or a client that is in already.
-        (Standing::Welcome, _) => ErrorCode::ILLEGAL_SASL_STATE,
-        (_, PLAIN) => {
-            let raw = call.version == 0;
-            call.session.standing = if raw { Standing::RawToken } else { Standing::Announced };
-            ErrorCode::NONE
-        }
-        _ => ErrorCode::UNSUPPORTED_SASL_MECHANISM,
+    let out_of_turn = || SaslHandshakeResponse {
+        error_code: ErrorCode::ILLEGAL_SASL_STATE,
+        mechanisms: Vec::new(),
     };
-    SaslHandshakeResponse { error_code, mechanisms }.into()
+    let (standing, response) = match &call.session.standing {
+        // A listener without a password, or a client that is in already.
+        Standing::Welcome => return out_of_turn().into(),
+        Standing::Stranger => named(&request.mechanism, call.version),
+        Standing::Proving(..) | Standing::Refused(_) => {
+            (Standing::Refused(Failure::Turn), out_of_turn())
+        }
+    };
+    call.session.standing = standing;
+    response.into()
+}
+
+fn named(mechanism: &str, version: i16) -> (Standing, SaslHandshakeResponse) {
+    let mechanisms = Mechanism::ALL.map(|mechanism| Text::from(mechanism.name())).to_vec();
+    let (standing, error_code) = match Mechanism::named(mechanism) {
+        Some(mechanism) => {
+            let tokens = if version == 0 { Tokens::Bare } else { Tokens::Wrapped };
+            (Standing::Proving(Exchange::Begun(mechanism), tokens), ErrorCode::NONE)
+        }
+        None => (Standing::Refused(Failure::Mechanism), ErrorCode::UNSUPPORTED_SASL_MECHANISM),
+    };
+    (standing, SaslHandshakeResponse { error_code, mechanisms })
 }
 
 pub fn authenticate(
     call: &mut Call<'_>,
     request: SaslAuthenticateRequest,
 ) -> Outcome<SaslAuthenticateResponse> {
-    if call.session.standing != Standing::Announced {
-        let why = "SaslAuthenticate request received without a handshake";
+    let failed = |error_code, why: &str| SaslAuthenticateResponse {
+        error_code,
+        error_message: Some(text(why)),
+        ..SaslAuthenticateResponse::default()
+    };
+    let Some((exchange, _)) = take(call.session) else {
+        let why = "SaslAuthenticate request received after successful authentication";
         return failed(ErrorCode::ILLEGAL_SASL_STATE, why).into();
-    }
-    match is_known(call.node, &request.token.0) {
-        true => {
-            call.session.welcome();
-            SaslAuthenticateResponse::default().into()
+    };
+    let mechanism = exchange.mechanism();
+    match prove(call.node, call.session, exchange, Tokens::Wrapped, &request.token.0) {
+        Ok(token) => {
+            // Kafka's is empty here, not null.
+            let (token, error_message) = (Secret(token), Some(Text::default()));
+            let default = SaslAuthenticateResponse::default();
+            SaslAuthenticateResponse { token, error_message, ..default }.into()
         }
-        false => {
-            call.session.standing = Standing::Stranger;
-            let why = "Authentication failed: Invalid username or password";
-            failed(ErrorCode::SASL_AUTHENTICATION_FAILED, why).into()
-        }
+        Err(why) => failed(ErrorCode::SASL_AUTHENTICATION_FAILED, &why.told(mechanism)).into(),
     }
 }
 
-fn failed(error_code: ErrorCode, why: &str) -> SaslAuthenticateResponse {
-    let error_message = Some(text(why));
-    SaslAuthenticateResponse { error_code, error_message, ..SaslAuthenticateResponse::default() }
-}
-
-/// The token that follows handshake 0. Success is an empty frame; failure is the end.
-pub fn raw_token(
-    node: &Arc<Node>,
-    session: &mut Session,
-    token: &Bytes,
-) -> Result<Pending, Refusal> {
-    if !is_known(node, token) {
-        return Err(Refusal::Said("authentication failed".into()));
-    }
-    session.welcome();
-    let encoded = Encoded { bytes: vec![0; 4], splices: Vec::new() };
+/// A token that is a frame of its own, as its answer is. Failure has no answer.
+pub fn bare(node: &Node, session: &mut Session, token: &[u8]) -> Result<Pending, Refusal> {
+    let (exchange, tokens) = take(session).expect("asked for only where tokens are awaited");
+    let answer = prove(node, session, exchange, tokens, token);
+    let answer = answer.map_err(|why| Refusal::Said(format!("it did not authenticate: {why}")))?;
+    let length = u32::try_from(answer.len()).expect("a token of ours is short");
+    let bytes = [&length.to_be_bytes()[..], &answer].concat();
+    let encoded = Encoded { bytes, splices: Vec::new() };
     Ok(Pending::Now(Reply { encoded, slices: Vec::new() }))
 }
 
-/// `[authzid] NUL user NUL password` (RFC 4616). The user's name is as good as another: there is
-/// one secret.
-fn is_known(node: &Node, token: &Bytes) -> bool {
-    let Some(secret) = &node.secret else { return false };
-    let mut parts = token.splitn(3, |byte| *byte == 0);
-    let (Some(_), Some(_), Some(password)) = (parts.next(), parts.next(), parts.next()) else {
-        return false;
-    };
-    is_same(password, secret.as_bytes())
+/// The exchange of a client that is to prove who it is. Until it is put back, nobody knows it.
+fn take(session: &mut Session) -> Option<(Exchange, Tokens)> {
+    if !matches!(session.standing, Standing::Proving(..)) {
+        return None;
+    }
+    match std::mem::replace(&mut session.standing, Standing::Stranger) {
+        Standing::Proving(exchange, tokens) => Some((exchange, tokens)),
+        _ => None,
+    }
 }
 
-/// Takes as long for a near miss as for a far one.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let differing = a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
-    a.len() == b.len() && std::hint::black_box(differing) == 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        assert!(is_same(b"secret", b"secret"));
-        assert!(!is_same(b"secre", b"secret"));
-        assert!(!is_same(b"secreT", b"secret"));
+/// One token further.
+fn prove(
+    node: &Node,
+    session: &mut Session,
+    exchange: Exchange,
+    tokens: Tokens,
+    token: &[u8],
+) -> Result<Bytes, Failure> {
+    let keeper = node.keeper.as_ref().expect("only a door asks who comes");
+    match exchange.step(token, keeper, &home::random_word(NONCE_BYTES)) {
+        Ok(Step::Ask(exchange, token)) => {
+            session.standing = Standing::Proving(exchange, tokens);
+            Ok(token.into())
+        }
+        Ok(Step::Welcome(token)) => {
+            session.welcome();
+            Ok(token.into())
+        }
+        Err(failure) => {
+            session.standing = Standing::Refused(failure);
+            Err(failure)
+        }
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use super::api;
 use super::node::Node;
-use super::session::Session;
+use super::session::{Session, Standing};
 use reader::{Ended, Frames};
 
 /// Answers that may wait to be sent before the reader stops reading.
@@ -97,6 +97,9 @@ async fn execute(
             Ok(None) => {}
             Err(refusal) => return Ended::Refused(refusal),
         }
+        if let Standing::Refused(why) = session.standing {
+            return Ended::Unproven(why);
+        }
         // Many requests may lie in the buffer already; their answers must not wait for the last.
         if frames.has_more() {
             tokio::task::yield_now().await;
@@ -114,6 +117,9 @@ impl Ended {
                 tracing::warn!(%peer, client, "connection closed: it did not authenticate in time");
             }
             Ended::Idle => tracing::info!(%peer, client, "connection closed: idle too long"),
+            Ended::Unproven(why) => {
+                tracing::warn!(%peer, client, %why, "connection closed: it did not authenticate");
+            }
             Ended::Refused(why) => tracing::warn!(%peer, client, %why, "connection closed"),
             Ended::Hostile(why) => tracing::warn!(%peer, client, %why, "connection closed"),
         }

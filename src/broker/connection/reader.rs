@@ -9,6 +9,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::net::tcp::OwnedReadHalf;
 
 use crate::broker::api::Refusal;
+use crate::broker::auth::Failure;
 
 /// What a read asks for at least, so that pipelined requests come in few reads.
 const READ_BYTES: usize = 8 * 1024;
@@ -26,6 +27,8 @@ pub enum Ended {
     Idle,
     /// It was asked for a password and did not give it.
     Stranger,
+    /// It could not show who it is.
+    Unproven(Failure),
     /// A request that cannot be answered.
     Refused(Refusal),
     /// Not Kafka's protocol.

@@ -12,8 +12,12 @@ use serde_json::json;
 
 use super::{DOOR, Error, FORMAT, files};
 
-/// The user name that goes with the secret.
-pub const USER: &str = "kaw";
+/// The user name that goes with the secret at this port. SCRAM's proofs cover it: whoever has taken
+/// the port of a broker that died cannot pass a client's proof on to the broker that came back at
+/// another, to be let in there.
+pub fn user(port: u16) -> String {
+    format!("kaw@{port}")
+}
 
 /// The password of the door. It has no way into a log or an error: its debug form hides it.
 #[derive(Clone, PartialEq, Eq)]

@@ -85,7 +85,7 @@ fn lock(plate: &Mutex<Plate>) -> MutexGuard<'_, Plate> {
 fn options(home: &Home, wish: Wish) -> Options {
     let door = wish.has_door.then(|| Door {
         port: home.door().port.unwrap_or_else(free_port),
-        secret: home.door().secret.reveal().to_owned(),
+        secret: home.door().secret.clone(),
     });
     Options {
         data_dir: home.dir().to_owned(),

@@ -186,7 +186,9 @@ impl<'a> Line<'a> {
             if *fatal {
                 return Err(anyhow!("the producer cannot go on: {text}"));
             }
-            if *code == Code::AUTHENTICATION {
+            // The built-in broker let us in: who does not is somebody else who took its port, and
+            // the lease knows where it is.
+            if *code == Code::AUTHENTICATION && self.cluster.lease.is_none() {
                 let brokers = self.cluster.config.brokers();
                 return Err(anyhow!("cannot log in to {brokers} ({})", cause(text)));
             }
