@@ -218,7 +218,9 @@ pub fn cause(text: &str) -> String {
     if text.starts_with("Invalid response size") {
         return "its answer is not Kafka's".to_owned();
     }
-    let mut letters = plain_end(text).chars();
+    // A broker may say anything, also what a terminal takes for a command.
+    let text = text.replace(char::is_control, "?");
+    let mut letters = plain_end(&text).chars();
     match letters.next() {
         // An abbreviation such as SASL stays as it is.
         Some(first) if letters.clone().next().is_some_and(char::is_lowercase) => {
@@ -271,6 +273,7 @@ mod tests {
              (0..100000000): increase receive.message.max.bytes",
             "its answer is not Kafka's",
         );
+        check("SASL \u{1b}[2J\u{9b}2Jfailed", "SASL ?[2J?2Jfailed");
         check("1/1 brokers are down", "1/1 brokers are down");
         check("", "");
     }
