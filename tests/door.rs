@@ -1,5 +1,6 @@
 //! The door of a data directory: who comes in, and what somebody learns who took its port.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -319,6 +320,31 @@ it!(who_bluffs_in_place_of_a_killed_broker_learns_nothing, |kaw| {
 
 it!(who_nods_in_place_of_a_killed_broker_learns_nothing, |kaw| {
     an_impostor_learns_nothing(kaw, Ruse::Nod);
+});
+
+it!(nobody_takes_a_lease_from_an_impostor, |kaw| {
+    let _broker = kaw.broker("");
+    let door = Door::of(kaw);
+    let file = kaw.data().join("broker.json");
+    let notice = fs::read_to_string(&file).unwrap();
+    for (ruse, why) in [
+        (Ruse::Plain, "refused SASL_HANDSHAKE (UNSUPPORTED_SASL_MECHANISM)"),
+        (Ruse::Bluff, "does not know the password (its signature is wrong)"),
+        (Ruse::Nod, "does not know the password (its answer is none of SCRAM's)"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = |port: u16| format!("\"port\":{port},");
+        let there = port(listener.local_addr().unwrap().port());
+        assert!(notice.contains(&port(door.port)), "{notice}");
+        fs::write(&file, notice.replace(&port(door.port), &there)).unwrap();
+        let impostor = Impostor::at(listener, ruse);
+        let consume = kaw.cmd("consume -e t --connect-timeout 1s").run();
+        let said = consume.within(Duration::from_secs(20)).fails(1);
+        assert!(said.contains("let nobody in: 127.0.0.1:") && said.contains(why), "{said}");
+        let heard = impostor.heard();
+        assert!(heard.contains("SCRAM-SHA-256") && !heard.contains(&door.secret), "{heard}");
+        assert!(!said.contains(&door.secret), "{said}");
+    }
 });
 
 // The exchange goes by an impostor to the broker that came back: SCRAM alone would let it in.

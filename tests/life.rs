@@ -246,8 +246,9 @@ it!(what_a_broker_inherits_it_lets_go, |kaw| {
 });
 
 it!(no_secret_is_shown_and_nobody_else_comes_in, |kaw| {
-    let produce = kaw.cmd("produce t -vv").stdin("a\n").run().ok();
-    let consume = kaw.cmd("consume -e t -vv").run().ok();
+    let produce = kaw.cmd("produce t -vv -X debug=all").stdin("a\n").run().ok();
+    let consume = kaw.cmd("consume -e t -vv -X debug=all").run().ok();
+    assert!(consume.err().contains("SASL SCRAM"), "{consume}");
     let status = kaw.ok("broker status") + &kaw.ok("broker status -J");
     let secret = said(kaw, "door.json")["secret"].as_str().unwrap().to_owned();
     assert!(30 < secret.len());

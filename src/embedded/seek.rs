@@ -30,6 +30,7 @@ pub struct Stay {
 
 pub fn seek(place: &Place, deadline: Instant) -> Result<Stay, Error> {
     let mut child = None;
+    let mut turned_away = None;
     let mut pause = PAUSE_MIN;
     loop {
         let trouble = match home::sight(&place.data_dir)? {
@@ -44,7 +45,14 @@ pub fn seek(place: &Place, deadline: Instant) -> Result<Stay, Error> {
                     let secret = secret.reveal().to_owned();
                     return Ok(Stay { port, secret, control, child });
                 }
-                Err(error) => place.silent(&format!("let nobody in: {error}")),
+                Err(error) => {
+                    let trouble = place.silent(&format!("let nobody in: {error}"));
+                    // Of the last attempt it may be said only that time ran out.
+                    match turned_away.replace(trouble.clone()) {
+                        Some(before) if deadline <= Instant::now() => before,
+                        _ => trouble,
+                    }
+                }
             },
             Sight::Held(holder) if is_stranger(holder) => return Err(held(place, holder)),
             Sight::Held(holder) => held(place, holder),
