@@ -38,9 +38,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rdkafka", &["client"]),
     ("rdkafka_sys", &["client"]),
     ("tokio", &["broker"]),
-    ("jaq_core", &["output"]),
-    ("jaq_json", &["output"]),
-    ("jaq_std", &["output"]),
 ];
 
 /// Names that say nothing about what is inside.

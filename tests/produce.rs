@@ -39,9 +39,8 @@ it!(only_the_record_that_is_too_large_for_the_topic_fails, |kaw| {
     let done = kaw.cmd("produce small").stdin(lines.clone()).run().code(1);
     let done = done.says("read 2000 = delivered 1999 + failed 1").says("kaw: record 1234: ");
     drop(done.says("max.message.bytes"));
-    let mut back: Vec<u32> =
-        kaw.ok("consume -e small").lines().map(|line| line.parse().unwrap()).collect();
-    back.sort_unstable();
+    let back = kaw.ok("consume -e small");
+    let back: Vec<u32> = back.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(back, (1..=2000).filter(|&number| number != 1234).collect::<Vec<_>>());
 });
 
@@ -58,12 +57,10 @@ it!(what_is_sent_again_for_anothers_sake_stays_the_same, |kaw| {
     };
     let lines: String = (0..300).map(|number| format!("{{{}", line(number))).collect();
     let done = kaw.cmd("produce t -J").stdin(lines).run().code(1);
-    done.says("kaw: record 78: the broker refuses its timestamp").says("failed 1");
+    done.says("kaw: record 78: its timestamp is farther in the future").says("failed 1");
     let back = kaw.ok("consume -eJ t");
     let fields = |line: &str| line[line.find("\"timestamp\"").unwrap()..].to_owned() + "\n";
-    let mut back: Vec<String> = back.lines().map(fields).collect();
-    // A batch that was under way already comes before what is sent again.
-    back.sort_unstable();
+    let back: Vec<String> = back.lines().map(fields).collect();
     assert_eq!(back, (0..300).filter(|&number| number != 77).map(line).collect::<Vec<_>>());
 });
 

@@ -70,6 +70,11 @@ impl Code {
         )
     }
 
+    /// Whether a broker means the size of a batch.
+    pub fn is_about_size(self) -> bool {
+        matches!(self, Code::MSG_SIZE_TOO_LARGE | Code::RECORD_LIST_TOO_LARGE)
+    }
+
     /// Kafka's own name, such as `MSG_SIZE_TOO_LARGE`.
     pub fn name(self) -> String {
         sys::code_name(self.0)

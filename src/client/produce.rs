@@ -1,25 +1,39 @@
-//! A producer for one topic: records with a token in, reports with the same token out.
+//! A producer for one topic: records with a token in, reports with the same token out, and what
+//! lies in a partition lies there in the order of the tokens.
+//!
+//! librdkafka keeps that order until a broker refuses a batch: it then gives up on all records of
+//! the batch, though only some are guilty, and goes on with those behind them. So what a topic may
+//! refuse travels in a *group*: one batch a partition, and nothing else in flight. Of a group that
+//! is refused, the innocent are sent again before anything that follows them.
 
+mod again;
+mod group;
+mod rules;
+
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
 use super::error::is_topic_name;
 use super::sys::{self, Sender};
 use super::{Code, Complaint, Config, Error};
-use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
+use crate::record::{Offset, Outgoing, PartitionId, Timestamp};
+use again::{Again, Owned};
+use group::{Group, Room};
+use rules::{Rules, Suspicion};
 
 pub use super::sys::{Full, Hold, Token};
+pub use rules::Rule;
 
 /// What kaw wants of a producer where the user says nothing.
 const DEFAULTS: &[(&str, &str)] = &[
     ("acks", "all"),
     ("enable.idempotence", "true"),
     ("delivery.timeout.ms", "30000"),
-    // Below Kafka's default max.message.bytes: a record that is larger travels alone, so that
-    // only it can be refused.
-    ("batch.size", BATCH_BYTES),
+    // Below Kafka's default max.message.bytes; where a topic's is less, so is this (`fit`).
+    ("batch.size", "1000000"),
     // Kafka's brokers take requests up to socket.request.max.bytes, 100 MiB, and hang up beyond.
     ("message.max.bytes", "104000000"),
     ("queue.buffering.max.messages", "200000"),
@@ -31,15 +45,49 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("topic.metadata.refresh.fast.interval.ms", "20"),
     ("topic.metadata.propagation.max.ms", "10000"),
 ];
-const BATCH_BYTES: &str = "1000000";
+/// How long to go on in groups for want of the topic's settings, from the first answer on.
+const SETTINGS_WAIT_MAX: Duration = Duration::from_secs(1);
+/// A topic that is being created is asked about again this soon.
+const SETTINGS_AGAIN: Duration = Duration::from_millis(20);
+/// How often to look for them where nothing else is awaited.
+const SETTINGS_GLANCE: Duration = Duration::from_millis(1);
+/// For so long a refusal holds for whatever breaks the same rule as surely.
+const REFUSAL_HOLDS: Duration = Duration::from_secs(1);
 
 /// Sends records to one topic.
 pub struct Producer {
     sender: Sender,
+    config: Config,
+    topic: String,
+    room: Room,
     record_bytes_max: usize,
-    batch_bytes: usize,
     delivery_timeout: Duration,
+    compresses: bool,
+    /// With acks=0 no broker says what it refused, and hangs up on what comes behind it.
+    is_answered: bool,
+    settings: Settings,
+    /// `None` while batches may follow each other.
+    group: Option<Group>,
     again: Again,
+    /// What is queued was asked back, because a batch before it was refused.
+    takes_back: bool,
+    is_given_up: bool,
+    /// Refused without being sent, to be reported.
+    refused: Vec<(Token, Refusal)>,
+    /// When a broker last refused what surely breaks a rule.
+    confirmed: BTreeMap<Rule, Instant>,
+}
+
+/// What is known of the topic's settings.
+enum Settings {
+    /// Asked for; since when that matters, and when to ask once more.
+    Awaited {
+        since: Option<Instant>,
+        again_at: Option<Instant>,
+    },
+    Known(Rules),
+    /// The broker does not say.
+    Unknown,
 }
 
 /// What became of a record.
@@ -67,6 +115,8 @@ pub struct Refusal {
     pub why: String,
     /// The partition it was meant for, as far as that was known.
     pub partition: Option<PartitionId>,
+    /// The rule of the topic's that it breaks, as far as that is known.
+    pub rule: Option<Rule>,
 }
 
 impl Producer {
@@ -82,15 +132,29 @@ impl Producer {
         for (key, value) in DEFAULTS {
             config.set_default(key, value)?;
         }
-        let number = |key| config.get(key).and_then(|value: &str| value.parse().ok());
-        let number = |key| number(key).expect("librdkafka took it for a number");
-        Ok(Producer {
-            record_bytes_max: number("message.max.bytes"),
-            batch_bytes: number("batch.size"),
-            delivery_timeout: Duration::from_millis(number("delivery.timeout.ms") as u64),
+        let text = |key| config.get(key).unwrap_or_default();
+        let number = |key| text(key).parse().expect("librdkafka took it for a number");
+        let linger_ms: f64 = text("linger.ms").parse().expect("librdkafka took it for a number");
+        let records_max = config.get("batch.num.messages").and_then(|n| n.parse().ok());
+        let mut producer = Producer {
             sender: Sender::open(&config.entries(), config.log(), topic)?,
+            room: Room::new(number("batch.size"), records_max, linger_ms),
+            record_bytes_max: number("message.max.bytes"),
+            delivery_timeout: Duration::from_millis(number("delivery.timeout.ms") as u64),
+            compresses: !matches!(config.get("compression.codec"), None | Some("none")),
+            is_answered: config.get("acks") != Some("0"),
+            config,
+            topic: topic.to_owned(),
+            settings: Settings::Unknown,
+            group: None,
             again: Again::default(),
-        })
+            takes_back: false,
+            is_given_up: false,
+            refused: Vec::new(),
+            confirmed: BTreeMap::new(),
+        };
+        producer.ask();
+        Ok(producer)
     }
 
     /// `message.max.bytes`: what is larger cannot be sent at all.
@@ -116,7 +180,32 @@ impl Producer {
     /// Takes a record; what of it lies in the block is not copied. It may wait for others until
     /// `submit`. On `Full` it was not taken: take reports, then send it again.
     pub fn send(&mut self, hold: Hold, token: Token, outgoing: &Outgoing<'_>) -> Result<(), Full> {
-        if self.again.is_empty() { self.sender.send(hold, token, outgoing) } else { Err(Full) }
+        if !self.again.is_empty() {
+            return Err(Full);
+        }
+        self.learn();
+        if self.must_know() {
+            return Err(Full);
+        }
+        let suspicion = self.suspicion(outgoing);
+        if let Some(rule) = self.refused_anyway(suspicion) {
+            self.refused.push((token, Refusal::unsent(rule, outgoing.partition)));
+            return Ok(());
+        }
+        if self.group.is_none() && !self.may_follow(suspicion) {
+            self.begin_group()?;
+        }
+        let Some(group) = &mut self.group else {
+            return self.sender.send(hold, token, outgoing);
+        };
+        let bytes = rules::record_bytes_bound(outgoing);
+        if !group.has_room(bytes, &self.room) {
+            self.push();
+            return Err(Full);
+        }
+        self.sender.send(hold, token, outgoing)?;
+        group.add(bytes, suspicion);
+        Ok(())
     }
 
     /// Hands over all that was taken. On `Full` the rest waits for the next call.
@@ -127,22 +216,39 @@ impl Producer {
     /// Takes the reports that are there, waiting for the first one at most this long.
     /// Returns how many were passed on.
     ///
-    /// Where a broker refused a batch for one of its records, all of them are sent again in
-    /// smaller and smaller batches, until only the guilty are refused. That goes on in here, so
-    /// this must be called until nothing is in flight.
+    /// What was refused for another's sake is sent again in here, so this must be called until
+    /// nothing is in flight.
     pub fn reports(&mut self, wait: Duration, mut each: impl FnMut(Report)) -> usize {
+        if self.group.as_ref().map_or(!self.again.is_empty(), |group| !group.is_open()) {
+            self.push();
+        }
+        let wait = match self.refused.is_empty() {
+            true if self.must_know() => wait.min(SETTINGS_GLANCE),
+            true => wait,
+            false => Duration::ZERO,
+        };
         let (mut at, mut passed) = (None, 0);
-        let (again, batch_bytes) = (&mut self.again, self.batch_bytes);
-        self.sender.reports(wait, |report| {
-            if again.keep(&report, batch_bytes) {
-                return;
-            }
+        let mut pass = |token, result| {
             passed += 1;
             let at = *at.get_or_insert_with(Instant::now);
-            each(Report { token: report.token(), at, result: result(&report) });
+            each(Report { token, at, result });
+        };
+        let (again, takes_back) = (&mut self.again, self.takes_back && !self.is_given_up);
+        let is_given_up = self.is_given_up;
+        self.sender.reports(wait, |report| {
+            let code = report.code();
+            let is_back = (takes_back && code == Code::PURGE_QUEUE)
+                || (!is_given_up && code.is_about_a_batch());
+            if !(is_back && again.keep(&report)) {
+                pass(report.token(), result(&report));
+            }
         });
+        self.take_back();
         if self.sender.in_flight() == 0 {
-            self.again.send(&mut self.sender);
+            self.settle();
+        }
+        for (token, refusal) in self.refused.drain(..) {
+            pass(token, Err(refusal));
         }
         passed
     }
@@ -153,18 +259,24 @@ impl Producer {
     }
 
     /// Sends batches without waiting for them to fill, until nothing is in flight, or `fill`.
-    pub fn flush(&self) {
+    pub fn flush(&mut self) {
+        // What comes later would be another batch.
+        if let Some(group) = &mut self.group {
+            group.close();
+        }
         self.sender.flush();
     }
 
     /// More is to come at once: lets batches fill again.
     pub fn fill(&self) {
-        self.sender.fill();
+        if self.group.is_none() && self.again.is_empty() {
+            self.sender.fill();
+        }
     }
 
     /// Records taken and not yet reported.
     pub fn in_flight(&self) -> usize {
-        self.sender.in_flight() + self.again.waiting()
+        self.sender.in_flight() + self.again.len() + self.refused.len()
     }
 
     /// Bytes of the blocks that are kept.
@@ -173,8 +285,22 @@ impl Producer {
     }
 
     /// Gives up on all that is not delivered; it is reported as such.
-    pub fn purge(&self) {
+    pub fn purge(&mut self) {
+        self.is_given_up = true;
+        let returned = self.again.take_batches().into_iter().flatten();
+        self.again.put(returned.map(|returned| returned.owned).collect());
+        while let Some(owned) = self.again.next() {
+            self.refused.push((owned.token, Refusal::of(Code::PURGE_QUEUE, owned.partition)));
+        }
         self.sender.purge();
+    }
+
+    /// To how much a topic limits a batch, as far as that is known.
+    pub fn topic_bytes_max(&self) -> Option<usize> {
+        match &self.settings {
+            Settings::Known(rules) => Some(rules.batch_bytes_max),
+            _ => None,
+        }
     }
 
     /// What librdkafka said last about a broker, among the reports taken so far.
@@ -193,111 +319,243 @@ impl Producer {
     }
 }
 
+/// How what a topic may refuse is sent.
+impl Producer {
+    /// What is known of the topic's settings is not so, or no more.
+    fn ask(&mut self) {
+        self.settings = Settings::Awaited { since: None, again_at: None };
+        self.sender.ask_for_settings(&self.topic);
+    }
+
+    /// Whether nothing may be sent before the settings are known.
+    fn must_know(&self) -> bool {
+        !self.is_answered && matches!(self.settings, Settings::Awaited { .. })
+    }
+
+    /// Takes what there is to know of the topic's settings.
+    fn learn(&mut self) {
+        let Settings::Awaited { since, again_at } = &mut self.settings else { return };
+        if since.is_none() && !self.is_answered && self.sender.native().reached() {
+            *since = Some(Instant::now());
+        }
+        let is_late = since.is_some_and(|since| SETTINGS_WAIT_MAX <= since.elapsed());
+        match self.sender.told() {
+            None if is_late => self.settings = Settings::Unknown,
+            None => {
+                if again_at.is_some_and(|at| at <= Instant::now()) {
+                    *again_at = None;
+                    self.sender.ask_for_settings(&self.topic);
+                }
+            }
+            Some(Err(Code::UNKNOWN_TOPIC_OR_PART)) if !is_late => {
+                *again_at = Some(Instant::now() + SETTINGS_AGAIN);
+            }
+            Some(answer) => {
+                let rules = answer.ok().and_then(|settings| Rules::of(&settings));
+                self.settings = rules.map_or(Settings::Unknown, Settings::Known);
+                self.fit();
+            }
+        }
+    }
+
+    /// With nothing in flight, sees to it that no full batch is larger than the topic takes.
+    fn fit(&mut self) {
+        let Settings::Known(rules) = &self.settings else { return };
+        if self.room.batch_bytes_max <= rules.batch_bytes_max || 0 < self.sender.in_flight() {
+            return;
+        }
+        let batch_bytes_max = rules.batch_bytes_max.max(1);
+        let mut entries = self.config.entries();
+        entries.push(("batch.size".to_owned(), batch_bytes_max.to_string()));
+        match self.sender.reopen(&entries, self.config.log(), &self.topic) {
+            Ok(()) => self.room.batch_bytes_max = batch_bytes_max,
+            // The one that works stays; what is refused is sent again in smaller groups.
+            Err(_) => self.settings = Settings::Unknown,
+        }
+    }
+
+    fn suspicion(&self, outgoing: &Outgoing<'_>) -> Option<Suspicion> {
+        match &self.settings {
+            Settings::Known(rules) => rules.suspicion(outgoing, self.compresses, now),
+            _ => None,
+        }
+    }
+
+    /// The rule for which a broker would refuse it: it just did so with another like it. To ask
+    /// every time would take as long as two answers for each.
+    fn refused_anyway(&self, suspicion: Option<Suspicion>) -> Option<Rule> {
+        let Some(Suspicion::Sure(rule)) = suspicion else { return None };
+        let holds = |since: &Instant| since.elapsed() < REFUSAL_HOLDS;
+        (!self.is_answered || self.confirmed.get(&rule).is_some_and(holds)).then_some(rule)
+    }
+
+    /// Whether a record may follow others that are in flight.
+    fn may_follow(&self, suspicion: Option<Suspicion>) -> bool {
+        match &self.settings {
+            Settings::Awaited { .. } => false,
+            Settings::Known(rules) => {
+                suspicion.is_none() && self.room.batch_bytes_max <= rules.batch_bytes_max
+            }
+            Settings::Unknown => true,
+        }
+    }
+
+    /// `Full` until nothing is in flight.
+    fn begin_group(&mut self) -> Result<(), Full> {
+        if 0 < self.sender.in_flight() {
+            self.push();
+            return Err(Full);
+        }
+        // A flush that still goes on would tear the batch apart.
+        self.sender.fill_now();
+        self.group = Some(Group::begin());
+        Ok(())
+    }
+
+    /// Sends all that was taken, as it is.
+    fn push(&mut self) {
+        if let Some(group) = &mut self.group {
+            group.close();
+        }
+        // On `Full` the next call sees to the rest.
+        let _ = self.sender.submit();
+        self.sender.flush();
+    }
+
+    /// A batch was refused while others may be behind it: what is not yet sent comes back.
+    fn take_back(&mut self) {
+        if self.again.has_returned() && self.group.is_none() && !self.takes_back {
+            self.takes_back = true;
+            self.push();
+            self.sender.take_back();
+            self.ask();
+        }
+    }
+
+    /// With nothing in flight: judges what came back, and sends the innocent again.
+    fn settle(&mut self) {
+        let group = self.group.take();
+        if let Settings::Awaited { since, .. } = &mut self.settings {
+            since.get_or_insert_with(Instant::now);
+        }
+        self.takes_back = false;
+        if group.is_none() && self.again.is_empty() {
+            return;
+        }
+        self.learn();
+        match group {
+            Some(group) if self.again.has_returned() => self.judge(&group),
+            Some(group) => {
+                self.room.grow();
+                if group.is_defiant() {
+                    self.ask();
+                }
+            }
+            None => {
+                let returned = self.again.take_batches().into_iter().flatten();
+                self.again.put(returned.map(|returned| returned.owned).collect());
+            }
+        }
+        self.fit();
+        self.sender.fill();
+        self.send_again();
+    }
+
+    /// Tells the guilty of a group from the innocent, or has them come again in smaller groups.
+    fn judge(&mut self, group: &Group) {
+        for batch in self.again.take_batches() {
+            let suspicion = |owned: &Owned| self.suspicion(&owned.outgoing(&mut Vec::new()));
+            let known: Vec<_> = batch.iter().map(|r| (r.code, suspicion(&r.owned))).collect();
+            let guilty = again::guilty(&known).unwrap_or_else(|| {
+                self.room.shrink(group);
+                vec![false; known.len()]
+            });
+            let mut innocent = Vec::new();
+            for ((returned, (code, suspicion)), guilty) in batch.into_iter().zip(known).zip(guilty)
+            {
+                if guilty {
+                    self.refuse(&returned.owned, code, suspicion);
+                } else {
+                    innocent.push(returned.owned);
+                }
+            }
+            self.again.put(innocent);
+        }
+    }
+
+    fn refuse(&mut self, owned: &Owned, code: Code, suspicion: Option<Suspicion>) {
+        match suspicion {
+            Some(Suspicion::Sure(rule)) => drop(self.confirmed.insert(rule, Instant::now())),
+            None if matches!(self.settings, Settings::Known(_)) => self.ask(),
+            _ => {}
+        }
+        let rule = suspicion.map(Suspicion::rule);
+        self.refused.push((owned.token, Refusal { rule, ..Refusal::of(code, owned.partition) }));
+    }
+
+    /// Sends as much again as makes a group.
+    fn send_again(&mut self) {
+        if self.again.is_empty() {
+            return;
+        }
+        self.sender.fill_now();
+        let mut group = Group::begin();
+        let hold = self.sender.hold(Bytes::new());
+        while let Some(owned) = self.again.next() {
+            if self.send_owned(hold, &mut group, &owned).is_err() {
+                self.again.put_first(owned);
+                break;
+            }
+        }
+        self.sender.release(hold);
+        self.group = Some(group);
+        self.push();
+    }
+
+    fn send_owned(&mut self, hold: Hold, group: &mut Group, owned: &Owned) -> Result<(), Full> {
+        let mut headers = Vec::new();
+        let outgoing = owned.outgoing(&mut headers);
+        let suspicion = self.suspicion(&outgoing);
+        if let Some(rule) = self.refused_anyway(suspicion) {
+            self.refused.push((owned.token, Refusal::unsent(rule, owned.partition)));
+            return Ok(());
+        }
+        let bytes = rules::record_bytes_bound(&outgoing);
+        if !group.has_room(bytes, &self.room) {
+            return Err(Full);
+        }
+        self.sender.send(hold, owned.token, &outgoing)?;
+        group.add(bytes, suspicion);
+        Ok(())
+    }
+}
+
+impl Refusal {
+    fn of(code: Code, partition: Option<PartitionId>) -> Refusal {
+        Refusal { code, why: code.to_string(), partition, rule: None }
+    }
+
+    fn unsent(rule: Rule, partition: Option<PartitionId>) -> Refusal {
+        let code = match rule {
+            Rule::Size => Code::MSG_SIZE_TOO_LARGE,
+            Rule::Key => Code::INVALID_RECORD,
+            Rule::Past | Rule::Future => Code::INVALID_TIMESTAMP,
+        };
+        Refusal { rule: Some(rule), ..Refusal::of(code, partition) }
+    }
+}
+
 fn result(report: &sys::Report<'_>) -> Result<Place, Refusal> {
     match (report.code(), report.place()) {
         (Code::NONE, Some((partition, offset))) => Ok(Place { partition, offset }),
         (code, place) => {
             let partition = place.map(|(partition, _)| partition).filter(|p| 0 <= p.get());
-            Err(Refusal { code, why: report.why(), partition })
+            Err(Refusal { why: report.why(), ..Refusal::of(code, partition) })
         }
     }
 }
 
-/// Records whose batch was refused, perhaps for another's sake.
-#[derive(Default)]
-struct Again {
-    /// Refused since the last group was sent.
-    refused: Vec<Owned>,
-    /// To be sent one group after the other, with nothing else in flight.
-    groups: Vec<Vec<Owned>>,
-    /// How many were sent in the group that is now in flight.
-    sent: usize,
-}
-
-struct Owned {
-    token: Token,
-    key: Option<Vec<u8>>,
-    value: Option<Vec<u8>>,
-    headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
-    partition: Option<PartitionId>,
-    timestamp: Option<Timestamp>,
-}
-
-impl Again {
-    fn is_empty(&self) -> bool {
-        self.waiting() == 0
-    }
-
-    fn waiting(&self) -> usize {
-        self.refused.len() + self.groups.iter().map(Vec::len).sum::<usize>()
-    }
-
-    /// Takes a record that may be innocent.
-    fn keep(&mut self, report: &sys::Report<'_>, batch_bytes: usize) -> bool {
-        if !report.code().is_about_a_batch() || self.sent == 1 {
-            return false;
-        }
-        let mut headers = Vec::new();
-        let Some(outgoing) = report.outgoing(&mut headers) else { return false };
-        // It was alone in its batch.
-        let is_alone = batch_bytes <= outgoing.record.value.map_or(0, <[u8]>::len);
-        if !is_alone {
-            self.refused.push(Owned::of(report.token(), &outgoing));
-        }
-        !is_alone
-    }
-
-    /// With nothing in flight: halves what was refused, and sends the next group.
-    fn send(&mut self, sender: &mut Sender) {
-        self.sent = 0;
-        let mut refused = std::mem::take(&mut self.refused);
-        if !refused.is_empty() {
-            let half = refused.split_off(refused.len() / 2);
-            self.groups.push(half);
-            self.groups.push(refused);
-        }
-        let Some(group) = std::iter::from_fn(|| self.groups.pop()).find(|g| !g.is_empty()) else {
-            return;
-        };
-        self.sent = group.len();
-        let hold = sender.hold(Bytes::new());
-        for owned in &group {
-            let mut headers = Vec::new();
-            let sent = sender.send(hold, owned.token, &owned.outgoing(&mut headers));
-            sent.expect("an empty queue has room for a part of what was in it");
-        }
-        sender.release(hold);
-        // All that can be in flight now is this group.
-        let submitted = sender.submit();
-        submitted.expect("an empty queue has room for a part of what was in it");
-        sender.flush();
-    }
-}
-
-impl Owned {
-    fn of(token: Token, outgoing: &Outgoing<'_>) -> Owned {
-        let record = &outgoing.record;
-        let header = |h: &Header<'_>| (h.name.to_vec(), h.value.map(<[u8]>::to_vec));
-        Owned {
-            token,
-            key: record.key.map(<[u8]>::to_vec),
-            value: record.value.map(<[u8]>::to_vec),
-            headers: record.headers.iter().map(header).collect(),
-            partition: outgoing.partition,
-            timestamp: outgoing.timestamp,
-        }
-    }
-
-    fn outgoing<'s>(&'s self, headers: &'s mut Vec<Header<'s>>) -> Outgoing<'s> {
-        let of = |(name, value): &'s (Vec<u8>, Option<Vec<u8>>)| Header {
-            name,
-            value: value.as_deref(),
-        };
-        headers.extend(self.headers.iter().map(of));
-        Outgoing {
-            record: Record { key: self.key.as_deref(), value: self.value.as_deref(), headers },
-            partition: self.partition,
-            timestamp: self.timestamp,
-        }
-    }
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as i64)
 }

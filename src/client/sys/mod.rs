@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 
 mod admin;
+mod aide;
+mod blocks;
 mod consume;
 mod produce;
 
@@ -14,8 +16,9 @@ pub use admin::{
     alter_configs, ask_edges, ask_group_offsets, committed, configs, create, delete, delete_groups,
     describe_groups, edges, group_offsets, list_groups, metadata, set_group_offsets, trim,
 };
+pub use blocks::{Hold, Token};
 pub use consume::{Message, Reader};
-pub use produce::{Full, Hold, Report, Sender, Token, Topic};
+pub use produce::{Full, Report, Sender, Topic};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -173,6 +176,13 @@ impl Native {
             rd::rd_kafka_queue_io_event_enable(self.main.as_ptr(), fd.as_raw_fd(), byte, 1);
         }
         *self.wake.lock().expect("no holder panics") = Some(fd);
+    }
+
+    /// Undoes `wake`, and gives the descriptor back.
+    fn wake_no_more(&self) -> Option<OwnedFd> {
+        // SAFETY: the queue is alive; no descriptor is looked at.
+        unsafe { rd::rd_kafka_queue_io_event_enable(self.main.as_ptr(), -1, ptr::null(), 0) };
+        self.wake.lock().expect("no holder panics").take()
     }
 
     /// The client itself, for calls that are wrapped in this folder; it lives as long as `self`.

@@ -4,40 +4,36 @@
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use rdkafka_sys as rd;
 
+use super::admin::{self, Call, ConfigInfo};
+use super::aide::Aide;
+use super::blocks::{Blocks, Hold, Token, token_of};
 use super::{Event, Kind, LogTo, Native, code_text, plain, raw};
 use crate::client::{Code, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
-/// A record's name among those sent; it comes back with its report.
-pub type Token = u64;
-
 /// `RD_KAFKA_PARTITION_UA`: the partitioner decides.
 const ANY_PARTITION: i32 = -1;
-const TOKEN_BITS: u32 = 40;
-const BLOCKS_MAX: usize = 1 << (64 - TOKEN_BITS);
+/// How long a question may be under way.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Records handed over in one call. More would save nothing: the call's fixed cost is gone by then.
 const BATCH_RECORDS: usize = 1000;
-
-/// A block of input that records are sent from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold(usize);
 
 /// librdkafka's queue has no room: wait for reports and send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
 /// Sends records to one topic.
-// The order of the fields is the order in which they end: the aide, which shares the two that
-// follow, the topic before its client, and the client, whose end frees all that is queued, before
-// the blocks that it reads from.
+// The order of the fields is the order in which they end: the question and the aide, which share
+// what follows, the topic before its client, and the client, whose end frees all that is queued,
+// before the blocks that it reads from.
 pub struct Sender {
+    question: Option<Call>,
     aide: Aide,
     topic: Arc<Topic>,
     native: Arc<Native>,
@@ -57,6 +53,7 @@ impl Sender {
         let native = Arc::new(Native::open(Kind::Producer, properties, log)?);
         let topic = Arc::new(Topic::open(&native, topic)?);
         Ok(Sender {
+            question: None,
             aide: Aide::start(Arc::clone(&topic), Arc::clone(&native))?,
             topic,
             native,
@@ -65,6 +62,40 @@ impl Sender {
             pending_partition: ANY_PARTITION,
             refused: Vec::new(),
         })
+    }
+
+    /// Starts anew with other properties. Blocks that are held stay so; nothing is in flight.
+    pub fn reopen(
+        &mut self,
+        properties: &[(String, String)],
+        log: LogTo,
+        topic: &str,
+    ) -> Result<(), Error> {
+        assert!(self.in_flight() == 0, "what is in flight would be lost");
+        let mut anew = Sender::open(properties, log, topic)?;
+        if let Some(fd) = self.native.wake_no_more() {
+            anew.native.wake(fd);
+        }
+        std::mem::swap(&mut anew.blocks, &mut self.blocks);
+        *self = anew;
+        Ok(())
+    }
+
+    /// Asks for the topic's settings; `told` has the answer.
+    pub fn ask_for_settings(&mut self, topic: &str) {
+        let name = CString::new(topic).expect("a topic's name has no NUL");
+        self.question = Some(admin::ask_configs(&self.native, &[name], SETTINGS_TIMEOUT));
+    }
+
+    /// The topic's settings, once they are there.
+    pub fn told(&mut self) -> Option<Result<Vec<ConfigInfo>, Code>> {
+        let answer = self.question.as_ref()?.answer_within(Duration::ZERO)?;
+        self.question = None;
+        Some(answer.map_err(|refusal| refusal.code).and_then(|event| {
+            let first = admin::configs_in(&event).pop();
+            let (_, settings) = first.ok_or(Code::UNKNOWN)?;
+            settings.map_err(|refusal| refusal.code)
+        }))
     }
 
     pub fn native(&self) -> &Native {
@@ -83,8 +114,7 @@ impl Sender {
 
     /// Takes a record. What lies outside the block is copied.
     pub fn send(&mut self, hold: Hold, token: Token, outgoing: &Outgoing<'_>) -> Result<(), Full> {
-        assert!(token >> TOKEN_BITS == 0, "a token fits its bits");
-        let opaque = ((hold.0 as u64) << TOKEN_BITS) | token;
+        let opaque = hold.opaque(token);
         let partition = outgoing.partition.map_or(ANY_PARTITION, PartitionId::get);
         if !self.is_plain(hold, outgoing) {
             self.submit()?;
@@ -152,12 +182,17 @@ impl Sender {
 
     /// Batches are sent without waiting to fill, until nothing is in flight or more is to come.
     pub fn flush(&self) {
-        self.aide.order(|orders| orders.flush = true);
+        self.aide.flush();
     }
 
     /// More is to come: batches may fill again.
     pub fn fill(&self) {
-        self.aide.order(|orders| orders.flush = false);
+        self.aide.fill();
+    }
+
+    /// As `fill`; what is sent from now on waits for its batch to fill.
+    pub fn fill_now(&self) {
+        self.aide.fill_now();
     }
 
     /// Bytes of the blocks that are kept.
@@ -172,14 +207,19 @@ impl Sender {
         unsafe { rd::rd_kafka_purge(self.native.as_ptr(), everything) };
     }
 
+    /// Takes back what is not yet on its way; it is reported as purged.
+    pub fn take_back(&self) {
+        // SAFETY: the client is alive.
+        unsafe { rd::rd_kafka_purge(self.native.as_ptr(), rd::RD_KAFKA_PURGE_F_QUEUE) };
+    }
+
     /// Records taken and not yet reported.
     pub fn in_flight(&self) -> usize {
         self.blocks.lent
     }
 
     fn is_plain(&self, hold: Hold, outgoing: &Outgoing<'_>) -> bool {
-        let block = &self.blocks.slots[hold.0].bytes;
-        let inside = |part: Option<&[u8]>| part.is_none_or(|part| contains(block, part));
+        let inside = |part: Option<&[u8]>| part.is_none_or(|part| self.blocks.has(hold, part));
         outgoing.timestamp.is_none()
             && outgoing.record.headers.is_empty()
             && inside(outgoing.record.key)
@@ -194,8 +234,7 @@ impl Sender {
         partition: i32,
         outgoing: &Outgoing<'_>,
     ) -> Result<(), Full> {
-        let block = &self.blocks.slots[hold.0].bytes;
-        let copy = !outgoing.record.value.is_none_or(|value| contains(block, value));
+        let copy = !outgoing.record.value.is_none_or(|value| self.blocks.has(hold, value));
         let headers = Headers::of(outgoing.record.headers);
         let code = self.topic.produce(opaque, partition, outgoing, &headers, copy, &self.native);
         match code {
@@ -205,80 +244,6 @@ impl Sender {
         }
         self.blocks.lend(hold);
         Ok(())
-    }
-}
-
-/// Does what blocks, on a thread of its own: first two questions, then flushes when asked.
-///
-/// The questions help an idempotent producer to its id. librdkafka asks for one when a broker has
-/// answered, and else looks every 500 ms whether a broker is up; its first answer comes from a
-/// connection that it closes at once, having learned the broker's real address. Questions of our
-/// own make it look again as soon as the next connection is up.
-struct Aide {
-    orders: Arc<(Mutex<Orders>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Orders {
-    flush: bool,
-    is_over: bool,
-}
-
-/// One for each of the two connections.
-const QUESTIONS: usize = 2;
-/// How long the thread may be deaf.
-const AIDE_WAIT: Duration = Duration::from_millis(20);
-
-impl Aide {
-    fn start(topic: Arc<Topic>, native: Arc<Native>) -> Result<Aide, Error> {
-        let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
-        let heard = Arc::clone(&orders);
-        let work = move || {
-            let mut left = QUESTIONS;
-            while 0 < left && !heard.0.lock().expect(NO_PANIC).is_over {
-                left -= usize::from(native.ask_about(&topic, AIDE_WAIT));
-            }
-            flush_when_asked(&heard.0, &heard.1, &native);
-            // The topic first: its client must be the last to go.
-            drop(topic);
-            drop(native);
-        };
-        let thread = std::thread::Builder::new().name("aide".to_owned()).spawn(work);
-        let thread = thread.map_err(|error| Error::Start { why: error.to_string() })?;
-        Ok(Aide { orders, thread: Some(thread) })
-    }
-
-    fn order(&self, change: impl FnOnce(&mut Orders)) {
-        change(&mut self.orders.0.lock().expect(NO_PANIC));
-        self.orders.1.notify_one();
-    }
-}
-
-const NO_PANIC: &str = "no holder panics";
-
-fn flush_when_asked(orders: &Mutex<Orders>, changed: &Condvar, native: &Native) {
-    loop {
-        let idle = |orders: &mut Orders| !orders.flush && !orders.is_over;
-        let orders_now = changed.wait_while(orders.lock().expect(NO_PANIC), idle);
-        if orders_now.expect(NO_PANIC).is_over {
-            return;
-        }
-        let wait_ms = AIDE_WAIT.as_millis() as c_int;
-        // SAFETY: the client is alive. With reports as events it takes none from the queue.
-        let all_done = code(unsafe { rd::rd_kafka_flush(native.as_ptr(), wait_ms) }) == Code::NONE;
-        if all_done {
-            orders.lock().expect(NO_PANIC).flush = false;
-        }
-    }
-}
-
-impl Drop for Aide {
-    fn drop(&mut self) {
-        self.order(|orders| orders.is_over = true);
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("it does nothing that panics");
-        }
     }
 }
 
@@ -308,7 +273,7 @@ pub struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub fn token(&self) -> Token {
-        self.opaque & ((1 << TOKEN_BITS) - 1)
+        token_of(self.opaque)
     }
 
     pub fn code(&self) -> Code {
@@ -486,68 +451,6 @@ impl Drop for Headers {
     }
 }
 
-/// Blocks of input, each kept until all that was sent from it is reported.
-#[derive(Default)]
-struct Blocks {
-    slots: Vec<Block>,
-    free: Vec<usize>,
-    lent: usize,
-    bytes: usize,
-}
-
-struct Block {
-    bytes: Bytes,
-    lent: usize,
-    released: bool,
-}
-
-impl Blocks {
-    fn hold(&mut self, bytes: Bytes) -> Hold {
-        self.bytes += bytes.len();
-        let block = Block { bytes, lent: 0, released: false };
-        if let Some(slot) = self.free.pop() {
-            self.slots[slot] = block;
-            return Hold(slot);
-        }
-        assert!(self.slots.len() < BLOCKS_MAX, "more blocks than an opaque has bits for");
-        self.slots.push(block);
-        Hold(self.slots.len() - 1)
-    }
-
-    fn release(&mut self, hold: Hold) {
-        self.slots[hold.0].released = true;
-        self.drop_if_done(hold.0);
-    }
-
-    fn lend(&mut self, hold: Hold) {
-        assert!(!self.slots[hold.0].released, "a released block lends no more");
-        self.slots[hold.0].lent += 1;
-        self.lent += 1;
-    }
-
-    fn returned(&mut self, opaque: u64) {
-        let slot = (opaque >> TOKEN_BITS) as usize;
-        self.slots[slot].lent -= 1;
-        self.lent -= 1;
-        self.drop_if_done(slot);
-    }
-
-    fn drop_if_done(&mut self, slot: usize) {
-        let block = &mut self.slots[slot];
-        if block.released && block.lent == 0 {
-            self.bytes -= block.bytes.len();
-            block.bytes = Bytes::new();
-            self.free.push(slot);
-        }
-    }
-}
-
-/// Whether `part` is a piece of `block`, by address.
-fn contains(block: &Bytes, part: &[u8]) -> bool {
-    let (block, part) = (block.as_ptr_range(), part.as_ptr_range());
-    block.start <= part.start && part.end <= block.end
-}
-
 fn message(opaque: u64, partition: i32, record: &Record<'_>) -> rd::rd_kafka_message_t {
     let (payload, len) = raw(record.value);
     let (key, key_len) = raw(record.key);
@@ -571,7 +474,7 @@ pub(super) fn code_of(message: &rd::rd_kafka_message_t) -> Code {
 }
 
 /// The code of a call that can only answer with librdkafka's own codes.
-fn code(code: rd::rd_kafka_resp_err_t) -> Code {
+pub(super) fn code(code: rd::rd_kafka_resp_err_t) -> Code {
     Code(code as i32)
 }
 

@@ -218,6 +218,7 @@ impl<'a> Line<'a> {
             topic: self.topic,
             delivery_timeout: show_time(self.producer.delivery_timeout()),
             record_bytes_max: self.producer.record_bytes_max(),
+            topic_bytes_max: self.producer.topic_bytes_max(),
             cause: self.producer.complaint().map(|complaint| cause(&complaint.text)),
             partition_max: self.partition_max,
         }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::screen::Screen;
 use crate::client::Code;
-use crate::client::produce::Refusal;
+use crate::client::produce::{Refusal, Rule};
 use crate::quantity::show_bytes;
 use crate::record::PartitionId;
 
-/// Failures that are said one by one; of the others there is only a count.
+/// Reasons that are said as they come; of those beyond there is only a count.
 const SAID_MAX: u64 = 10;
 
 /// Counts records; every one that was read is delivered or failed in the end.
@@ -17,6 +17,9 @@ pub struct Tally {
     read: u64,
     delivered: u64,
     failed: u64,
+    said: u64,
+    /// The reason that was said last, which is not said again in a row.
+    last: String,
     unsaid: BTreeMap<String, u64>,
 }
 
@@ -39,10 +42,14 @@ impl Tally {
     /// Counts a failure and says it, or counts what is not said.
     pub fn failed(&mut self, number: u64, reason: &str, screen: &Screen) {
         self.failed += 1;
-        if self.failed <= SAID_MAX {
+        if self.said < SAID_MAX && self.last != reason {
+            self.said += 1;
+            reason.clone_into(&mut self.last);
             screen.say(&format!("kaw: record {number}: {reason}"));
+        } else if let Some(count) = self.unsaid.get_mut(reason) {
+            *count += 1;
         } else {
-            *self.unsaid.entry(reason.to_owned()).or_default() += 1;
+            self.unsaid.insert(reason.to_owned(), 1);
         }
     }
 
@@ -80,6 +87,8 @@ pub struct Why<'a> {
     pub topic: &'a str,
     pub delivery_timeout: String,
     pub record_bytes_max: usize,
+    /// To how much the topic limits a batch, as far as that is known.
+    pub topic_bytes_max: Option<usize>,
     /// What librdkafka said last about a broker.
     pub cause: Option<String>,
     /// The highest partition that any record asked for.
@@ -90,11 +99,19 @@ impl Why<'_> {
     /// The reason in the user's words.
     pub fn of(&self, refusal: &Refusal) -> String {
         let Why { topic, .. } = self;
+        // librdkafka says INVALID_RECORD of timestamps too, where there are several in a batch.
+        if let (Code::INVALID_RECORD | Code::INVALID_TIMESTAMP, Some(broken)) =
+            (refusal.code, self.broken(refusal))
+        {
+            return broken;
+        }
         match refusal.code {
-            Code::MSG_SIZE_TOO_LARGE if refusal.partition.is_none() => self.too_large(),
-            Code::MSG_SIZE_TOO_LARGE | Code::RECORD_LIST_TOO_LARGE => format!(
-                "the broker refuses a record of this size; raise max.message.bytes of topic {topic}"
-            ),
+            Code::MSG_SIZE_TOO_LARGE
+                if refusal.partition.is_none() && refusal.rule != Some(Rule::Size) =>
+            {
+                self.too_large()
+            }
+            Code::MSG_SIZE_TOO_LARGE | Code::RECORD_LIST_TOO_LARGE => self.too_large_for_topic(),
             Code::MSG_TIMED_OUT => {
                 let cause = self.cause.as_ref().map(|cause| format!(" ({cause})"));
                 let cause = cause.unwrap_or_default();
@@ -122,6 +139,35 @@ impl Why<'_> {
         format!("larger than {max}, which is message.max.bytes; -X message.max.bytes=N raises it")
     }
 
+    fn too_large_for_topic(&self) -> String {
+        let Why { topic, .. } = self;
+        let max = self.topic_bytes_max.map(|max| format!(", {} a batch", show_bytes(max as u64)));
+        let max = max.unwrap_or_default();
+        format!(
+            "larger than topic {topic} takes{max}; \
+             `kaw topic alter {topic} -c max.message.bytes=N` raises that"
+        )
+    }
+
+    /// In the words of the setting that the record breaks, where that is known.
+    fn broken(&self, refusal: &Refusal) -> Option<String> {
+        let Why { topic, .. } = self;
+        let (way, setting) = match refusal.rule? {
+            Rule::Size => return None,
+            Rule::Key => {
+                return Some(format!(
+                    "topic {topic} is compacted and takes no record without a key"
+                ));
+            }
+            Rule::Past => ("past", "before"),
+            Rule::Future => ("future", "after"),
+        };
+        Some(format!(
+            "its timestamp is farther in the {way} than topic {topic} takes, \
+             see its message.timestamp.{setting}.max.ms"
+        ))
+    }
+
     fn no_partition(&self, refusal: &Refusal) -> String {
         let Why { topic, .. } = self;
         let wanted = refusal.partition.max(self.partition_max).map_or(0, PartitionId::get);
@@ -143,11 +189,12 @@ mod tests {
             topic: "t",
             delivery_timeout: "30 s".to_owned(),
             record_bytes_max: 1 << 20,
+            topic_bytes_max: Some(20_000),
             cause: Some("connection refused".to_owned()),
             partition_max: Some(PartitionId(6)),
         };
         let partition = partition.map(PartitionId);
-        let refusal = Refusal { code, why: "Broker: No.".to_owned(), partition };
+        let refusal = Refusal { code, why: "Broker: No.".to_owned(), partition, rule: None };
         assert_eq!(why.of(&refusal), want);
     }
 
@@ -162,7 +209,8 @@ mod tests {
         check(
             Code::MSG_SIZE_TOO_LARGE,
             Some(0),
-            "the broker refuses a record of this size; raise max.message.bytes of topic t",
+            "larger than topic t takes, 19.5 KiB a batch; \
+             `kaw topic alter t -c max.message.bytes=N` raises that",
         );
         check(
             Code::UNKNOWN_PARTITION,
@@ -178,6 +226,47 @@ mod tests {
             "the broker cannot write it; if it is kaw's own, its disk is full: \
              free some space, then produce the rest again",
         );
+    }
+
+    #[test]
+    fn a_broken_rule_is_named() {
+        let said = |code, rule| {
+            let why = Why {
+                topic: "t",
+                delivery_timeout: String::new(),
+                record_bytes_max: 1 << 20,
+                topic_bytes_max: None,
+                cause: None,
+                partition_max: None,
+            };
+            why.of(&Refusal { code, why: "No".to_owned(), partition: None, rule: Some(rule) })
+        };
+        assert_eq!(
+            said(Code::INVALID_RECORD, Rule::Key),
+            "topic t is compacted and takes no record without a key"
+        );
+        assert_eq!(
+            said(Code::INVALID_RECORD, Rule::Past),
+            "its timestamp is farther in the past than topic t takes, \
+             see its message.timestamp.before.max.ms"
+        );
+        assert_eq!(
+            said(Code::MSG_SIZE_TOO_LARGE, Rule::Size),
+            "larger than topic t takes; `kaw topic alter t -c max.message.bytes=N` raises that"
+        );
+        assert_eq!(said(Code::INVALID_RECORD, Rule::Size), "No (INVALID_RECORD)");
+    }
+
+    #[test]
+    fn a_reason_is_said_once_in_a_row() {
+        let screen = Screen::new(false, None);
+        let mut tally = Tally::default();
+        for (number, reason) in (1..).zip(["full", "full", "full", "odd", "full", "full"]) {
+            tally.read_one();
+            tally.failed(number, reason, &screen);
+        }
+        assert_eq!((tally.said, tally.failed), (3, 6));
+        assert_eq!(tally.unsaid, BTreeMap::from([("full".to_owned(), 3)]));
     }
 
     #[test]

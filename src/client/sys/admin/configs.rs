@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka_sys as rd;
 
-use super::{Answer, Call, Native, Refusal, Run, optional, pointers, text_of};
+use super::{Answer, Call, Event, Native, Refusal, Run, optional, pointers, text_of};
 use crate::client::Code;
 
 /// As in the parent: error codes as plain integers.
@@ -139,6 +139,11 @@ pub fn configs(
     topics: &[CString],
     wait: Duration,
 ) -> Result<Vec<Answer<Vec<ConfigInfo>>>, Refusal> {
+    Ok(configs_in(&ask_configs(native, topics, wait).answer()?))
+}
+
+/// Asks for the settings of topics, without waiting; `configs_in` reads the answer.
+pub fn ask_configs(native: &Arc<Native>, topics: &[CString], wait: Duration) -> Call {
     let mut resources = Resources::default();
     topics.iter().for_each(|name| resources.push(name));
     let call = Call::new(native, rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS, wait);
@@ -147,13 +152,17 @@ pub fn configs(
         let (resources, count) = (resources.0.as_mut_ptr(), resources.0.len());
         rd::rd_kafka_DescribeConfigs(native.as_ptr(), resources, count, options, queue);
     });
-    let event = call.answer()?;
+    call
+}
+
+/// What the answer to `ask_configs` says.
+pub fn configs_in(event: &Event) -> Vec<Answer<Vec<ConfigInfo>>> {
     // SAFETY: the event is alive and of this kind; the array is as long as its count.
     unsafe {
         let result = rd::rd_kafka_event_DescribeConfigs_result(event.as_ptr());
         let mut count = 0;
         let resources = rd::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
-        Ok(pointers(resources, count).iter().map(|&resource| config_answer(resource)).collect())
+        pointers(resources, count).iter().map(|&resource| config_answer(resource)).collect()
     }
 }
 

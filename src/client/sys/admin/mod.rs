@@ -18,7 +18,9 @@ use super::{Complaint, Event, Native, Queue, TEXT_BYTES_MAX, text_of};
 use crate::client::Code;
 use crate::record::{Offset, PartitionId};
 
-pub use configs::{Change, ConfigInfo, ConfigSource, alter_configs, configs};
+pub use configs::{
+    Change, ConfigInfo, ConfigSource, alter_configs, ask_configs, configs, configs_in,
+};
 pub use groups::{
     Group, Listed, Member, ask_group_offsets, delete_groups, describe_groups, group_offsets,
     list_groups, set_group_offsets,
@@ -134,16 +136,23 @@ impl Call {
 
     /// Waits for the answer, which comes also when time is out.
     fn answer(&self) -> Result<Event, Refusal> {
+        let wait = self.deadline.saturating_duration_since(Instant::now());
+        self.answer_within(wait).unwrap_or_else(|| Err(Refusal::from(Code::TIMED_OUT)))
+    }
+
+    /// The answer, or `None` where it does not come within so long.
+    pub fn answer_within(&self, wait: Duration) -> Option<Result<Event, Refusal>> {
+        let deadline = Instant::now() + wait;
         loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            match self.queue.poll(left) {
-                Some(event) if event.kind() == rd::RD_KAFKA_EVENT_ERROR => {
-                    self.native.noted(event);
-                }
-                Some(event) if event.code() == Code::NONE => return Ok(event),
-                Some(event) => return Err(Refusal { code: event.code(), text: event.text() }),
-                None => return Err(Refusal::from(Code::TIMED_OUT)),
+            let event = self.queue.poll(deadline.saturating_duration_since(Instant::now()))?;
+            if event.kind() == rd::RD_KAFKA_EVENT_ERROR {
+                self.native.noted(event);
+                continue;
             }
+            return Some(match event.code() {
+                Code::NONE => Ok(event),
+                code => Err(Refusal { code, text: event.text() }),
+            });
         }
     }
 

@@ -1,0 +1,111 @@
+//! The thread that does what blocks in librdkafka.
+
+use std::ffi::c_int;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rdkafka_sys as rd;
+
+use super::Native;
+use super::produce::{Topic, code};
+use crate::client::{Code, Error};
+
+/// Does what blocks, on a thread of its own: first two questions, then flushes when asked.
+///
+/// The questions help an idempotent producer to its id. librdkafka asks for one when a broker has
+/// answered, and else looks every 500 ms whether a broker is up; its first answer comes from a
+/// connection that it closes at once, having learned the broker's real address. Questions of our
+/// own make it look again as soon as the next connection is up.
+pub struct Aide {
+    orders: Arc<(Mutex<Orders>, Condvar)>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Orders {
+    flush: bool,
+    /// A flush goes on right now.
+    is_flushing: bool,
+    is_over: bool,
+}
+
+/// One for each of the two connections.
+const QUESTIONS: usize = 2;
+/// How long the thread may be deaf.
+const AIDE_WAIT: Duration = Duration::from_millis(20);
+
+impl Aide {
+    pub fn start(topic: Arc<Topic>, native: Arc<Native>) -> Result<Aide, Error> {
+        let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
+        let heard = Arc::clone(&orders);
+        let work = move || {
+            let mut left = QUESTIONS;
+            while 0 < left && !heard.0.lock().expect(NO_PANIC).is_over {
+                left -= usize::from(native.ask_about(&topic, AIDE_WAIT));
+            }
+            flush_when_asked(&heard.0, &heard.1, &native);
+            // The topic first: its client must be the last to go.
+            drop(topic);
+            drop(native);
+        };
+        let thread = std::thread::Builder::new().name("aide".to_owned()).spawn(work);
+        let thread = thread.map_err(|error| Error::Start { why: error.to_string() })?;
+        Ok(Aide { orders, thread: Some(thread) })
+    }
+
+    /// Batches are sent without waiting to fill, until nothing is in flight.
+    pub fn flush(&self) {
+        self.order(|orders| orders.flush = true);
+    }
+
+    /// No more of that, once it comes to it.
+    pub fn fill(&self) {
+        self.order(|orders| orders.flush = false);
+    }
+
+    /// No more of that; on return none goes on.
+    pub fn fill_now(&self) {
+        self.fill();
+        let orders = self.orders.0.lock().expect(NO_PANIC);
+        let still = self.orders.1.wait_while(orders, |orders| orders.is_flushing);
+        drop(still.expect(NO_PANIC));
+    }
+
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.orders.0.lock().expect(NO_PANIC));
+        self.orders.1.notify_all();
+    }
+}
+
+const NO_PANIC: &str = "no holder panics";
+
+fn flush_when_asked(orders: &Mutex<Orders>, changed: &Condvar, native: &Native) {
+    loop {
+        let idle = |orders: &mut Orders| !orders.flush && !orders.is_over;
+        let orders_now = changed.wait_while(orders.lock().expect(NO_PANIC), idle);
+        let mut orders_now = orders_now.expect(NO_PANIC);
+        if orders_now.is_over {
+            return;
+        }
+        orders_now.is_flushing = true;
+        drop(orders_now);
+        let wait_ms = AIDE_WAIT.as_millis() as c_int;
+        // SAFETY: the client is alive. With reports as events it takes none from the queue.
+        let all_done = code(unsafe { rd::rd_kafka_flush(native.as_ptr(), wait_ms) }) == Code::NONE;
+        let mut orders_now = orders.lock().expect(NO_PANIC);
+        orders_now.is_flushing = false;
+        orders_now.flush &= !all_done;
+        drop(orders_now);
+        changed.notify_all();
+    }
+}
+
+impl Drop for Aide {
+    fn drop(&mut self) {
+        self.order(|orders| orders.is_over = true);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it does nothing that panics");
+        }
+    }
+}
