@@ -545,7 +545,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__consume)
-            opts="-e -c -p -o -f -J -K -D -Z -u -b -F -X -q -v -h --exit --count --partitions --offset --format --json --key-delimiter --delimiter --null --unbuffered --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-e -c -p -o -f -J -K -D -Z -u -b -F -X -q -v -h --exit --count --partitions --offset --format --json --key-delimiter --delimiter --null --unbuffered --where --select --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -596,6 +596,14 @@ _kaw() {
                     return 0
                     ;;
                 -D)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --select)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

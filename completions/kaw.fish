@@ -165,6 +165,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand consume" -s o -l offset -d 'Wher
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed, in the tokens of kcat and franz-go' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s K -l key-delimiter -d 'Print keys too, each followed by this' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s D -l delimiter -d 'Print this after each record, instead of a line\'s end' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l where -d 'Only records for which this jq expression is neither null nor false' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l select -d 'Print what this jq expression makes of each record, one result a line' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r

@@ -38,6 +38,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rdkafka", &["client"]),
     ("rdkafka_sys", &["client"]),
     ("tokio", &["broker"]),
+    ("jaq_core", &["output"]),
+    ("jaq_json", &["output"]),
+    ("jaq_std", &["output"]),
 ];
 
 /// Names that say nothing about what is inside.

@@ -24,6 +24,7 @@ mod bench;
 mod consume;
 mod crash;
 mod door;
+mod format;
 mod hostile;
 mod life;
 mod order;

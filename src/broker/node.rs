@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::auth::Doorkeeper;
 use super::config::Settings;
+use super::group::Groups;
 use super::session::{Entrance, Guests, Session};
 use super::topic::housekeeping::{Background, retain_in_leaving};
 use super::topic::{NewTopic, Topics, now};
@@ -77,6 +78,7 @@ pub struct Node {
     pub cluster_id: Text,
     pub limits: Limits,
     pub topics: Arc<Topics>,
+    pub groups: Arc<Groups>,
     pub handle: ServerHandle,
     pub started_at: Timestamp,
     pub linger: Option<Duration>,
@@ -106,11 +108,13 @@ impl Node {
         let door = options.door.zip(door_port);
         let keeper = door.map(|(door, port)| Doorkeeper::new(door.secret, port));
         let topics = Topics::open(options.data_dir, &identity, settings, options.durability)?;
+        let topics = Arc::new(topics);
         let node = Node {
             cluster_id: identity.cluster_id.as_str().into(),
             identity,
             limits: Limits::of(&topics.settings),
-            topics: Arc::new(topics),
+            groups: Arc::new(Groups::open(topics.clone())),
+            topics,
             handle,
             started_at: now(),
             linger: options.linger,

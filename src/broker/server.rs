@@ -132,6 +132,7 @@ async fn serve(mut options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     let node =
         Arc::new(Node::open(options, bound.advertised.clone(), bound.door_port, handle.clone())?);
     let background = node.start_background();
+    let time = tokio::spawn(node.groups.clone().keep_time());
     let (closing, closed) = watch::channel(false);
     let ready = Ready { addresses: bound.addresses.clone(), door_port: bound.door_port };
     let mut accepting = JoinSet::new();
@@ -146,6 +147,7 @@ async fn serve(mut options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     let mut census = handle.census();
     let alone = census.wait_for(|census| *census == Census::default());
     let _ = tokio::time::timeout(FAREWELL, alone).await;
+    time.abort();
     background.stop().await;
     node.close()
 }

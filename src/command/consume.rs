@@ -1,5 +1,7 @@
 //! `kaw consume TOPIC…`: records of topics to stdout.
 
+mod look;
+
 use std::io;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,9 +16,9 @@ use crate::client::consume::{Consumer, Received, Wanted};
 use crate::client::span::{AtEnd, Place, Span};
 use crate::client::{Config, cause};
 use crate::embedded::Lease;
-use crate::layout;
-use crate::output::{Format, Null, Printer, Template};
+use crate::output::{Fate, Printer};
 use crate::record::{PartitionId, Timestamp};
+use look::Look;
 
 /// Read topics to stdout, from the beginning, and follow them
 #[derive(clap::Args, Debug)]
@@ -41,40 +43,8 @@ pub struct Args {
     /// with a colon are read too.
     #[arg(short, long, value_name = "SPEC", allow_hyphen_values = true)]
     pub offset: Vec<String>,
-    /// How a record is printed, in the tokens of kcat and franz-go
-    ///
-    /// %s or %v value, %k key, %t topic, %p partition, %o offset, %T or %d timestamp in
-    /// milliseconds, %e leader epoch, %i the record's number here, %h headers, %h{%k=%v } each of
-    /// them, %H their number, %S %K lengths (-1 for null), %V value's length (0 for null), %R the
-    /// same as four bytes, %a{timestamp-type}; %% %{ %} for themselves; \n, \t, \r, \0, \xNN.
-    ///
-    /// Text: %v{hex} {base64} {base64raw} {unpack[>hIs]}. Numbers: %o{hex16} {big32} {little64}
-    /// {byte} {bool}; with braces %T is the topic's length. Times: %d{strftime[%F %T.%L]}
-    /// %d{go[15:04:05.000]}, in UTC unless a zone follows: %d{strftime[%F];Europe/Berlin}, ;local,
-    /// ;+02:00.
-    #[arg(
-        short,
-        long,
-        value_name = "FORMAT",
-        allow_hyphen_values = true,
-        conflicts_with_all = ["json", "key_delimiter", "delimiter"]
-    )]
-    pub format: Option<String>,
-    /// Print JSON, one record a line
-    #[arg(short = 'J', long, conflicts_with = "key_delimiter")]
-    pub json: bool,
-    /// Print keys too, each followed by this
-    #[arg(short = 'K', long, value_name = "DELIM", allow_hyphen_values = true)]
-    pub key_delimiter: Option<String>,
-    /// Print this after each record, instead of a line's end
-    #[arg(short = 'D', long, value_name = "DELIM", allow_hyphen_values = true)]
-    pub delimiter: Option<String>,
-    /// Print NULL for a null key or value
-    #[arg(short = 'Z', long = "null")]
-    pub show_null: bool,
-    /// Write each record as it comes
-    #[arg(short, long)]
-    pub unbuffered: bool,
+    #[command(flatten)]
+    pub look: Look,
 }
 
 /// Below the end, this long without a record is taken for the end.
@@ -87,7 +57,7 @@ const TICK: Duration = Duration::from_millis(250);
 const FETCH_WAIT_MS: &str = "10";
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let format = args.format()?;
+    let view = args.look.view()?;
     let span = args.span(now())?;
     let mut cluster = cluster::connect(global)?;
     let is_built_in = cluster.lease.is_some();
@@ -103,11 +73,12 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let mut reading = Reading {
         quiet: Quiet::new(Instant::now(), span.at_end),
         brokers: cluster.config.brokers().to_owned(),
-        needs_headers: format.needs_headers(),
-        printer: match args.unbuffered {
-            true => Printer::unbuffered(format, stdout),
-            false => Printer::buffered(format, stdout),
+        needs_headers: view.needs_headers(),
+        printer: match args.look.unbuffered {
+            true => Printer::unbuffered(view, stdout),
+            false => Printer::buffered(view, stdout),
         },
+        failed: 0,
         left: args.count,
         probe: None,
         consumer,
@@ -118,7 +89,8 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let result = reading.run();
     // What was read before an error is printed before it.
     let flushed = reading.printer.flush().map_err(stdout_failed);
-    result.and_then(|exit| flushed.map(|()| exit))
+    let exit = reading.account(result?);
+    flushed.map(|()| exit)
 }
 
 impl Args {
@@ -126,25 +98,6 @@ impl Args {
         let span = Span::parse(&self.offset, now).map_err(|why| Usage(format!("-o: {why}")))?;
         Ok(if self.stop_at_end { span.stopping_at_end() } else { span })
     }
-
-    fn format(&self) -> anyhow::Result<Format> {
-        let null = if self.show_null { Null::Word } else { Null::Nothing };
-        let end = delimiter("-D", self.delimiter.as_deref())?.unwrap_or(b"\n".to_vec());
-        Ok(match &self.format {
-            Some(format) => Format::Template(
-                Template::parse(format, null).map_err(|why| Usage(format!("-f: {why}")))?,
-            ),
-            None if self.json => Format::Json(end),
-            None => {
-                let key_end = delimiter("-K", self.key_delimiter.as_deref())?;
-                Format::Template(Template::delimited(key_end, end, null))
-            }
-        })
-    }
-}
-
-fn delimiter(option: &str, text: Option<&str>) -> Result<Option<Vec<u8>>, Usage> {
-    text.map(layout::delimiter).transpose().map_err(|why| Usage(format!("{option}: {why}")))
 }
 
 /// Fits the configuration to what is read.
@@ -180,6 +133,8 @@ struct Reading {
     consumer: Consumer,
     printer: Printer<Stdout>,
     needs_headers: bool,
+    /// Records at which an expression failed.
+    failed: u64,
     /// How many records are still wanted, where they are counted.
     left: Option<u64>,
     interrupt: Interrupt,
@@ -221,21 +176,48 @@ impl Reading {
 
     /// Prints what is there; whether anything was.
     fn read(&mut self) -> anyhow::Result<bool> {
-        let (printer, left, needs_headers) =
-            (&mut self.printer, &mut self.left, self.needs_headers);
-        let mut printed = Ok(());
+        let Reading { printer, left, failed, tell, needs_headers, .. } = self;
+        let mut result = Ok(());
         let came = self.consumer.poll(Duration::ZERO, |received| {
-            printed = print(printer, received, needs_headers);
-            if let Some(left) = left {
-                *left -= 1;
+            match print(printer, received, *needs_headers) {
+                Ok(Fate::Printed) => {
+                    if let Some(left) = left {
+                        *left -= 1;
+                    }
+                }
+                Ok(Fate::LeftOut) => {}
+                Ok(Fate::Failed(why)) => {
+                    if *failed == 0 {
+                        let record = received.delivered(&[]);
+                        let place = format!("{}-{}", record.topic, record.partition);
+                        tell(&format!("{place}: offset {}: {why}", record.offset));
+                    }
+                    *failed += 1;
+                }
+                Err(error) => result = Err(error),
             }
-            match printed.is_err() || *left == Some(0) {
+            match result.is_err() || *left == Some(0) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         });
-        printed.map_err(stdout_failed)?;
+        result.map_err(stdout_failed)?;
         Ok(came?)
+    }
+
+    /// Says how many records an expression failed at; they may be those that were looked for.
+    fn account(&self, exit: Exit) -> Exit {
+        if self.failed == 0 {
+            return exit;
+        }
+        (self.tell)(&format!(
+            "the expression failed at {} records, which were left out; ? after a path is silent",
+            self.failed
+        ));
+        match exit {
+            Exit::Done => Exit::Refused,
+            other => other,
+        }
     }
 
     /// Waits for records, a signal, the end of whoever reads stdout, or a tick.
@@ -291,7 +273,7 @@ fn print(
     printer: &mut Printer<Stdout>,
     received: &Received<'_>,
     needs_headers: bool,
-) -> io::Result<()> {
+) -> io::Result<Fate> {
     if !needs_headers {
         return printer.print(&received.delivered(&[]));
     }

@@ -87,7 +87,7 @@ fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// A JSON string: only what RFC 8259 says must be escaped is.
-fn push_string(text: &str, out: &mut Vec<u8>) {
+pub fn push_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|&byte| must_escape(byte)) {

@@ -4,39 +4,83 @@
 mod json;
 mod number;
 mod printer;
+mod query;
 mod template;
 mod time;
 
 pub use printer::Printer;
+pub use query::{Query, Strings};
 pub use template::{Null, Template};
 
 use crate::record::Delivered;
 
+/// What is printed, and of which records.
+pub struct View {
+    /// Which records; all of them without it.
+    pub filter: Option<Query>,
+    pub format: Format,
+}
+
 /// How one record becomes bytes.
-#[derive(Clone, Debug)]
 pub enum Format {
     Template(Template),
     /// JSON, each record ended by these bytes.
     Json(Vec<u8>),
+    /// What an expression makes of it, each result ended by these bytes.
+    Select {
+        query: Box<Query>,
+        strings: Strings,
+        end: Vec<u8>,
+    },
 }
 
-impl Format {
+/// What became of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fate {
+    Printed,
+    LeftOut,
+    /// An expression failed at it.
+    Failed(String),
+}
+
+impl View {
     /// Whether headers are looked at: parsing them is left out where they are not.
     pub fn needs_headers(&self) -> bool {
-        match self {
-            Format::Template(template) => template.needs_headers(),
-            Format::Json(_) => true,
-        }
+        let filter = self.filter.as_ref().is_some_and(Query::needs_headers);
+        filter
+            || match &self.format {
+                Format::Template(template) => template.needs_headers(),
+                Format::Json(_) => true,
+                Format::Select { query, .. } => query.needs_headers(),
+            }
     }
 
     /// Appends one record to `out`.
-    pub fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) {
+    pub fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) -> Fate {
+        match self.filter.as_ref().map(|filter| filter.keeps(delivered)) {
+            None | Some(Ok(true)) => self.format.print(delivered, out),
+            Some(Ok(false)) => Fate::LeftOut,
+            Some(Err(why)) => Fate::Failed(format!("--where: {why}")),
+        }
+    }
+}
+
+impl Format {
+    fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) -> Fate {
         match self {
             Format::Template(template) => template.print(delivered, out),
             Format::Json(end) => {
                 json::print(delivered, out);
                 out.extend_from_slice(end);
             }
+            Format::Select { query, strings, end } => {
+                return match query.print(delivered, *strings, end, out) {
+                    Ok(0) => Fate::LeftOut,
+                    Ok(_) => Fate::Printed,
+                    Err(why) => Fate::Failed(format!("--select: {why}")),
+                };
+            }
         }
+        Fate::Printed
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::Format;
+use super::{Fate, View};
 use crate::record::Delivered;
 
 /// A write is worth its system call from about here; a pipe takes 64 KiB at once (pipe(7)).
@@ -12,7 +12,7 @@ const KEEP_BYTES_MAX: usize = 2 << 20;
 
 /// Prints records to `sink`.
 pub struct Printer<W> {
-    format: Format,
+    view: View,
     buffer: Vec<u8>,
     sink: W,
     /// How much may wait in the buffer; nothing if unbuffered.
@@ -20,23 +20,23 @@ pub struct Printer<W> {
 }
 
 impl<W: Write> Printer<W> {
-    pub fn buffered(format: Format, sink: W) -> Printer<W> {
+    pub fn buffered(view: View, sink: W) -> Printer<W> {
         let buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
-        Printer { format, buffer, sink, wait_bytes_max: BUFFER_BYTES }
+        Printer { view, buffer, sink, wait_bytes_max: BUFFER_BYTES }
     }
 
     /// Each record is written as it comes.
-    pub fn unbuffered(format: Format, sink: W) -> Printer<W> {
-        Printer { format, buffer: Vec::new(), sink, wait_bytes_max: 0 }
+    pub fn unbuffered(view: View, sink: W) -> Printer<W> {
+        Printer { view, buffer: Vec::new(), sink, wait_bytes_max: 0 }
     }
 
     /// Prints one record, now or with those that follow.
-    pub fn print(&mut self, delivered: &Delivered<'_>) -> io::Result<()> {
-        self.format.print(delivered, &mut self.buffer);
-        match self.wait_bytes_max <= self.buffer.len() {
-            true => self.flush(),
-            false => Ok(()),
+    pub fn print(&mut self, delivered: &Delivered<'_>) -> io::Result<Fate> {
+        let fate = self.view.print(delivered, &mut self.buffer);
+        if self.wait_bytes_max <= self.buffer.len() {
+            self.flush()?;
         }
+        Ok(fate)
     }
 
     /// Writes all that waits. After an error nothing is written twice.
@@ -51,7 +51,7 @@ impl<W: Write> Printer<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Null, Template};
+    use crate::output::{Format, Null, Template};
     use crate::record::{Offset, PartitionId, Record};
 
     /// Keeps each write apart.
@@ -69,8 +69,9 @@ mod tests {
         }
     }
 
-    fn lines() -> Format {
-        Format::Template(Template::delimited(None, b"\n".to_vec(), Null::Nothing))
+    fn lines() -> View {
+        let lines = Template::delimited(None, b"\n".to_vec(), Null::Nothing);
+        View { filter: None, format: Format::Template(lines) }
     }
 
     fn delivered(value: &[u8]) -> Delivered<'_> {

@@ -20,10 +20,16 @@ pub mod create_topics;
 pub mod delete_topics;
 pub mod describe_cluster;
 pub mod describe_configs;
+pub mod describe_groups;
 pub mod fetch;
+pub mod find_coordinator;
 #[allow(dead_code, reason = "the requests that use it come next")]
 pub mod group_record;
+pub mod heartbeat;
 pub mod init_producer_id;
+pub mod join_group;
+pub mod leave_group;
+pub mod list_groups;
 pub mod list_offsets;
 pub mod metadata;
 pub mod offset_for_leader_epoch;
@@ -31,6 +37,7 @@ pub mod private;
 pub mod produce;
 pub mod sasl;
 pub mod scram;
+pub mod sync_group;
 
 pub use api_key::ApiKey;
 pub use codec::{DecodeError, EncodeError};

@@ -15,8 +15,14 @@ use super::create_topics::CreateTopicsRequest;
 use super::delete_topics::DeleteTopicsRequest;
 use super::describe_cluster::DescribeClusterRequest;
 use super::describe_configs::DescribeConfigsRequest;
+use super::describe_groups::DescribeGroupsRequest;
 use super::fetch::FetchRequest;
+use super::find_coordinator::FindCoordinatorRequest;
+use super::heartbeat::HeartbeatRequest;
 use super::init_producer_id::InitProducerIdRequest;
+use super::join_group::JoinGroupRequest;
+use super::leave_group::LeaveGroupRequest;
+use super::list_groups::ListGroupsRequest;
 use super::list_offsets::ListOffsetsRequest;
 use super::message::Message;
 use super::metadata::MetadataRequest;
@@ -25,6 +31,7 @@ use super::private::{LeaveRequest, StatusRequest};
 use super::produce::ProduceRequest;
 use super::sample::{Leaf, Sample, Sampler};
 use super::sasl::{SaslAuthenticateRequest, SaslHandshakeRequest};
+use super::sync_group::SyncGroupRequest;
 use super::{ApiKey, Envelope, Request};
 use crate::record::Uuid;
 
@@ -71,6 +78,19 @@ fn apis(check: &mut impl Check) -> Vec<ApiKey> {
         api::<FetchRequest, theirs::FetchRequest, theirs::FetchResponse>(check),
         api::<ListOffsetsRequest, theirs::ListOffsetsRequest, theirs::ListOffsetsResponse>(check),
         api::<MetadataRequest, theirs::MetadataRequest, theirs::MetadataResponse>(check),
+        api::<
+            FindCoordinatorRequest,
+            theirs::FindCoordinatorRequest,
+            theirs::FindCoordinatorResponse,
+        >(check),
+        api::<JoinGroupRequest, theirs::JoinGroupRequest, theirs::JoinGroupResponse>(check),
+        api::<HeartbeatRequest, theirs::HeartbeatRequest, theirs::HeartbeatResponse>(check),
+        api::<LeaveGroupRequest, theirs::LeaveGroupRequest, theirs::LeaveGroupResponse>(check),
+        api::<SyncGroupRequest, theirs::SyncGroupRequest, theirs::SyncGroupResponse>(check),
+        api::<DescribeGroupsRequest, theirs::DescribeGroupsRequest, theirs::DescribeGroupsResponse>(
+            check,
+        ),
+        api::<ListGroupsRequest, theirs::ListGroupsRequest, theirs::ListGroupsResponse>(check),
         api::<SaslHandshakeRequest, theirs::SaslHandshakeRequest, theirs::SaslHandshakeResponse>(
             check,
         ),
@@ -197,32 +217,44 @@ fn every_message_at_every_version_is_what_kafka_protocol_says() {
 
 /// Ours on the left; where Kafka calls the same by several names, one after the other.
 const NAMES: &[(&str, &str)] = &[
+    ("assignment", "member_assignment"),
     ("authorized_operations", "topic_authorized_operations"),
     ("config_error_code", "topic_config_error_code"),
     ("config_names", "configuration_keys"),
+    ("generation", "generation_id"),
     ("in_sync", "isr_nodes"),
+    ("instance_id", "group_instance_id"),
     ("isolation", "isolation_level"),
     ("key", "api_key"),
+    ("keys", "coordinator_keys"),
+    ("kind", "group_type"),
+    ("kind", "key_type"),
     ("kind", "resource_type"),
     ("leader", "leader_id"),
     ("level_max", "max_version_level"),
     ("level_min", "min_version_level"),
     ("log_append_time", "log_append_time_ms"),
+    ("metadata", "member_metadata"),
     ("message", "batch_index_error_message"),
     ("name", "topic"),
     ("name", "resource_name"),
+    ("node", "node_id"),
     ("offline", "offline_replicas"),
     ("partition", "partition_index"),
     ("partition", "index"),
     ("partition_count", "num_partitions"),
     ("partitions", "partitions"),
+    ("protocol", "protocol_data"),
     ("rack", "rack_id"),
     ("replica", "replica_id"),
     ("replicas", "replica_nodes"),
     ("replicas", "broker_ids"),
     ("source", "config_source"),
     ("spec", "timestamp"),
+    ("state", "group_state"),
+    ("states", "states_filter"),
     ("token", "auth_bytes"),
+    ("types", "types_filter"),
     ("version_max", "max_version"),
     ("version_min", "min_version"),
 ];

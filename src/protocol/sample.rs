@@ -11,6 +11,7 @@ use super::describe_cluster::EndpointType;
 use super::describe_configs::{ConfigSource, ConfigType, ResourceType};
 use super::error_code::ErrorCode;
 use super::field::{Isolation, NodeId, Records, Secret, Text};
+use super::find_coordinator::CoordinatorKind;
 use super::list_offsets::OffsetSpec;
 use super::message::Message;
 use super::produce::Acks;
@@ -121,7 +122,7 @@ fixed! {
     Option<Offset>: 8, PartitionId: 4, LeaderEpoch: 4, Option<LeaderEpoch>: 4, ProducerId: 8,
     Option<ProducerId>: 8, Option<ProducerEpoch>: 2, Timestamp: 8, Option<Timestamp>: 8,
     ErrorCode: 2, ApiKey: 2, ResourceType: 1, ConfigSource: 1, ConfigType: 1, EndpointType: 1,
-    Isolation: 1, Acks: 2, OffsetSpec: 8,
+    Isolation: 1, CoordinatorKind: 1, Acks: 2, OffsetSpec: 8,
 }
 
 impl Sample for bool {

@@ -6,14 +6,21 @@ mod create_topics;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
+mod describe_groups;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_for_leader_epoch;
 mod private;
 mod produce;
 mod sasl;
+mod sync_group;
 
 use std::fmt;
 use std::future::Future;
@@ -73,14 +80,21 @@ use crate::protocol::{
     delete_topics::DeleteTopicsRequest,
     describe_cluster::DescribeClusterRequest,
     describe_configs::DescribeConfigsRequest,
+    describe_groups::DescribeGroupsRequest,
     fetch::FetchRequest,
+    find_coordinator::FindCoordinatorRequest,
+    heartbeat::HeartbeatRequest,
     init_producer_id::InitProducerIdRequest,
+    join_group::JoinGroupRequest,
+    leave_group::LeaveGroupRequest,
+    list_groups::ListGroupsRequest,
     list_offsets::ListOffsetsRequest,
     metadata::MetadataRequest,
     offset_for_leader_epoch::OffsetForLeaderEpochRequest,
     private::{LeaveRequest, StatusRequest},
     produce::ProduceRequest,
     sasl::{SaslAuthenticateRequest, SaslHandshakeRequest},
+    sync_group::SyncGroupRequest,
 };
 
 apis! {
@@ -89,6 +103,13 @@ apis! {
     Everyone FetchRequest => fetch::handle;
     Everyone ListOffsetsRequest => list_offsets::handle;
     Everyone MetadataRequest => metadata::handle;
+    Everyone FindCoordinatorRequest => find_coordinator::handle;
+    Everyone JoinGroupRequest => join_group::handle;
+    Everyone HeartbeatRequest => heartbeat::handle;
+    Everyone LeaveGroupRequest => leave_group::handle;
+    Everyone SyncGroupRequest => sync_group::handle;
+    Everyone DescribeGroupsRequest => describe_groups::handle;
+    Everyone ListGroupsRequest => list_groups::handle;
     Everyone SaslHandshakeRequest => sasl::handshake;
     Everyone ApiVersionsRequest => api_versions::handle;
     Everyone CreateTopicsRequest => create_topics::handle;
@@ -303,6 +324,14 @@ fn unusable(why: Unusable) -> ErrorCode {
     }
 }
 
+/// Members of a group need one with a name; offsets may be kept under an empty one.
+fn group_id(id: &str) -> Result<(), ErrorCode> {
+    match id.is_empty() {
+        true => Err(ErrorCode::INVALID_GROUP_ID),
+        false => Ok(()),
+    }
+}
+
 /// A text for a message.
 fn text(from: impl AsRef<str>) -> Text {
     from.as_ref().into()
@@ -334,6 +363,13 @@ mod tests {
         check(ApiKey::FETCH, 4, 18);
         check(ApiKey::LIST_OFFSETS, 1, 10);
         check(ApiKey::METADATA, 0, 13);
+        check(ApiKey::FIND_COORDINATOR, 0, 6);
+        check(ApiKey::JOIN_GROUP, 0, 9);
+        check(ApiKey::HEARTBEAT, 0, 4);
+        check(ApiKey::LEAVE_GROUP, 0, 5);
+        check(ApiKey::SYNC_GROUP, 0, 5);
+        check(ApiKey::DESCRIBE_GROUPS, 0, 6);
+        check(ApiKey::LIST_GROUPS, 0, 5);
         check(ApiKey::SASL_HANDSHAKE, 0, 1);
         check(ApiKey::API_VERSIONS, 0, 4);
         check(ApiKey::CREATE_TOPICS, 2, 7);

@@ -25,7 +25,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub use door::{Door, Secret, random_port, random_word, user};
+pub use door::{Door, Secret, random_bytes, random_port, random_word, user};
 pub use error::{Error, plain};
 pub use files::properties;
 pub use lock::Holder;
