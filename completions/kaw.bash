@@ -545,18 +545,54 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__consume)
-            opts="-e -c -p -o -f -J -K -D -Z -u -b -F -X -q -v -h --exit --count --partitions --offset --format --json --key-delimiter --delimiter --null --unbuffered --where --select --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-r -e -c -g -p -o -f -J -K -D -Z -u -b -F -X -q -v -h --regex --wait --exit --count --idle --expect --within --group --no-commit --tail --merge --isolation --partitions --offset --clamp --format --json --key-delimiter --delimiter --null --unbuffered --where --select --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --regex)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -c)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --idle)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -g)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --isolation)
+                    COMPREPLY=($(compgen -W "committed uncommitted" -- "${cur}"))
                     return 0
                     ;;
                 --partitions)

@@ -159,7 +159,15 @@ complete -c kaw -n "__fish_kaw_using_subcommand produce" -s T -l tee -d 'Copy th
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s r -l regex -d 'Topics whose names match, also those that come up later' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s c -l count -d 'Stop after this many records' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l idle -d 'Stop after this long without a record' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l expect -d 'Expect exactly this many records, else exit with 3; without -e it ends at the last of them, with --idle only when no more follow' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l within -d 'Exit with 124 when it takes longer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s g -l group -d 'Read as a member of this group: from where it has come to, and commit what was printed' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l tail -d 'The last N records over all partitions, in the order of their times, and what follows' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l isolation -d 'Read records of open or aborted transactions too, or only those that are committed' -r -f -a "committed\t''
+uncommitted\t''"
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s p -l partitions -d 'Only these partitions' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s o -l offset -d 'Where to start, or what to read: start, end, N, +N (after the start), -N (before the end), N..M, ..end, @TIME, @TIME..TIME, stored' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s f -l format -d 'How a record is printed, in the tokens of kcat and franz-go' -r
@@ -172,7 +180,11 @@ complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Conf
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l wait -d 'Wait for a topic that is not there yet'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s e -l exit -d 'Stop at the end, as it was when the command started'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l no-commit -d 'Commit nothing'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l merge -d 'Print records of all partitions in the order of their times'
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l clamp -d 'Where an offset of -o is gone, begin at the nearest that is there'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s J -l json -d 'Print JSON, one record a line'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s Z -l null -d 'Print NULL for a null key or value'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s u -l unbuffered -d 'Write each record as it comes'

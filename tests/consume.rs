@@ -165,3 +165,87 @@ it!(what_does_not_go_together_is_a_usage_error, |kaw| {
     assert_eq!(kaw.processes().len(), 0, "no broker is started for wrong words");
     kaw.cmd("consume t -o stored").run().fails(2);
 });
+
+/// Ten records over three partitions, a second apart, in another order than that of their times.
+fn ten(kaw: &Kaw) {
+    kaw.ok("topic create ten -p 3");
+    let record = |n: i64| {
+        let time = 1_700_000_000_000 + n * 1000;
+        format!("{{\"value\":\"{n}\",\"partition\":{},\"timestamp\":{time}}}\n", n % 3)
+    };
+    let lines: String = [0, 3, 1, 2, 4, 9, 7, 5, 8, 6].map(record).concat();
+    kaw.cmd("produce ten -J").stdin(lines).run().ok();
+}
+
+it!(partitions_are_merged_by_time, |kaw| {
+    ten(kaw);
+    assert_eq!(kaw.ok("consume -e --merge ten -f '%s '"), "0 1 2 3 4 5 7 8 9 6 ");
+    let both = kaw.ok("consume -e --merge ten -o -2 -f '%s '");
+    assert_eq!(both, "4 5 7 8 9 6 ");
+    let running = kaw.cmd("consume --merge ten -f '%s ' -o end").start();
+    running.until("a reader that waits", |_, _| Some(()));
+    running.signal(Signal::INT);
+    running.done().code(130);
+});
+
+it!(the_tail_is_of_all_partitions_and_is_followed, |kaw| {
+    ten(kaw);
+    assert_eq!(kaw.ok("consume -e --tail 3 ten -f '%s '"), "7 8 9 ");
+    assert_eq!(kaw.ok("consume -e --tail 99 ten -f '%s '"), "0 1 2 3 4 5 6 7 8 9 ");
+    assert_eq!(kaw.ok("consume -e --tail 0 ten -f '%s '"), "");
+    let running = kaw.cmd("consume --tail 2 ten -f '%s '").start();
+    running.until("the tail", |out, _| out.starts_with("8 9 ").then_some(()));
+    kaw.cmd("produce ten -p 1").stdin("new\n").run().ok();
+    running.until("what follows", |out, _| (out == "8 9 new ").then_some(()));
+});
+
+it!(topics_are_found_by_pattern_as_they_come_up, |kaw| {
+    kaw.cmd("produce orders-1").stdin("a\n").run().ok();
+    kaw.cmd("produce other").stdin("x\n").run().ok();
+    assert_eq!(kaw.ok("consume -e -r '^orders'"), "a\n");
+    let running = kaw.cmd("consume -r '^orders' -f '%t:%s '").start();
+    running.until("the first", |out, _| (out == "orders-1:a ").then_some(()));
+    kaw.cmd("produce orders-2").stdin("b\n").run().ok();
+    running.until("the new one", |out, _| (out == "orders-1:a orders-2:b ").then_some(()));
+    let line = kaw.cmd("consume -e -r nothing").run().fails(1);
+    assert_eq!(line, "kaw: no topic matches 'nothing'; `kaw topic list` shows all");
+    kaw.cmd("consume -e -r '['").run().fails(2);
+    kaw.cmd("consume -e -r x topic").run().fails(2);
+});
+
+it!(a_topic_can_be_waited_for, |kaw| {
+    let running = kaw.cmd("consume late --wait -c 1").start();
+    kaw.cmd("produce late").stdin("here\n").run().ok();
+    assert_eq!(running.done().code(0).out(), "here\n");
+    let line = kaw.cmd("consume never --wait --within 300ms").run().fails(124);
+    assert_eq!(line, "kaw: --within 0.3s ran out; 0 records came");
+});
+
+it!(what_is_expected_decides_the_exit_code, |kaw| {
+    ten(kaw);
+    let check = |options: &str, code: i32, said: &str| {
+        let done = kaw.cmd(&format!("consume ten {options} -f ''")).run().code(code);
+        let err = done.err();
+        assert_eq!(err.trim_end(), said, "{options}");
+    };
+    check("-e --expect 10", 0, "");
+    check("-e --expect 9", 3, "kaw: expected 9 records, more came");
+    check("-e --expect 11", 3, "kaw: expected 11 records, 10 came");
+    check("-o 1..2 --expect 3", 0, "");
+    check("--expect 4", 0, "");
+    check("--expect 11 --within 300ms", 124, "kaw: --within 0.3s ran out; 10 of 11 records came");
+    check("--expect 10 --idle 400ms", 0, "");
+    check("--expect 9 --idle 400ms", 3, "kaw: expected 9 records, more came");
+    check("--idle 400ms", 0, "");
+    check("-o end --expect 0 --idle 200ms", 0, "");
+    let line = kaw.cmd("consume ten --expect 0").run().fails(2);
+    assert_eq!(line, "kaw: --expect 0 needs an end: pass -e or --idle TIME");
+    kaw.cmd("consume ten --expect 1 -c 1").run().fails(2);
+});
+
+it!(an_offset_that_is_gone_is_an_error_or_the_nearest, |kaw| {
+    five(kaw);
+    kaw.cmd("consume -e five -o 9").run().fails(1);
+    assert_eq!(kaw.ok("consume -e five -o 9 --clamp -f %o"), "");
+    assert_eq!(kaw.ok("consume -e five -o 3 --clamp -f %o"), "34");
+});

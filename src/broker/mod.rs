@@ -1,8 +1,8 @@
 //! The built-in broker: Kafka's protocol over the log engine.
 //! Never knows: librdkafka, clap, the wire client.
 //!
-//! Lock order: groups → group → catalogue → topics → partition → group commit or waiters. No lock is
-//! held across `.await` or a sync.
+//! Lock order: groups → group → catalogue → topics → partition → group commit or waiters. No lock
+//! is held across `.await` or a sync.
 
 mod api;
 mod auth;

@@ -48,6 +48,8 @@ codes! {
     INVALID_RECORD = RD_KAFKA_RESP_ERR_INVALID_RECORD,
     INVALID_TIMESTAMP = RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
     INVALID_TOPIC = RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION,
+    ASSIGN_PARTITIONS = RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+    NO_OFFSET = RD_KAFKA_RESP_ERR__NO_OFFSET,
     INVALID_GROUP = RD_KAFKA_RESP_ERR_INVALID_GROUP_ID,
     NON_EMPTY_GROUP = RD_KAFKA_RESP_ERR_NON_EMPTY_GROUP,
     UNKNOWN_MEMBER = RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
@@ -130,6 +132,10 @@ pub enum Error {
     NoTopic {
         name: String,
     },
+    /// No topic has such a name.
+    NoMatch {
+        pattern: String,
+    },
     /// The topic has only so many partitions.
     NoPartition {
         topic: String,
@@ -182,6 +188,9 @@ impl fmt::Display for Error {
             Error::Said { what, why } => write!(f, "{what}: {}", plain_end(why)),
             Error::NoTopic { name } => {
                 write!(f, "topic '{name}' does not exist; create it with `kaw topic create {name}`")
+            }
+            Error::NoMatch { pattern } => {
+                write!(f, "no topic matches '{pattern}'; `kaw topic list` shows all")
             }
             Error::NoPartition { topic, partition, count } => write!(
                 f,

@@ -14,6 +14,8 @@ pub enum Place {
     AfterStart(i64),
     BeforeEnd(i64),
     At(Offset),
+    /// The same, or the nearest offset that the log has.
+    Near(Offset),
     /// The first record at or after this time.
     Since(Timestamp),
     /// Where a group has read to.
@@ -47,6 +49,14 @@ impl Span {
             _ if specs.iter().all(kcat) => parse_kcat(specs),
             [spec] => parse_one(spec, now),
             [.., last] => Err(format!("'{last}' is one too many; only s@ and e@ go together")),
+        }
+    }
+
+    /// Takes the nearest offset that the log has for one that is gone.
+    pub fn clamped(self) -> Span {
+        match self.from {
+            Place::At(offset) => Span { from: Place::Near(offset), ..self },
+            _ => self,
         }
     }
 
@@ -95,6 +105,12 @@ impl Place {
         }
     }
 
+    /// The place in one partition, or the nearest that its log has.
+    pub fn nearest(self, edges: Edges, found: Found) -> Offset {
+        let Edges { start, end } = edges;
+        self.resolve(edges, found.from).max(start).min(end.max(start))
+    }
+
     /// `found` is what the cluster says of a time or a group; nothing found is the end.
     fn resolve(self, edges: Edges, found: Option<Offset>) -> Offset {
         let Edges { start, end } = edges;
@@ -105,6 +121,7 @@ impl Place {
             Place::AfterStart(count) => within(start.get().saturating_add(count)),
             Place::BeforeEnd(count) => within(end.get().saturating_sub(count)),
             Place::At(offset) => offset,
+            Place::Near(offset) => within(offset.get()),
             Place::Since(_) | Place::Stored => found.unwrap_or(end),
         }
     }
@@ -152,6 +169,16 @@ impl Reading {
     pub fn new(reach: Reach) -> Reading {
         let done = reach.stop.is_some_and(|stop| stop <= reach.from);
         Reading { position: reach.from, reach, done }
+    }
+
+    /// Goes on from here, past the end too.
+    pub fn onwards(&self) -> Reach {
+        Reach { from: self.position, stop: None, at_end: AtEnd::Follow }
+    }
+
+    /// How many offsets there were from the start of what is wanted to its end, where it has one.
+    pub fn offsets(&self) -> Option<i64> {
+        Some(self.reach.stop?.get() - self.reach.from.get())
     }
 
     /// Nothing more is wanted.
@@ -340,6 +367,7 @@ mod tests {
             Place::AfterStart(count) => format!("{count} after the start"),
             Place::BeforeEnd(count) => format!("{count} before the end"),
             Place::At(offset) => offset.to_string(),
+            Place::Near(offset) => format!("near {offset}"),
             Place::Since(time) => format!("time {time}"),
             Place::Stored => "stored".into(),
         }

@@ -1,37 +1,76 @@
 //! `kaw consume TOPIC…`: records of topics to stdout.
 
+mod goal;
 mod look;
+mod quiet;
+mod reading;
 
-use std::io;
-use std::ops::ControlFlow;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use regex::Regex;
 
+use super::admin::{compile, now};
 use super::interrupt::Interrupt;
-use super::stdio::{ClosedStdout, Stdout, stdout_failed, tell};
+use super::stdio::{Stdout, tell};
+use super::topic::is_internal;
 use super::{Exit, Global, Usage, cluster};
-use crate::client::admin::{Patience, Probe};
-use crate::client::consume::{Consumer, Received, Wanted};
+use crate::client::admin::{Admin, Patience};
+use crate::client::consume::{Commits, Consumer, GroupReader, Merge, Source, Tail, Wanted};
 use crate::client::span::{AtEnd, Place, Span};
-use crate::client::{Config, cause};
-use crate::embedded::Lease;
-use crate::output::{Fate, Printer};
+use crate::client::{self, Config};
+use crate::output::Printer;
+use crate::quantity;
 use crate::record::{PartitionId, Timestamp};
+use goal::{End, Goal, Tally};
 use look::Look;
+use reading::Reading;
 
 /// Read topics to stdout, from the beginning, and follow them
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Topics to read
-    #[arg(required = true, value_name = "TOPIC")]
+    #[arg(required_unless_present = "regex", value_name = "TOPIC")]
     pub topics: Vec<String>,
+    /// Topics whose names match, also those that come up later
+    #[arg(short, long, value_name = "REGEX", conflicts_with = "topics")]
+    pub regex: Option<String>,
+    /// Wait for a topic that is not there yet
+    #[arg(long)]
+    pub wait: bool,
     /// Stop at the end, as it was when the command started
     #[arg(short = 'e', long = "exit")]
     pub stop_at_end: bool,
     /// Stop after this many records
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     pub count: Option<u64>,
+    /// Stop after this long without a record
+    #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    pub idle: Option<Duration>,
+    /// Expect exactly this many records, else exit with 3; without -e it ends at the last of them,
+    /// with --idle only when no more follow
+    #[arg(long, value_name = "N", conflicts_with = "count")]
+    pub expect: Option<u64>,
+    /// Exit with 124 when it takes longer
+    #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    pub within: Option<Duration>,
+    /// Read as a member of this group: from where it has come to, and commit what was printed
+    ///
+    /// -o then only says where to begin without a commit. -X group.protocol=consumer uses Kafka's
+    /// newer protocol (KIP-848).
+    #[arg(short, long, value_name = "GROUP", conflicts_with_all = ["partitions", "tail", "merge"])]
+    pub group: Option<String>,
+    /// Commit nothing
+    #[arg(long, requires = "group")]
+    pub no_commit: bool,
+    /// The last N records over all partitions, in the order of their times, and what follows
+    #[arg(long, value_name = "N", conflicts_with_all = ["offset", "merge"])]
+    pub tail: Option<usize>,
+    /// Print records of all partitions in the order of their times
+    #[arg(long)]
+    pub merge: bool,
+    /// Read records of open or aborted transactions too, or only those that are committed
+    #[arg(long, value_name = "LEVEL")]
+    pub isolation: Option<Isolation>,
     /// Only these partitions
     #[arg(short, long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub partitions: Vec<u16>,
@@ -43,394 +82,202 @@ pub struct Args {
     /// with a colon are read too.
     #[arg(short, long, value_name = "SPEC", allow_hyphen_values = true)]
     pub offset: Vec<String>,
+    /// Where an offset of -o is gone, begin at the nearest that is there
+    #[arg(long)]
+    pub clamp: bool,
     #[command(flatten)]
     pub look: Look,
 }
 
-/// Below the end, this long without a record is taken for the end.
-const SILENCE: Duration = Duration::from_secs(1);
-/// Trouble that lasts this long is told.
-const TROUBLE: Duration = Duration::from_secs(2);
-/// While nothing comes, time is looked at this often.
-const TICK: Duration = Duration::from_millis(250);
+/// Which records there are, where there are transactions.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Isolation {
+    Committed,
+    Uncommitted,
+}
+
 /// How long a broker may hold back an empty answer where only what is there already is wanted.
-const FETCH_WAIT_MS: &str = "10";
+const STOP_WAIT_MS: &str = "10";
+/// The same where topics are followed: the first request may be for the first partitions alone,
+/// and the others wait as long as it does.
+const FOLLOW_WAIT_MS: &str = "100";
+/// A topic that is waited for is asked for this often.
+const WAIT: Duration = Duration::from_millis(100);
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let view = args.look.view()?;
     let span = args.span(now())?;
+    let goal = args.goal(&span)?;
+    let names = args.names()?;
     let mut cluster = cluster::connect(global)?;
-    let is_built_in = cluster.lease.is_some();
-    prepare(&mut cluster.config, &span, is_built_in)?;
+    args.prepare(&mut cluster.config, &span)?;
     let tell: fn(&str) = if global.quiet { |_| {} } else { tell };
     let patience = Patience { max: cluster.connect_timeout, tell };
-    let mut consumer = Consumer::open(&cluster.config, patience)?;
-    let partitions: Vec<_> = args.partitions.iter().map(|&id| PartitionId(id.into())).collect();
-    consumer.begin(&Wanted { topics: &args.topics, partitions: &partitions, span })?;
     let interrupt = Interrupt::watch()?;
-    consumer.wake(interrupt.wake().writer()?);
-    let stdout = Stdout::open()?;
-    let mut reading = Reading {
-        quiet: Quiet::new(Instant::now(), span.at_end),
-        brokers: cluster.config.brokers().to_owned(),
-        needs_headers: view.needs_headers(),
-        printer: match args.look.unbuffered {
-            true => Printer::unbuffered(view, stdout),
-            false => Printer::buffered(view, stdout),
-        },
-        failed: 0,
-        left: args.count,
-        probe: None,
-        consumer,
-        interrupt,
-        tell,
-        lease: cluster.lease,
+    let began = Instant::now();
+    let opening = Opening { args: &args, config: &cluster.config, patience, span };
+    let mut source = loop {
+        match opening.open(&names) {
+            Err(client::Error::NoTopic { .. } | client::Error::NoMatch { .. }) if args.wait => {}
+            source => break source?,
+        }
+        let tally = Tally { came: 0, began, last: began };
+        if let Some(end) = goal.at_time(Instant::now(), &tally) {
+            return Ok(end_of(end));
+        }
+        interrupt.pause(WAIT)?;
+        if let Some(exit) = interrupt.exit() {
+            return Ok(exit);
+        }
     };
-    let result = reading.run();
-    // What was read before an error is printed before it.
-    let flushed = reading.printer.flush().map_err(stdout_failed);
-    let exit = reading.account(result?);
-    flushed.map(|()| exit)
+    source.wake(interrupt.wake().writer()?)?;
+    let stdout = Stdout::open()?;
+    let printer = match args.look.unbuffered {
+        true => Printer::unbuffered(view, stdout),
+        false => Printer::buffered(view, stdout),
+    };
+    let brokers = cluster.config.brokers().to_owned();
+    let mut reading = Reading::new(source, printer, goal, span.at_end, interrupt);
+    reading.told_to(tell, brokers, cluster.lease);
+    if let (Names::Matching(pattern), AtEnd::Follow) = (names, span.at_end) {
+        reading.watch_for(pattern);
+    }
+    reading.run()
+}
+
+/// Says how it ended, where that is worth a word.
+fn end_of(end: End) -> Exit {
+    if end != End::Met {
+        tell(&end.to_string());
+    }
+    end.exit()
+}
+
+/// Topics as they are wanted.
+pub enum Names {
+    These(Vec<String>),
+    Matching(Regex),
+}
+
+impl Names {
+    /// The names in this cluster; none is an error.
+    fn find(&self, admin: &Admin) -> Result<Vec<String>, client::Error> {
+        match self {
+            Names::These(names) => Ok(names.clone()),
+            Names::Matching(pattern) => match matching(pattern, admin)? {
+                names if names.is_empty() => {
+                    Err(client::Error::NoMatch { pattern: pattern.to_string() })
+                }
+                names => Ok(names),
+            },
+        }
+    }
+}
+
+/// The topics of people that match.
+fn matching(pattern: &Regex, admin: &Admin) -> Result<Vec<String>, client::Error> {
+    let names = admin.topics()?.into_iter().map(|topic| topic.name);
+    Ok(names.filter(|name| !is_internal(name) && pattern.is_match(name)).collect())
+}
+
+/// What a source is opened with.
+struct Opening<'a> {
+    args: &'a Args,
+    config: &'a Config,
+    patience: Patience,
+    span: Span,
+}
+
+impl Opening<'_> {
+    /// Opens what is to be read, and begins to read it.
+    fn open(&self, names: &Names) -> Result<Box<dyn Source>, client::Error> {
+        let Opening { args, config, patience, span } = *self;
+        if args.group.is_some() {
+            let commits = if args.no_commit { Commits::No } else { Commits::Yes };
+            let reader = GroupReader::open(config, patience, span, commits)?;
+            let topics = names.find(reader.admin())?;
+            return Ok(Box::new(reader.join(&topics)?));
+        }
+        let partitions: Vec<_> = args.partitions.iter().map(|&id| PartitionId(id.into())).collect();
+        let wanted = |topics| Wanted { topics, partitions: &partitions, span };
+        if args.merge {
+            let mut merge = Merge::open(config, patience)?;
+            let topics = names.find(merge.admin())?;
+            merge.begin(&wanted(&topics))?;
+            return Ok(Box::new(merge));
+        }
+        let mut consumer = Consumer::open(config, patience)?;
+        let topics = match names {
+            Names::These(names) => names.clone(),
+            names => {
+                consumer.admin().reach()?;
+                names.find(consumer.admin())?
+            }
+        };
+        Ok(match args.tail {
+            Some(count) => Box::new(Tail::begin(consumer, &wanted(&topics), count)?),
+            None => {
+                consumer.begin(&wanted(&topics))?;
+                Box::new(consumer)
+            }
+        })
+    }
 }
 
 impl Args {
     fn span(&self, now: Timestamp) -> anyhow::Result<Span> {
-        let span = Span::parse(&self.offset, now).map_err(|why| Usage(format!("-o: {why}")))?;
+        let mut span = Span::parse(&self.offset, now).map_err(|why| Usage(format!("-o: {why}")))?;
+        if self.group.is_some() && span.until.is_some() {
+            let why = "-o: a group reads on for ever; with -g it says only where to begin";
+            return Err(Usage(why.to_owned()).into());
+        }
+        if self.group.is_some() && span.from == Place::Stored {
+            // That is what a group does.
+            span.from = Place::Start;
+        }
+        if self.clamp {
+            span = span.clamped();
+        }
         Ok(if self.stop_at_end { span.stopping_at_end() } else { span })
     }
-}
 
-/// Fits the configuration to what is read.
-fn prepare(config: &mut Config, span: &Span, is_built_in: bool) -> anyhow::Result<()> {
-    match span.from {
-        Place::Stored if config.get("group.id").is_none_or(str::is_empty) => {
-            let why = "-o stored needs the group that has stored: pass -X group.id=NAME";
-            return Err(Usage(why.to_owned()).into());
+    fn goal(&self, span: &Span) -> Result<Goal, Usage> {
+        let Args { count, expect, within, idle, .. } = *self;
+        let has_end = span.at_end == AtEnd::Stop || span.until.is_some();
+        if expect == Some(0) && !has_end && idle.is_none() {
+            let why = "--expect 0 needs an end: pass -e or --idle TIME";
+            return Err(Usage(why.to_owned()));
         }
-        // It would be asked for the group's coordinator until the time is up.
-        Place::Stored if is_built_in => {
-            let why = "-o stored: the built-in broker has no groups; pass -o OFFSET, or -b for a \
-                       cluster";
-            return Err(Usage(why.to_owned()).into());
+        Ok(Goal { count, expect, has_end, within, idle })
+    }
+
+    fn names(&self) -> Result<Names, Usage> {
+        Ok(match &self.regex {
+            Some(pattern) => Names::Matching(compile(pattern)?),
+            None => Names::These(self.topics.clone()),
+        })
+    }
+
+    /// Fits the configuration to what is read.
+    fn prepare(&self, config: &mut Config, span: &Span) -> anyhow::Result<()> {
+        match (&self.group, span.from) {
+            (Some(group), _) => config.set("group.id", group)?,
+            (None, Place::Stored) if config.get("group.id").is_none_or(str::is_empty) => {
+                let why = "-o stored needs the group that has stored: pass -X group.id=NAME";
+                return Err(Usage(why.to_owned()).into());
+            }
+            (None, Place::Stored) => {}
+            // A group that a configuration file happens to name would only be looked for.
+            (None, _) => config.remove(|key| key == "group.id"),
         }
-        Place::Stored => {}
-        // A group that a configuration file happens to name would only be looked for.
-        _ => config.remove(|key| key == "group.id"),
-    }
-    if span.at_end == AtEnd::Stop {
-        config.set_default("fetch.wait.max.ms", FETCH_WAIT_MS)?;
-    }
-    Ok(())
-}
-
-fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Records on their way to stdout.
-struct Reading {
-    consumer: Consumer,
-    printer: Printer<Stdout>,
-    needs_headers: bool,
-    /// Records at which an expression failed.
-    failed: u64,
-    /// How many records are still wanted, where they are counted.
-    left: Option<u64>,
-    interrupt: Interrupt,
-    quiet: Quiet,
-    probe: Option<Probe>,
-    brokers: String,
-    tell: fn(&str),
-    /// Keeps the built-in broker, where it is that one.
-    lease: Option<Lease>,
-}
-
-impl Reading {
-    fn run(&mut self) -> anyhow::Result<Exit> {
-        loop {
-            if let Some(exit) = self.interrupt.exit() {
-                return Ok(exit);
-            }
-            if self.left == Some(0) || self.consumer.is_done() {
-                return Ok(Exit::Done);
-            }
-            if self.read()? {
-                self.quiet.moved(Instant::now());
-                self.probe = None;
-                continue;
-            }
-            self.printer.flush().map_err(stdout_failed)?;
-            self.wait()?;
-            if let Some(error) = self.lease.as_ref().and_then(Lease::broken) {
-                return Err(error.into());
-            }
-            self.take_answer();
-            if let Some(act) =
-                self.quiet.act(Instant::now(), || self.consumer.complaint().is_some())
-            {
-                self.act(act);
-            }
+        if let Some(isolation) = self.isolation {
+            let level = match isolation {
+                Isolation::Committed => "read_committed",
+                Isolation::Uncommitted => "read_uncommitted",
+            };
+            config.set("isolation.level", level)?;
         }
-    }
-
-    /// Prints what is there; whether anything was.
-    fn read(&mut self) -> anyhow::Result<bool> {
-        let Reading { printer, left, failed, tell, needs_headers, .. } = self;
-        let mut result = Ok(());
-        let came = self.consumer.poll(Duration::ZERO, |received| {
-            match print(printer, received, *needs_headers) {
-                Ok(Fate::Printed) => {
-                    if let Some(left) = left {
-                        *left -= 1;
-                    }
-                }
-                Ok(Fate::LeftOut) => {}
-                Ok(Fate::Failed(why)) => {
-                    if *failed == 0 {
-                        let record = received.delivered(&[]);
-                        let place = format!("{}-{}", record.topic, record.partition);
-                        tell(&format!("{place}: offset {}: {why}", record.offset));
-                    }
-                    *failed += 1;
-                }
-                Err(error) => result = Err(error),
-            }
-            match result.is_err() || *left == Some(0) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        });
-        result.map_err(stdout_failed)?;
-        Ok(came?)
-    }
-
-    /// Says how many records an expression failed at; they may be those that were looked for.
-    fn account(&self, exit: Exit) -> Exit {
-        if self.failed == 0 {
-            return exit;
-        }
-        (self.tell)(&format!(
-            "the expression failed at {} records, which were left out; ? after a path is silent",
-            self.failed
-        ));
-        match exit {
-            Exit::Done => Exit::Refused,
-            other => other,
-        }
-    }
-
-    /// Waits for records, a signal, the end of whoever reads stdout, or a tick.
-    fn wait(&self) -> anyhow::Result<()> {
-        let wake = self.interrupt.wake();
-        let stdout = io::stdout();
-        // A closed reader is reported without being asked for (poll(2)).
-        let mut fds = [PollFd::new(wake, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
-        let tick = Timespec::try_from(TICK).expect("a tick fits");
-        match poll(&mut fds, Some(&tick)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(io::Error::from(error).into()),
-        }
-        wake.clear();
-        match fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
-            true => Err(ClosedStdout.into()),
-            false => Ok(()),
-        }
-    }
-
-    fn act(&mut self, act: Act) {
-        match act {
-            Act::Probe => {
-                self.probe = Some(self.consumer.probe());
-                self.quiet.asked(Instant::now());
-            }
-            Act::Tell => {
-                self.quiet.told();
-                let complaint = self.consumer.complaint();
-                let why = complaint.map_or("no answer".to_owned(), |c| cause(&c.text));
-                (self.tell)(&format!("{}: {why}; waiting for it to come back", self.brokers));
-            }
-            Act::GiveUp => {
-                for place in self.consumer.give_up() {
-                    (self.tell)(&format!("{place}: nothing came below its end; taken as the end"));
-                }
-            }
-        }
-    }
-
-    /// Looks whether the brokers that were asked have answered.
-    fn take_answer(&mut self) {
-        let Some(answers) = self.probe.as_ref().and_then(Probe::is_answered) else { return };
-        self.probe = None;
-        if answers {
-            self.consumer.forgive();
-        }
-        self.quiet.answered(Instant::now(), answers);
-    }
-}
-
-fn print(
-    printer: &mut Printer<Stdout>,
-    received: &Received<'_>,
-    needs_headers: bool,
-) -> io::Result<Fate> {
-    if !needs_headers {
-        return printer.print(&received.delivered(&[]));
-    }
-    let mut headers = Vec::new();
-    received.headers(&mut headers);
-    printer.print(&received.delivered(&headers))
-}
-
-/// What is done about a silence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    /// Ask the brokers whether they are there.
-    Probe,
-    /// Say what is wrong.
-    Tell,
-    /// Take it for the end.
-    GiveUp,
-}
-
-/// Decides what a silence means. Without trouble a topic that is followed may be silent for ever;
-/// one that is read to its end may not be, unless the broker is away: that it is not must have
-/// been seen for as long as the silence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Quiet {
-    at_end: AtEnd,
-    /// The last time that anything came.
-    since: Instant,
-    /// When the brokers were asked, while they have not answered.
-    asked: Option<Instant>,
-    answer: Option<Answer>,
-    told: bool,
-}
-
-/// What came of asking the brokers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// They answered every time that they were asked.
-    There {
-        first: Instant,
-        last: Instant,
-    },
-    Failed {
-        at: Instant,
-    },
-}
-
-impl Quiet {
-    fn new(now: Instant, at_end: AtEnd) -> Quiet {
-        Quiet { at_end, since: now, asked: None, answer: None, told: false }
-    }
-
-    fn moved(&mut self, now: Instant) {
-        *self = Quiet::new(now, self.at_end);
-    }
-
-    fn asked(&mut self, now: Instant) {
-        self.asked = Some(now);
-    }
-
-    fn told(&mut self) {
-        self.told = true;
-    }
-
-    fn answered(&mut self, now: Instant, answers: bool) {
-        self.asked = None;
-        self.answer = Some(match (answers, self.answer) {
-            (true, Some(Answer::There { first, .. })) => Answer::There { first, last: now },
-            (true, _) => Answer::There { first: now, last: now },
-            (false, _) => Answer::Failed { at: now },
-        });
-        self.told &= !answers;
-    }
-
-    /// What is to be done now. `trouble` says whether a broker was complained about.
-    fn act(&self, now: Instant, trouble: impl Fn() -> bool) -> Option<Act> {
-        let past = |since: Instant, time: Duration| time <= now.saturating_duration_since(since);
-        let failed = matches!(self.answer, Some(Answer::Failed { .. }));
-        let away = failed || self.asked.is_some_and(|asked| past(asked, SILENCE));
-        if away && !self.told && past(self.since, TROUBLE) {
-            return Some(Act::Tell);
-        }
-        if self.asked.is_some() {
-            return None;
-        }
-        let last = match self.answer {
-            Some(Answer::There { first, last }) => {
-                if self.at_end == AtEnd::Stop && first + SILENCE / 2 <= last {
-                    return Some(Act::GiveUp);
-                }
-                last
-            }
-            Some(Answer::Failed { at }) => at,
-            None => self.since,
-        };
-        let in_doubt = failed || self.at_end == AtEnd::Stop || trouble();
-        (past(last, SILENCE / 2) && in_doubt).then_some(Act::Probe)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Plays a silence in steps of a quarter of a second: what is done at each, as a letter.
-    /// `answers` says how the brokers answer the step after they are asked, if they do.
-    fn played(at_end: AtEnd, trouble: bool, answers: &[Option<bool>]) -> String {
-        let start = Instant::now();
-        let mut quiet = Quiet::new(start, at_end);
-        let mut acts = String::new();
-        for (step, answer) in (1..).zip(answers) {
-            let now = start + TICK * step;
-            if let (Some(answer), Some(_)) = (answer, quiet.asked) {
-                quiet.answered(now, *answer);
-            }
-            acts.push(match quiet.act(now, || trouble) {
-                None => '.',
-                Some(Act::Probe) => {
-                    quiet.asked(now);
-                    'p'
-                }
-                Some(Act::Tell) => {
-                    quiet.told();
-                    't'
-                }
-                Some(Act::GiveUp) => return acts + "g",
-            });
-        }
-        acts
-    }
-
-    #[track_caller]
-    fn check(at_end: AtEnd, trouble: bool, answer: Option<bool>, want: &str) {
-        assert_eq!(played(at_end, trouble, &vec![answer; want.len()]), want);
-    }
-
-    #[test]
-    fn a_topic_that_is_followed_may_be_silent() {
-        check(AtEnd::Follow, false, Some(true), "............");
-    }
-
-    #[test]
-    fn trouble_that_passed_is_not_told() {
-        // The complaint is forgiven at the first answer, which the played brokers do not show.
-        check(AtEnd::Follow, true, Some(true), ".p..p..p..p.");
-    }
-
-    #[test]
-    fn trouble_that_lasts_is_told_once() {
-        check(AtEnd::Follow, true, None, ".p.....t........");
-        check(AtEnd::Stop, false, None, ".p.....t........");
-        check(AtEnd::Follow, true, Some(false), ".p..p..tp..p..p.");
-    }
-
-    #[test]
-    fn below_the_end_a_silence_is_the_end_only_while_the_brokers_answer() {
-        check(AtEnd::Stop, false, Some(true), ".p..pg");
-        let away = [vec![None; 6], vec![Some(true); 20]].concat();
-        assert_eq!(played(AtEnd::Stop, false, &away), ".p......pg");
+        let wait = if span.at_end == AtEnd::Stop { STOP_WAIT_MS } else { FOLLOW_WAIT_MS };
+        Ok(config.set_default("fetch.wait.max.ms", wait)?)
     }
 }

@@ -36,6 +36,8 @@ pub enum Exit {
     Refused,
     /// An expectation of the user (`--fail-if`, `--expect`) was not met.
     Unmet,
+    /// A time that the user set ran out.
+    OutOfTime,
     /// Ended by this signal.
     Signalled(i32),
     /// What a command that ran inside this one returned.
@@ -48,6 +50,7 @@ impl Exit {
             Exit::Done => 0,
             Exit::Refused => 1,
             Exit::Unmet => 3,
+            Exit::OutOfTime => 124,
             Exit::Signalled(signal) => 128 + (signal & 0x7f) as u8,
             Exit::Passed(code) => code,
         }

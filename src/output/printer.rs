@@ -30,6 +30,11 @@ impl<W: Write> Printer<W> {
         Printer { view, buffer: Vec::new(), sink, wait_bytes_max: 0 }
     }
 
+    /// Whether headers are printed.
+    pub fn needs_headers(&self) -> bool {
+        self.view.needs_headers()
+    }
+
     /// Prints one record, now or with those that follow.
     pub fn print(&mut self, delivered: &Delivered<'_>) -> io::Result<Fate> {
         let fate = self.view.print(delivered, &mut self.buffer);

@@ -78,7 +78,7 @@ impl Admin {
     }
 
     /// Waits until a broker has answered.
-    pub(super) fn reach(&self) -> Result<(), Error> {
+    pub fn reach(&self) -> Result<(), Error> {
         let start = Instant::now();
         let mut told = false;
         while !self.native.reached_within(LOOK_UP) {

@@ -30,14 +30,14 @@ pub struct Reader {
 
 /// Which partition a message is of, by topic handle and number.
 #[derive(Default)]
-struct Slots {
-    by_partition: HashMap<(usize, i32), usize>,
-    last: Option<((usize, i32), usize)>,
+pub(super) struct Slots {
+    pub by_partition: HashMap<(usize, i32), usize>,
+    pub last: Option<((usize, i32), usize)>,
 }
 
 impl Slots {
     /// Messages come in runs of one partition.
-    fn of(&mut self, message: &rd::rd_kafka_message_t) -> Option<usize> {
+    pub fn of(&mut self, message: &rd::rd_kafka_message_t) -> Option<usize> {
         let key = (message.rkt.addr(), message.partition);
         match self.last {
             Some((last, slot)) if last == key => Some(slot),
@@ -56,6 +56,17 @@ impl Reader {
         let queue = unsafe { rd::rd_kafka_queue_new(native.as_ptr()) };
         let queue = Queue(NonNull::new(queue).expect("librdkafka aborts when out of memory"));
         Reader { queue, topics: HashMap::new(), slots: Slots::default(), wake: None, native }
+    }
+
+    /// One that reads nothing yet and pokes the same descriptor; this one pokes none any more.
+    pub fn renewed(&mut self) -> Reader {
+        let mut new = Reader::new(Arc::clone(&self.native));
+        if let Some(fd) = self.wake.take() {
+            // SAFETY: the queue is alive; no descriptor is poked from here on.
+            unsafe { rd::rd_kafka_queue_io_event_enable(self.queue.as_ptr(), -1, ptr::null(), 0) };
+            new.wake(fd);
+        }
+        new
     }
 
     /// Begins to read a partition; its messages carry `slot`.
@@ -177,8 +188,8 @@ where
 /// A record, the end of a partition, or an error, as it came out of the queue.
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
-    message: &'a rd::rd_kafka_message_t,
-    slot: Option<usize>,
+    pub(super) message: &'a rd::rd_kafka_message_t,
+    pub(super) slot: Option<usize>,
 }
 
 impl<'a> Message<'a> {

@@ -8,6 +8,7 @@ mod admin;
 mod aide;
 mod blocks;
 mod consume;
+mod group;
 mod produce;
 
 pub use admin::{
@@ -18,6 +19,7 @@ pub use admin::{
 };
 pub use blocks::{Hold, Token};
 pub use consume::{Message, Reader};
+pub use group::{Member as GroupMember, News, Target};
 pub use produce::{Full, Report, Sender, Topic};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -313,7 +315,8 @@ impl Conf {
     }
 
     fn events(&mut self) {
-        let events = rd::RD_KAFKA_EVENT_DR | rd::RD_KAFKA_EVENT_ERROR;
+        let events =
+            rd::RD_KAFKA_EVENT_DR | rd::RD_KAFKA_EVENT_ERROR | rd::RD_KAFKA_EVENT_REBALANCE;
         // SAFETY: the configuration is alive.
         unsafe { rd::rd_kafka_conf_set_events(self.0.as_ptr(), events) }
     }

@@ -72,7 +72,7 @@ fn setting(pair: &str) -> Result<(String, String), super::Usage> {
     }
 }
 
-fn is_internal(name: &str) -> bool {
+pub fn is_internal(name: &str) -> bool {
     INTERNAL.contains(&name)
 }
 

@@ -16,7 +16,7 @@ use rdkafka_sys as rd;
 
 use super::{Complaint, Event, Native, Queue, TEXT_BYTES_MAX, text_of};
 use crate::client::Code;
-use crate::record::{Offset, PartitionId};
+use crate::record::{LeaderEpoch, Offset, PartitionId};
 
 pub use configs::{
     Change, ConfigInfo, ConfigSource, alter_configs, ask_configs, configs, configs_in,
@@ -179,24 +179,50 @@ impl From<Code> for Refusal {
 }
 
 /// A list of partitions, ours.
-struct Partitions(*mut rd::rd_kafka_topic_partition_list_t);
+pub(in crate::client::sys) struct Partitions(pub *mut rd::rd_kafka_topic_partition_list_t);
 
 impl Partitions {
-    fn new(capacity: usize) -> Partitions {
+    pub fn new(capacity: usize) -> Partitions {
         let capacity = c_int::try_from(capacity).unwrap_or(0);
         // SAFETY: the size is a hint; it aborts rather than return null.
         Partitions(unsafe { rd::rd_kafka_topic_partition_list_new(capacity) })
     }
 
     /// Adds a partition; a topic whose name has a NUL is none and stays out.
-    fn add(&self, topic: &str, partition: PartitionId, offset: i64) {
+    pub fn add(&self, topic: &str, partition: PartitionId, offset: i64) {
+        self.add_after(topic, partition, offset, None);
+    }
+
+    /// The same, with the epoch of the record before the offset.
+    pub fn add_after(
+        &self,
+        topic: &str,
+        partition: PartitionId,
+        offset: i64,
+        epoch: Option<LeaderEpoch>,
+    ) {
         let Ok(topic) = CString::new(topic) else { return };
         // SAFETY: the list is alive, and the name is copied; the place is used at once.
         unsafe {
             let place =
                 rd::rd_kafka_topic_partition_list_add(self.0, topic.as_ptr(), partition.get());
             (*place).offset = offset;
+            if let Some(epoch) = epoch {
+                rd::rd_kafka_topic_partition_set_leader_epoch(place, epoch.get());
+            }
         }
+    }
+
+    /// What is in a list.
+    ///
+    /// # Safety
+    /// The list must be alive.
+    pub unsafe fn names(
+        list: *const rd::rd_kafka_topic_partition_list_t,
+    ) -> Vec<(String, PartitionId)> {
+        // SAFETY: it is the caller's promise; the array is as long as its count.
+        let places = unsafe { array((*list).elems, (*list).cnt) };
+        places.iter().map(|place| (text_of(place.topic), PartitionId(place.partition))).collect()
     }
 }
 

@@ -1,0 +1,266 @@
+//! Records on their way to stdout, until there is nothing more to read or somebody says stop.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::super::Exit;
+use super::super::interrupt::Interrupt;
+use super::super::stdio::{ClosedStdout, Stdout, stdout_failed};
+use super::goal::{End, Goal, Tally};
+use super::quiet::{Act, Quiet};
+use super::{end_of, matching};
+use crate::client::admin::Probe;
+use crate::client::cause;
+use crate::client::consume::{Received, Source};
+use crate::client::span::AtEnd;
+use crate::embedded::Lease;
+use crate::output::{Fate, Printer};
+
+/// While nothing comes, time is looked at this often.
+const TICK: Duration = Duration::from_millis(250);
+/// New topics are looked for this often.
+const LOOK: Duration = Duration::from_secs(2);
+
+pub struct Reading {
+    source: Box<dyn Source>,
+    printer: Printer<Stdout>,
+    needs_headers: bool,
+    goal: Goal,
+    tally: Tally,
+    /// Records at which an expression failed.
+    failed: u64,
+    interrupt: Interrupt,
+    quiet: Quiet,
+    probe: Option<Probe>,
+    /// New topics of these names are read too; when they were looked for last.
+    watched: Option<(Regex, Instant)>,
+    brokers: String,
+    tell: fn(&str),
+    /// Keeps the built-in broker, where it is that one.
+    lease: Option<Lease>,
+}
+
+impl Reading {
+    pub fn new(
+        source: Box<dyn Source>,
+        printer: Printer<Stdout>,
+        goal: Goal,
+        at_end: AtEnd,
+        interrupt: Interrupt,
+    ) -> Reading {
+        let now = Instant::now();
+        Reading {
+            source,
+            needs_headers: printer.needs_headers(),
+            printer,
+            goal,
+            tally: Tally { came: 0, began: now, last: now },
+            failed: 0,
+            interrupt,
+            quiet: Quiet::new(now, at_end),
+            probe: None,
+            watched: None,
+            brokers: String::new(),
+            tell: |_| {},
+            lease: None,
+        }
+    }
+
+    /// Who is told of trouble, and with which brokers; what keeps them.
+    pub fn told_to(&mut self, tell: fn(&str), brokers: String, lease: Option<Lease>) {
+        (self.tell, self.brokers, self.lease) = (tell, brokers, lease);
+    }
+
+    /// New topics of these names are read too.
+    pub fn watch_for(&mut self, pattern: Regex) {
+        self.watched = Some((pattern, Instant::now()));
+    }
+
+    pub fn run(mut self) -> anyhow::Result<Exit> {
+        let result = self.read_all();
+        // What was read before an error is printed before it, and committed only if it was.
+        let closed = self.flush().and_then(|()| Ok(self.source.close()?));
+        let exit = self.account(result?);
+        closed?;
+        Ok(exit)
+    }
+
+    /// Says how many records an expression failed at; they may be those that were looked for.
+    fn account(&self, exit: Exit) -> Exit {
+        if self.failed == 0 {
+            return exit;
+        }
+        (self.tell)(&format!(
+            "the expression failed at {} records, which were left out; ? after a path is silent",
+            self.failed
+        ));
+        match exit {
+            Exit::Done => Exit::Refused,
+            other => other,
+        }
+    }
+
+    fn read_all(&mut self) -> anyhow::Result<Exit> {
+        loop {
+            if let Some(exit) = self.interrupt.exit() {
+                return Ok(exit);
+            }
+            if let Some(end) = self.end() {
+                // Said after what it is about.
+                self.flush()?;
+                return Ok(end_of(end));
+            }
+            if self.read()? {
+                self.quiet.moved(Instant::now());
+                self.probe = None;
+                continue;
+            }
+            self.flush()?;
+            self.wait()?;
+            if let Some(error) = self.lease.as_ref().and_then(Lease::broken) {
+                return Err(error.into());
+            }
+            self.look_for_topics()?;
+            self.take_answer();
+            let source = &self.source;
+            let act = self.quiet.act(Instant::now(), || source.complaint().is_some());
+            act.into_iter().for_each(|act| self.act(act));
+        }
+    }
+
+    /// Whether it is over.
+    fn end(&self) -> Option<End> {
+        let came = self.tally.came;
+        self.goal
+            .at_count(came)
+            .or_else(|| self.source.is_done().then(|| self.goal.at_end(came)))
+            .or_else(|| self.goal.at_time(Instant::now(), &self.tally))
+    }
+
+    /// Prints what is there; whether anything came.
+    fn read(&mut self) -> anyhow::Result<bool> {
+        let Reading { printer, goal, tally, failed, tell, needs_headers, .. } = self;
+        let before = tally.came;
+        let mut result = Ok(());
+        let came = self.source.read(&mut |received| {
+            match print(printer, received, *needs_headers) {
+                Ok(Fate::Printed) => tally.came += 1,
+                Ok(Fate::LeftOut) => {}
+                Ok(Fate::Failed(why)) => {
+                    if *failed == 0 {
+                        let record = received.delivered(&[]);
+                        let place = format!("{}-{}", record.topic, record.partition);
+                        tell(&format!("{place}: offset {}: {why}", record.offset));
+                    }
+                    *failed += 1;
+                }
+                Err(error) => result = Err(error),
+            }
+            match result.is_err() || goal.at_count(tally.came).is_some() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        if before < tally.came {
+            tally.last = Instant::now();
+        }
+        result.map_err(stdout_failed)?;
+        let came = came?;
+        if self.source.waits_for_printing() {
+            self.flush()?;
+        }
+        Ok(came)
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        self.printer.flush().map_err(stdout_failed)?;
+        Ok(self.source.printed()?)
+    }
+
+    /// Waits for records, a signal, the end of whoever reads stdout, or a tick.
+    fn wait(&self) -> anyhow::Result<()> {
+        let wake = self.interrupt.wake();
+        let stdout = io::stdout();
+        // A closed reader is reported without being asked for (poll(2)).
+        let mut fds = [PollFd::new(wake, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
+        let wait = TICK.min(self.goal.wait(Instant::now(), &self.tally));
+        let wait = Timespec::try_from(wait).expect("a tick fits");
+        match poll(&mut fds, Some(&wait)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+        wake.clear();
+        match fds[1].revents().intersects(PollFlags::ERR | PollFlags::HUP) {
+            true => Err(ClosedStdout.into()),
+            false => Ok(()),
+        }
+    }
+
+    fn look_for_topics(&mut self) -> anyhow::Result<()> {
+        let Some((pattern, last)) = &mut self.watched else { return Ok(()) };
+        if last.elapsed() < LOOK {
+            return Ok(());
+        }
+        *last = Instant::now();
+        // A broker that is away is told of by those who wait for records.
+        match matching(pattern, self.source.admin()) {
+            Ok(topics) if !topics.is_empty() => {
+                self.source.want(&topics)?;
+                self.source.wake(self.interrupt.wake().writer()?)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Probe => {
+                self.probe = self.source.probe();
+                match self.probe {
+                    Some(_) => self.quiet.asked(Instant::now()),
+                    // Nothing is being read yet, or any more.
+                    None => self.quiet.moved(Instant::now()),
+                }
+            }
+            Act::Tell => {
+                self.quiet.told();
+                let complaint = self.source.complaint();
+                let why = complaint.map_or("no answer".to_owned(), |c| cause(&c.text));
+                (self.tell)(&format!("{}: {why}; waiting for it to come back", self.brokers));
+            }
+            Act::GiveUp => {
+                for place in self.source.give_up() {
+                    (self.tell)(&format!("{place}: nothing came below its end; taken as the end"));
+                }
+            }
+        }
+    }
+
+    /// Looks whether the brokers that were asked have answered.
+    fn take_answer(&mut self) {
+        let Some(answers) = self.probe.as_ref().and_then(Probe::is_answered) else { return };
+        self.probe = None;
+        if answers {
+            self.source.forgive();
+        }
+        self.quiet.answered(Instant::now(), answers);
+    }
+}
+
+fn print(
+    printer: &mut Printer<Stdout>,
+    received: &Received<'_>,
+    needs_headers: bool,
+) -> io::Result<Fate> {
+    if !needs_headers {
+        return printer.print(&received.delivered(&[]));
+    }
+    let mut headers = Vec::new();
+    received.headers(&mut headers);
+    printer.print(&received.delivered(&headers))
+}
