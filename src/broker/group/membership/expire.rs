@@ -28,7 +28,7 @@ impl Membership {
         }
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
         let sessions = self.members.values().filter_map(|member| member.alive_until);
         let phase = self.phase.as_ref().map(Phase::ends);
         sessions.chain(self.pending.values().copied()).chain(phase).min()

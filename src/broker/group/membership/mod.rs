@@ -15,6 +15,8 @@ mod member;
 mod rebalance;
 mod record;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
