@@ -357,7 +357,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__broker)
-            opts="-c -b -F -X -q -v -h --listen --advertise --ephemeral --durability --topic --brokers --config --data-dir --connect-timeout --quiet --verbose --help run status stop"
+            opts="-c -b -F -X -q -v -h --listen --advertise --ephemeral --durability --timings --topic --brokers --config --data-dir --connect-timeout --quiet --verbose --help run status stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -376,6 +376,10 @@ _kaw() {
                     return 0
                     ;;
                 --durability)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -312,6 +312,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subc
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l advertise -d 'The address that clients are told to connect to' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s c -d 'Set one of Kafka\'s broker configs' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l durability -d 'What acks=all waits for: fsync (the disk) or os (the write)' -r
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l timings -d 'Wait as long as Apache Kafka does where this broker would not: before the first rebalance' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l topic -d 'Create this topic at start if it is not there' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F

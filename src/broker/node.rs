@@ -212,6 +212,8 @@ fn say_what_is_so(
     options: &Options,
     advertised: &[Advertised],
 ) -> Settings {
+    // Who starts a consumer waits for its first record; `--timings kafka` is for who does not.
+    settings.insert_if_unset("group.initial.rebalance.delay.ms", "0");
     let node = options.identity.node_id.to_string();
     settings.insert("node.id", node.clone());
     settings.insert("broker.id", node);

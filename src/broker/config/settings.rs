@@ -26,6 +26,10 @@ const HONOURED: &[&str] = &[
     "default.replication.factor",
     "delete.topic.enable",
     "fetch.max.bytes",
+    "group.initial.rebalance.delay.ms",
+    "group.max.session.timeout.ms",
+    "group.max.size",
+    "group.min.session.timeout.ms",
     "log.cleanup.policy",
     "log.flush.interval.messages",
     "log.index.interval.bytes",
@@ -99,6 +103,12 @@ impl Settings {
     pub fn insert(&mut self, name: &'static str, value: String) {
         debug_assert!(broker_rows::find(name).is_some());
         self.fixed.insert(name.into(), value);
+    }
+
+    /// Adds what is so here unless somebody says otherwise.
+    pub fn insert_if_unset(&mut self, name: &'static str, value: &str) {
+        debug_assert!(broker_rows::find(name).is_some());
+        self.fixed.entry(name.into()).or_insert_with(|| value.to_owned());
     }
 
     /// Takes the catalogue's own broker configs into account.

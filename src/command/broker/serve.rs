@@ -33,9 +33,33 @@ pub struct Args {
     /// What acks=all waits for: fsync (the disk) or os (the write)
     #[arg(long, value_name = "fsync|os", value_parser = host::durability)]
     durability: Option<Durability>,
+    /// Wait as long as Apache Kafka does where this broker would not: before the first rebalance
+    #[arg(long, value_name = "kafka", value_parser = timings)]
+    timings: Option<Timings>,
     /// Create this topic at start if it is not there
     #[arg(long = "topic", value_name = "NAME[:PARTITIONS]", value_parser = topic)]
     topics: Vec<TopicSpec>,
+}
+
+/// Whose waits are kept.
+#[derive(Clone, Copy, Debug)]
+enum Timings {
+    Kafka,
+}
+
+impl Timings {
+    /// As Apache's defaults have it; a setting of one's own comes later and wins.
+    fn settings(timings: Option<Timings>) -> impl Iterator<Item = (String, String)> {
+        let Some(Timings::Kafka) = timings else { return None.into_iter() };
+        Some(("group.initial.rebalance.delay.ms".to_owned(), "3000".to_owned())).into_iter()
+    }
+}
+
+fn timings(text: &str) -> Result<Timings, String> {
+    match text {
+        "kafka" => Ok(Timings::Kafka),
+        _ => Err(format!("'{text}' is nobody's timings; write kafka")),
+    }
 }
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
@@ -57,7 +81,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         mode: Mode::Foreground,
         listeners,
         has_door: !args.ephemeral,
-        settings: args.settings,
+        settings: Timings::settings(args.timings).chain(args.settings).collect(),
         durability,
         topics: args.topics,
         linger: None,

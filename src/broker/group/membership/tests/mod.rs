@@ -192,11 +192,7 @@ impl Stage {
             "commit" => {
                 let (id, instance) = named(words[1].trim_matches('-'));
                 let generation = words[2].parse().unwrap();
-                let by = Committer {
-                    member_id: &id,
-                    instance_id: instance.as_deref(),
-                    generation,
-                };
+                let by = Committer { member_id: &id, instance_id: instance.as_deref(), generation };
                 vec![code(self.group.commit(self.now, by))]
             }
             "leave" => self.leave(&words[1..]),
