@@ -33,7 +33,7 @@ pub use facts::{
     AppendError, Appended, Cleanup, Found, Known, OpenError, Outcome, ReadError, Recovered,
     Removed, Retention, Settings, Slice, Stamp, Trust,
 };
-pub use sync::{Checkpoint, SyncTarget};
+pub use sync::{Checkpoint, Draft, SyncTarget};
 pub use text::{PartitionOffset, read_offsets, replace, write_offsets};
 
 use crate::record::{BatchView, HEADER_BYTES, LeaderEpoch, Offset, Times, Timestamp, Uuid};
@@ -503,17 +503,22 @@ impl<D: Disk> Log<D> {
     /// Writes indexes, producer snapshot, leader epochs and checkpoint, and syncs everything.
     /// Only when every log of a data directory was closed, and those never opened were clean at
     /// start, may `.kafka_cleanshutdown` be written.
-    pub fn close(mut self, now: Timestamp) -> io::Result<()> {
+    pub fn close(self, now: Timestamp) -> io::Result<()> {
+        self.finish(now)?.map_or(Ok(()), |checkpoint| checkpoint.run())
+    }
+
+    /// `close` but for the checkpoint, which is still to be run. `None`: nothing has changed.
+    pub fn finish(mut self, now: Timestamp) -> io::Result<Option<Checkpoint<D>>> {
         self.mend().map_err(io::Error::other)?;
         if !self.changed || self.segments.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         self.producers.expire(now, &self.settings);
         self.finish_last_segment().map_err(|failed| failed.error)?;
         if self.end > Offset::ZERO {
             self.write_snapshot().map_err(|failed| failed.error)?;
         }
-        self.checkpoint()?.run()
+        self.checkpoint().map(Some)
     }
 }
 

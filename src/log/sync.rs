@@ -110,3 +110,28 @@ impl<D: Disk> Checkpoint<D> {
         disk.sync_dir(&self.target.files.dir)
     }
 }
+
+impl<D: Disk> Checkpoint<D> {
+    /// `run` for one of many logs, whose file system is synced as a whole: once all are drafted,
+    /// and again once all are put. Lets go of all files.
+    pub fn draft(self) -> io::Result<Draft<D>> {
+        let disk = self.target.files.disk;
+        for (path, bytes) in &self.replaced {
+            text::draft(&disk, path, bytes)?;
+        }
+        Ok(Draft { disk, paths: self.replaced.into_iter().map(|(path, _)| path).collect() })
+    }
+}
+
+/// A checkpoint that is not under its name yet.
+pub struct Draft<D: Disk> {
+    disk: D,
+    paths: Vec<PathBuf>,
+}
+
+impl<D: Disk> Draft<D> {
+    /// What the checkpoint speaks of, and its draft, are durable.
+    pub fn put(self) -> io::Result<()> {
+        self.paths.iter().try_for_each(|path| text::put(&self.disk, path))
+    }
+}

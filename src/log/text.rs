@@ -42,14 +42,27 @@ pub fn write_offsets<D: Disk>(
 /// Writes `bytes` beside `path`, syncs and renames, so that a crash leaves the old file or the
 /// new; which of them, a sync of the directory decides.
 pub fn replace<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = PathBuf::from(beside);
-    let file = disk.open(&beside, Open::OrCreate)?;
+    draft(disk, path, bytes)?.sync()?;
+    put(disk, path)
+}
+
+/// The first half: what is to be under `path`, beside it.
+pub(super) fn draft<D: Disk>(disk: &D, path: &Path, bytes: &[u8]) -> io::Result<D::File> {
+    let file = disk.open(&beside(path), Open::OrCreate)?;
     file.set_len(0)?;
     file.write_at([bytes, &[]], 0)?;
-    file.sync()?;
-    disk.rename(&beside, path)
+    Ok(file)
+}
+
+/// The second half, once the draft is durable.
+pub(super) fn put<D: Disk>(disk: &D, path: &Path) -> io::Result<()> {
+    disk.rename(&beside(path), path)
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    beside.into()
 }
 
 /// Version 0, the count of lines, the lines (CheckpointFile.java).

@@ -4,6 +4,7 @@
 pub mod catalogue;
 mod commit;
 mod directory;
+mod file_system;
 pub mod housekeeping;
 pub mod names;
 mod partition;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::catalogue::{Catalogue, CatalogueError, TopicImage};
 use super::commit::{GroupCommit, Ticket};
 use super::directory::{self, Checkpoints, Found};
+use super::file_system::FileSystem;
 use super::partition::{Asleep, Partition, TopicCore};
 use super::producer_ids::{ProducerIds, Take};
 use crate::broker::config::{Overrides, Settings, TopicConfig};
@@ -67,6 +68,8 @@ pub struct Topics {
     catalogue: Arc<Catalogue>,
     producer_ids: Mutex<ProducerIds>,
     clean_at_start: bool,
+    /// Made before anything is written.
+    file_system: Option<FileSystem>,
     written: Mutex<Option<Checkpoints>>,
     /// Directories of deleted topics, found at start.
     leftovers: Mutex<Vec<PathBuf>>,
@@ -83,6 +86,7 @@ impl Topics {
         let unreadable = |error| StartError::Directory { path: data_dir.clone(), error };
         let broken = |error: CatalogueError| StartError::Catalogue(error.to_string());
         let mut found = Found::look(&data_dir).map_err(unreadable)?;
+        let file_system = FileSystem::of(&data_dir);
         let catalogue = Catalogue::open(&data_dir, identity, found.clean).map_err(broken)?;
         let (settings, producer_ids) = {
             let state = catalogue.lock();
@@ -98,6 +102,7 @@ impl Topics {
             (settings.with_dynamic(broker, cluster), producer_ids)
         };
         let topics = Topics {
+            file_system,
             data_dir: Arc::new(data_dir.clone()),
             settings,
             durability,

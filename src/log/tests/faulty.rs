@@ -169,6 +169,24 @@ impl FaultyDisk {
         self.state().names.keys().cloned().collect()
     }
 
+    /// The whole file system, as syncfs(2).
+    pub fn sync_everything(&self) -> io::Result<()> {
+        let mut state = self.change()?;
+        let fails = state.syncs_fail;
+        for inode in &mut state.inodes {
+            inode.changes.clear();
+            if !fails {
+                inode.durable = inode.seen.clone();
+            }
+        }
+        if fails {
+            return Err(io::Error::other("the disk is broken"));
+        }
+        let names = state.renames.len();
+        state.commit(names);
+        Ok(())
+    }
+
     fn change(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
         assert_eq!(self.life, state.life, "a dead process writes");
@@ -182,6 +200,18 @@ impl FaultyDisk {
 }
 
 impl State {
+    /// The first names of the journal are durable.
+    fn commit(&mut self, count: usize) {
+        let committed: Vec<Rename> = self.renames.drain(..count).collect();
+        for rename in committed {
+            match rename {
+                Rename::Link(path, inode) => drop(self.durable_names.insert(path, inode)),
+                Rename::Unlink(path) => drop(self.durable_names.remove(&path)),
+                Rename::Directory(path) => self.durable_dirs.push(path),
+            }
+        }
+    }
+
     fn used(&self) -> usize {
         self.names.values().map(|&inode| self.inodes[inode].seen.len()).sum()
     }
@@ -311,14 +341,7 @@ impl Disk for FaultyDisk {
             path.parent() == Some(dir)
         };
         let Some(last) = state.renames.iter().rposition(is_here) else { return Ok(()) };
-        let committed: Vec<Rename> = state.renames.drain(..=last).collect();
-        for rename in committed {
-            match rename {
-                Rename::Link(path, inode) => drop(state.durable_names.insert(path, inode)),
-                Rename::Unlink(path) => drop(state.durable_names.remove(&path)),
-                Rename::Directory(path) => state.durable_dirs.push(path),
-            }
-        }
+        state.commit(last + 1);
         Ok(())
     }
 }

@@ -187,6 +187,19 @@ impl Model {
         }
     }
 
+    /// Alone, or as one of many whose file system is synced as a whole.
+    fn close(&mut self, log: Log<FaultyDisk>) -> std::io::Result<()> {
+        let now = Timestamp(self.clock);
+        if self.dice.chance(2) {
+            return log.close(now);
+        }
+        let Some(checkpoint) = log.finish(now)? else { return Ok(()) };
+        let draft = checkpoint.draft()?;
+        self.disk.sync_everything()?;
+        draft.put()?;
+        self.disk.sync_everything()
+    }
+
     fn life(&mut self, end: &End, crash_after: Option<u64>) -> End {
         let mut log = self.open(end);
         if let Some(changes) = crash_after {
@@ -203,7 +216,7 @@ impl Model {
                 self.resend_failed(&mut log);
                 self.held = contents(&mut log);
                 let end = log.end();
-                if log.close(Timestamp(self.clock)).is_ok() {
+                if self.close(log).is_ok() {
                     self.known.trust = Trust::Clean;
                     self.acknowledge(end);
                     check_files(&self.disk);

@@ -5,10 +5,16 @@ use std::io::{self, Error};
 use std::sync::{Arc, PoisonError};
 
 use super::super::directory::{self, Checkpoints};
+use super::super::file_system::FileSystem;
 use super::super::partition::{Partition, now};
 use super::Topics;
 use crate::broker::topic::catalogue::CatalogueError;
+use crate::log::Draft;
 use crate::protocol::catalogue::{CatalogueRecord, PartitionRecord};
+
+/// From so many logs on, the whole file system is synced instead of some ten files of each. It may
+/// hold much that others have written: a few logs are synced sooner by themselves.
+const LOGS_MANY: usize = 100;
 
 impl Topics {
     /// Writes the checkpoint files at the top of the directory, where they have changed.
@@ -34,7 +40,7 @@ impl Topics {
         let broken = asleep.filter(|partition| partition.wake_if_on_disk().is_err()).count();
         let mut checkpoints = Checkpoints::default();
         partitions.iter().for_each(|partition| partition.report(&mut checkpoints));
-        let failed = close_all(&partitions);
+        let closed = close_all(&partitions, self.file_system.as_ref());
         let recorded = self.record_epochs().map_err(|error| Error::other(error.to_string()));
         self.catalogue.close(&self.data_dir, &self.identity)?;
         recorded?;
@@ -42,9 +48,7 @@ impl Topics {
             let why = format!("{broken} of its logs cannot be opened; this was no clean stop");
             return Err(Error::other(why));
         }
-        if let Some(error) = failed {
-            return Err(error);
-        }
+        closed?;
         // Closing syncs: every log is durable up to its end.
         checkpoints.recovery_points = checkpoints.high_watermarks.clone();
         checkpoints.write(&self.data_dir, None)?;
@@ -83,21 +87,40 @@ impl Topics {
     }
 }
 
-/// Closes logs, several at a time; says what went wrong first.
-fn close_all(partitions: &[Arc<Partition>]) -> Option<Error> {
-    const THREADS: usize = 8;
+/// Closes logs, several at a time.
+fn close_all(partitions: &[Arc<Partition>], on: Option<&FileSystem>) -> io::Result<()> {
     let open: Vec<_> = partitions.iter().filter_map(|partition| partition.close()).collect();
-    let each = open.len().div_ceil(THREADS).max(1);
-    let mut open = open.into_iter().peekable();
+    let Some(file_system) = on.filter(|_| LOGS_MANY <= open.len()) else {
+        return side_by_side(open, |log| log.close(now())).map(drop);
+    };
+    let drafts = side_by_side(open, |log| match log.finish(now())? {
+        Some(checkpoint) => checkpoint.draft().map(Some),
+        None => Ok(None),
+    })?;
+    file_system.sync()?;
+    side_by_side(drafts.into_iter().flatten().collect(), Draft::put)?;
+    file_system.sync()
+}
+
+/// Does the same with all, several at a time; the error is the first of any.
+fn side_by_side<T: Send, R: Send>(
+    all: Vec<T>,
+    act: impl Fn(T) -> io::Result<R> + Sync,
+) -> io::Result<Vec<R>> {
+    const THREADS: usize = 8;
+    let each = all.len().div_ceil(THREADS).max(1);
+    let mut all = all.into_iter().peekable();
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
-        while open.peek().is_some() {
-            let some: Vec<_> = open.by_ref().take(each).collect();
-            threads.push(scope.spawn(move || {
-                let closed = some.into_iter().map(|log| log.close(now()).err());
-                closed.fold(None, Option::or)
-            }));
+        while all.peek().is_some() {
+            let some: Vec<_> = all.by_ref().take(each).collect();
+            let act = &act;
+            // One that fails keeps none of the others from being done.
+            let done = move || some.into_iter().map(act).collect::<Vec<_>>();
+            threads.push(scope.spawn(done));
         }
-        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).next()
+        let panicked = |_| vec![Err(Error::other("a log cannot be closed"))];
+        let done = threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(panicked));
+        done.collect()
     })
 }
