@@ -1,0 +1,277 @@
+//! Reading a log again: a torn tail is cut off; what is damaged is kept beside the log.
+//! Never knows: why it is read again.
+
+use std::io;
+use std::path::Path;
+
+use super::super::facts::{Cleanup, Recovered, SetAside, Torn};
+use super::super::files::{Failed, Kind, at};
+use super::super::index::Index;
+use super::super::read::Recent;
+use super::super::segment::Segment;
+use super::super::{Disk, DiskFile, Log, Open};
+use super::Start;
+use crate::record::{BatchView, HEADER_BYTES, Offset, Scratch, Timestamp};
+
+/// How much is read at once when the files are read again.
+const WINDOW_BYTES: usize = 1 << 20;
+
+impl<D: Disk> Log<D> {
+    /// Reads every batch from here on, and ends the log where one is not good.
+    pub(super) fn scan(
+        &mut self,
+        start: Start,
+        now: Timestamp,
+        recovered: &mut Recovered,
+    ) -> Result<(), Failed> {
+        let mut position = start.position;
+        for at_segment in start.segment..self.segments.len() {
+            self.load_file(at_segment)?;
+            // The rest of the list is put back, or set aside, below: `note` works on the last.
+            let later = self.segments.split_off(at_segment + 1);
+            let file_bytes = self.segments[at_segment].bytes;
+            let good = self.scan_segment(at_segment, position, now)?;
+            recovered.scanned_bytes += u64::from(good - position);
+            if good < file_bytes {
+                return self.cut(good, file_bytes, later, recovered);
+            }
+            let Some(next) = later.first().map(|next| next.base) else { break };
+            if next < self.end || next > self.end && self.settings.cleanup == Cleanup::Delete {
+                return self.cut(good, file_bytes, later, recovered);
+            }
+            self.finish_last_segment()?;
+            self.segments.extend(later);
+            self.end = next;
+            self.segments[at_segment + 1].index = Some(Index::default());
+            let bytes = self.segments[at_segment + 1].bytes;
+            self.segments[at_segment + 1].reset();
+            self.segments[at_segment + 1].bytes = bytes;
+            self.recent = Recent::default();
+            self.last_batch = (0, 0);
+            position = 0;
+        }
+        Ok(())
+    }
+
+    /// Reads the batches of the last segment from `position` on; returns where good ones end.
+    fn scan_segment(
+        &mut self,
+        at_segment: usize,
+        position: u32,
+        now: Timestamp,
+    ) -> Result<u32, Failed> {
+        let file = self.load_file(at_segment)?;
+        let path = self.files.path(Kind::Log, self.segments[at_segment].base);
+        let file_bytes = self.segments[at_segment].bytes;
+        self.segments[at_segment].bytes = position;
+        let mut window = Window::default();
+        let mut position = position;
+        while position < file_bytes {
+            let left = (file_bytes - position) as usize;
+            let Some(bytes) = window.batch(&*file, position, left).map_err(at(&path))? else {
+                break;
+            };
+            let Ok(batch) = BatchView::parse(bytes) else { break };
+            let fits = self.end <= batch.base_offset()
+                && batch.last_offset_delta() >= 0
+                && self.segments[at_segment].delta(batch.last_offset()).is_some();
+            if !fits || batch.check_crc().is_err() {
+                break;
+            }
+            let size = batch.size() as u32;
+            self.note(&batch, size, coordinator_epoch(&batch), now);
+            position += size;
+        }
+        Ok(position)
+    }
+
+    /// The log ends at `good` in its last segment. What lies behind is cut off if it holds no
+    /// good batch, and else kept beside the log.
+    fn cut(
+        &mut self,
+        good: u32,
+        file_bytes: u32,
+        later: Vec<Segment<D::File>>,
+        recovered: &mut Recovered,
+    ) -> Result<(), Failed> {
+        let last = self.segments.len() - 1;
+        let file = self.load_file(last)?;
+        let path = self.files.path(Kind::Log, self.segments[last].base);
+        let batches = good_batches(&*file, good, file_bytes, self.end).map_err(at(&path))?;
+        // Later segments go first: once this one ends well, nothing else tells that they are not
+        // its continuation.
+        let mut later_good = false;
+        for segment in later.iter().rev() {
+            later_good |= self.set_aside_segment(segment, recovered)?;
+        }
+        let bytes = u64::from(file_bytes - good);
+        if batches > 0 || later_good {
+            if bytes > 0 {
+                let kept_at = self.copy_aside(&*file, &path, good, file_bytes)?;
+                let position = good.into();
+                let path = path.clone();
+                recovered.set_aside.push(SetAside { path, position, bytes, batches, kept_at });
+            }
+        } else if bytes > 0 {
+            recovered.torn = Some(Torn { path: path.clone(), position: good.into(), bytes });
+        }
+        self.files.disk.sync_dir(&self.files.dir).map_err(at(&self.files.dir))?;
+        file.set_len(good.into()).map_err(at(&path))?;
+        // The cut is durable before anything is written behind it: else a batch appended later
+        // could, after a power loss, be followed by what was cut.
+        file.sync().map_err(at(&path))?;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Takes a whole segment out of the log; returns whether it holds a good batch. If not, it is
+    /// removed: it was never acknowledged.
+    fn set_aside_segment(
+        &mut self,
+        segment: &Segment<D::File>,
+        recovered: &mut Recovered,
+    ) -> Result<bool, Failed> {
+        let path = self.files.path(Kind::Log, segment.base);
+        let file = self.files.open(&path, Open::Existing)?;
+        let batches = good_batches(&*file, 0, segment.bytes, segment.base).map_err(at(&path))?;
+        self.aborted.remove(&segment.base);
+        for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
+            self.files.remove(&self.files.path(kind, segment.base))?;
+        }
+        if batches == 0 {
+            self.files.remove(&path)?;
+            return Ok(false);
+        }
+        let kept_at = self.free_name(&path, 0)?;
+        self.files.disk.rename(&path, &kept_at).map_err(at(&path))?;
+        let bytes = segment.bytes.into();
+        recovered.set_aside.push(SetAside { path, position: 0, bytes, batches, kept_at });
+        Ok(true)
+    }
+
+    fn copy_aside(
+        &self,
+        file: &D::File,
+        path: &Path,
+        from: u32,
+        to: u32,
+    ) -> Result<std::path::PathBuf, Failed> {
+        let kept_at = self.free_name(path, from)?;
+        let copy = self.files.open(&kept_at, Open::OrCreate)?;
+        let mut window = vec![0; WINDOW_BYTES];
+        let mut position = from;
+        while position < to {
+            let wanted = WINDOW_BYTES.min((to - position) as usize);
+            let read = file.read_at(&mut window[..wanted], position.into()).map_err(at(path))?;
+            if read == 0 {
+                break;
+            }
+            let target = u64::from(position - from);
+            copy.write_at([&window[..read], &[]], target).map_err(at(&kept_at))?;
+            position += read as u32;
+        }
+        copy.sync().map_err(at(&kept_at))?;
+        Ok(kept_at)
+    }
+
+    /// `00000000000000000000.log.damaged-4711`, or with a number behind it.
+    fn free_name(&self, path: &Path, position: u32) -> Result<std::path::PathBuf, Failed> {
+        let listed = self.files.disk.list(&self.files.dir).map_err(at(&self.files.dir))?;
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let base = format!("{name}.damaged-{position}");
+        let taken = |name: &str| listed.iter().any(|file| file.name == name);
+        let numbered = (1..).map(|number| format!("{base}.{number}"));
+        let mut names = std::iter::once(base.clone()).chain(numbered);
+        let free = names.find(|name| !taken(name)).expect("numbers do not end");
+        Ok(self.files.named(&free))
+    }
+}
+
+/// Bytes of a file, read in big pieces.
+#[derive(Default)]
+struct Window {
+    bytes: Vec<u8>,
+    start: u32,
+}
+
+impl Window {
+    /// The batch at `position`, of which `left` bytes at most are there. `None`: it is not whole.
+    fn batch<F: DiskFile>(
+        &mut self,
+        file: &F,
+        position: u32,
+        left: usize,
+    ) -> io::Result<Option<&[u8]>> {
+        let header = self.slice(file, position, HEADER_BYTES, left)?;
+        let Ok(size) = BatchView::parse_header(header).map(|header| header.size()) else {
+            return Ok(None);
+        };
+        let bytes = self.slice(file, position, size, left)?;
+        Ok((bytes.len() == size).then_some(bytes))
+    }
+
+    /// `wanted` bytes, or as many of them as are `left`.
+    fn slice<F: DiskFile>(
+        &mut self,
+        file: &F,
+        position: u32,
+        wanted: usize,
+        left: usize,
+    ) -> io::Result<&[u8]> {
+        let wanted = wanted.min(left);
+        let held = position.checked_sub(self.start).map(|skipped| skipped as usize);
+        let inside = held.filter(|skipped| skipped + wanted <= self.bytes.len());
+        let skipped = match inside {
+            Some(skipped) => skipped,
+            None => {
+                self.bytes.resize(wanted.max(WINDOW_BYTES).min(left), 0);
+                let read = file.read_at(&mut self.bytes, position.into())?;
+                self.bytes.truncate(read);
+                self.start = position;
+                0
+            }
+        };
+        let end = (skipped + wanted).min(self.bytes.len());
+        Ok(&self.bytes[skipped..end])
+    }
+}
+
+/// How many good batches lie somewhere between `from` and `to`, at or behind offset `expected`.
+fn good_batches<F: DiskFile>(file: &F, from: u32, to: u32, expected: Offset) -> io::Result<u32> {
+    let mut window = Window::default();
+    let mut count = 0;
+    let mut position = from;
+    while position < to {
+        let left = (to - position) as usize;
+        let skip = {
+            let ahead = window.slice(file, position, WINDOW_BYTES.min(left), left)?;
+            // A header has the format's number, 2, behind its first 16 bytes.
+            let magic = ahead.get(16..).and_then(|bytes| memchr::memchr(2, bytes));
+            magic.unwrap_or_else(|| ahead.len().saturating_sub(16).max(1)) as u32
+        };
+        if skip > 0 {
+            position += skip;
+            continue;
+        }
+        let batch = window.batch(file, position, left)?.and_then(|b| BatchView::parse(b).ok());
+        let good = batch.filter(|batch| {
+            batch.base_offset() >= expected
+                && batch.last_offset_delta() >= 0
+                && batch.check_crc().is_ok()
+        });
+        position += good.map_or(1, |batch| batch.size() as u32);
+        count += u32::from(good.is_some());
+    }
+    Ok(count)
+}
+
+/// What a transaction marker says of its coordinator: i16 version, i32 epoch.
+fn coordinator_epoch(batch: &BatchView<'_>) -> Option<i32> {
+    if !batch.is_control() || batch.producer().is_none() {
+        return None;
+    }
+    let mut scratch = Scratch::default();
+    let mut records = batch.records(&mut scratch, WINDOW_BYTES).ok()?;
+    let marker = records.next()?.ok()?.record.value?;
+    marker.get(2..6)?.try_into().ok().map(i32::from_be_bytes)
+}
