@@ -55,6 +55,8 @@ pub struct Limits {
     pub fetch_bytes_max: u32,
     pub auto_create: bool,
     pub delete_topics: bool,
+    /// Of what a client says beside an offset, in characters as Java counts them.
+    pub offset_metadata_max: usize,
 }
 
 impl Limits {
@@ -69,6 +71,7 @@ impl Limits {
             fetch_bytes_max: u32::try_from(settings.number("fetch.max.bytes")).unwrap_or(u32::MAX),
             auto_create: settings.boolean("auto.create.topics.enable"),
             delete_topics: settings.boolean("delete.topic.enable"),
+            offset_metadata_max: count("offset.metadata.max.bytes"),
         }
     }
 }
@@ -198,6 +201,7 @@ impl Node {
         let closed = tokio::task::block_in_place(|| {
             if !self.is_ephemeral {
                 retain_in_leaving(&self.topics);
+                self.groups.expire(now());
             }
             self.topics.close()
         });

@@ -132,7 +132,9 @@ async fn serve(mut options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     let node =
         Arc::new(Node::open(options, bound.advertised.clone(), bound.door_port, handle.clone())?);
     let background = node.start_background();
-    let time = tokio::spawn(node.groups.clone().keep_time());
+    let mut groups = JoinSet::new();
+    groups.spawn(node.groups.clone().keep_time());
+    groups.spawn(node.groups.clone().keep_expiring());
     let (closing, closed) = watch::channel(false);
     let ready = Ready { addresses: bound.addresses.clone(), door_port: bound.door_port };
     let mut accepting = JoinSet::new();
@@ -147,7 +149,7 @@ async fn serve(mut options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     let mut census = handle.census();
     let alone = census.wait_for(|census| *census == Census::default());
     let _ = tokio::time::timeout(FAREWELL, alone).await;
-    time.abort();
+    groups.shutdown().await;
     background.stop().await;
     node.close()
 }

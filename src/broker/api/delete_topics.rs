@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Call, Outcome, create_topics, text};
 use crate::broker::node::Node;
-use crate::broker::topic::{ChangeError, Topic, housekeeping};
+use crate::broker::topic::{ChangeError, Topic, housekeeping, now};
 use crate::protocol::ErrorCode;
 use crate::protocol::delete_topics::{
     DeleteTopic, DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic,
@@ -70,6 +70,7 @@ fn delete(
     let deleted = node.topics.delete(topic.id());
     let dirs = deleted.map_err(|error| (create_topics::code(&error), error.to_string()))?;
     tracing::info!(topic = %topic.name(), "topic deleted");
+    node.groups.forget_topic(topic.name(), topic.id(), now());
     Ok(dirs)
 }
 

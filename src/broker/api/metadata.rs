@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::{Call, Outcome};
+use crate::broker::group::store;
 use crate::broker::node::Node;
 use crate::broker::topic::{ChangeError, NewTopic, Topic, names};
 use crate::protocol::metadata::{
@@ -74,7 +75,11 @@ impl Creation {
 /// The topic is there at once, where Apache answers LEADER_NOT_AVAILABLE first. Its record is on
 /// the disk before the first acks=all is answered.
 fn create(node: &Node, name: &Text) -> Result<Arc<Topic>, ErrorCode> {
-    let wanted = NewTopic { name: name.clone(), ..NewTopic::default() };
+    let wanted = match &**name {
+        // Whoever asks first, it is to hold what groups know.
+        store::TOPIC => store::topic(&node.topics.settings),
+        _ => NewTopic { name: name.clone(), ..NewTopic::default() },
+    };
     let created = node.topics.create(&[wanted]).pop().expect("one answer for one topic");
     match created {
         Ok(topic) => {

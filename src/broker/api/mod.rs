@@ -3,6 +3,7 @@
 
 mod api_versions;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
@@ -16,6 +17,9 @@ mod leave_group;
 mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod offset_for_leader_epoch;
 mod private;
 mod produce;
@@ -77,6 +81,7 @@ macro_rules! apis {
 use crate::protocol::{
     api_versions::ApiVersionsRequest,
     create_topics::CreateTopicsRequest,
+    delete_groups::DeleteGroupsRequest,
     delete_topics::DeleteTopicsRequest,
     describe_cluster::DescribeClusterRequest,
     describe_configs::DescribeConfigsRequest,
@@ -90,6 +95,9 @@ use crate::protocol::{
     list_groups::ListGroupsRequest,
     list_offsets::ListOffsetsRequest,
     metadata::MetadataRequest,
+    offset_commit::OffsetCommitRequest,
+    offset_delete::OffsetDeleteRequest,
+    offset_fetch::OffsetFetchRequest,
     offset_for_leader_epoch::OffsetForLeaderEpochRequest,
     private::{LeaveRequest, StatusRequest},
     produce::ProduceRequest,
@@ -103,6 +111,8 @@ apis! {
     Everyone FetchRequest => fetch::handle;
     Everyone ListOffsetsRequest => list_offsets::handle;
     Everyone MetadataRequest => metadata::handle;
+    Everyone OffsetCommitRequest => offset_commit::handle;
+    Everyone OffsetFetchRequest => offset_fetch::handle;
     Everyone FindCoordinatorRequest => find_coordinator::handle;
     Everyone JoinGroupRequest => join_group::handle;
     Everyone HeartbeatRequest => heartbeat::handle;
@@ -118,6 +128,8 @@ apis! {
     Everyone OffsetForLeaderEpochRequest => offset_for_leader_epoch::handle;
     Everyone DescribeConfigsRequest => describe_configs::handle;
     Everyone SaslAuthenticateRequest => sasl::authenticate;
+    Everyone DeleteGroupsRequest => delete_groups::handle;
+    Everyone OffsetDeleteRequest => offset_delete::handle;
     Everyone DescribeClusterRequest => describe_cluster::handle;
     Door StatusRequest => private::status;
     Door LeaveRequest => private::leave;
@@ -363,6 +375,8 @@ mod tests {
         check(ApiKey::FETCH, 4, 18);
         check(ApiKey::LIST_OFFSETS, 1, 10);
         check(ApiKey::METADATA, 0, 13);
+        check(ApiKey::OFFSET_COMMIT, 2, 9);
+        check(ApiKey::OFFSET_FETCH, 1, 9);
         check(ApiKey::FIND_COORDINATOR, 0, 6);
         check(ApiKey::JOIN_GROUP, 0, 9);
         check(ApiKey::HEARTBEAT, 0, 4);
@@ -378,6 +392,8 @@ mod tests {
         check(ApiKey::OFFSET_FOR_LEADER_EPOCH, 2, 4);
         check(ApiKey::DESCRIBE_CONFIGS, 1, 4);
         check(ApiKey::SASL_AUTHENTICATE, 0, 2);
+        check(ApiKey::DELETE_GROUPS, 0, 2);
+        check(ApiKey::OFFSET_DELETE, 0, 0);
         check(ApiKey::DESCRIBE_CLUSTER, 0, 2);
     }
 

@@ -7,7 +7,7 @@ use super::{Call, Outcome, text, unusable};
 use crate::broker::Durability;
 use crate::broker::node::Node;
 use crate::broker::session::Entrance;
-use crate::broker::topic::{Partition, Ticket, Topic};
+use crate::broker::topic::{Partition, Ticket, Topic, names};
 use crate::log::AppendError;
 use crate::protocol::ErrorCode;
 use crate::protocol::produce::{
@@ -159,6 +159,13 @@ impl Appender<'_> {
         let partition = topic
             .partition(wanted.partition)
             .ok_or_else(|| refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION))?;
+        // What lies there is the broker's own, and read by it (ReplicaManager.appendToLocalLog).
+        if names::is_internal(topic.name()) {
+            let mut answer = refused(ErrorCode::INVALID_TOPIC_EXCEPTION);
+            let why = format!("Cannot append to internal topic {}", topic.name());
+            answer.error_message = Some(text(why));
+            return Err(answer);
+        }
         let records = wanted.records.unwrap_or_default();
         let (answer, end) = self.append(partition, &records)?;
         let (topic, at) = place;

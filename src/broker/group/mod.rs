@@ -5,10 +5,10 @@
 //! log and the requests that wait. Lock order: groups → group → catalogue and what follows it.
 
 mod alarms;
-#[allow(dead_code, reason = "the requests of offsets come next")]
+mod forget;
 pub mod membership;
+mod offsets;
 mod replay;
-#[allow(dead_code, reason = "the requests of offsets come next")]
 pub mod store;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +25,9 @@ use crate::protocol::sync_group::SyncGroupResponse;
 use crate::protocol::{ErrorCode, Text};
 use alarms::Alarms;
 use membership::{Actions, Answer, Join, Membership, Moment, Persist, Rules, State, Sync, Ticket};
-use store::{Store, StoreError};
+pub use offsets::Offsets;
+pub use store::Store;
+use store::StoreError;
 
 /// Beyond this somebody makes groups up.
 const GROUPS_MAX: usize = 1 << 20;
@@ -57,6 +59,7 @@ enum Waiter {
 
 pub struct Group {
     pub membership: Membership,
+    pub offsets: Offsets,
     waiting: HashMap<Ticket, Waiter>,
     tickets: u64,
     /// The alarm that counts; others of this group are of times that are no more.
@@ -65,7 +68,8 @@ pub struct Group {
 
 impl Group {
     fn new(membership: Membership) -> Group {
-        Group { membership, waiting: HashMap::new(), tickets: 0, alarm: None }
+        let (offsets, waiting) = Default::default();
+        Group { membership, offsets, waiting, tickets: 0, alarm: None }
     }
 
     fn queue(&mut self, waiter: Waiter) -> Ticket {
@@ -77,7 +81,7 @@ impl Group {
 
     /// Nothing would be lost with it.
     fn is_vacant(&self) -> bool {
-        self.membership.is_vacant()
+        self.membership.is_vacant() && self.offsets.is_empty()
     }
 }
 
@@ -86,6 +90,10 @@ pub struct Groups {
     all: Mutex<BTreeMap<Text, Arc<Mutex<Group>>>>,
     store: Store,
     pub rules: Rules,
+    /// `offsets.retention.minutes`
+    offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`
+    expiry_interval: Duration,
     alarms: Alarms,
 }
 
@@ -96,23 +104,42 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Groups {
     /// The groups as they were: their members go on as if nothing had happened.
     pub fn open(topics: Arc<Topics>) -> Groups {
+        let settings = &topics.settings;
+        let interval_ms = settings.number("offsets.retention.check.interval.ms");
         let groups = Groups {
-            rules: Rules::of(&topics.settings),
+            rules: Rules::of(settings),
+            offsets_retention_ms: 60_000 * settings.number("offsets.retention.minutes"),
+            expiry_interval: Duration::from_millis(interval_ms.unsigned_abs()),
             all: Mutex::default(),
-            store: Store::new(topics),
+            store: Store::new(topics.clone()),
             alarms: Alarms::default(),
         };
         let now = Moment::now();
-        let mut all = BTreeMap::new();
-        groups.store.load(|record| {
-            if let GroupRecord::Generation(id, value) = record {
-                let group = Group::new(Membership::restored(now, &groups.rules, value));
-                all.insert(id, Arc::new(Mutex::new(group)));
-            }
+        let (mut generations, mut offsets) = (Vec::new(), Vec::new());
+        groups.store.load(|record| match record {
+            GroupRecord::Generation(id, value) => generations.push((id, value)),
+            GroupRecord::Offset(key, value) => offsets.push((key, value)),
+            GroupRecord::OffsetGone(_) | GroupRecord::GroupGone(_) => {}
         });
-        *lock(&groups.all) = all;
+        let mut all: BTreeMap<Text, Group> = BTreeMap::new();
+        for (id, value) in generations {
+            all.insert(id, Group::new(Membership::restored(now, &groups.rules, value)));
+        }
+        for (key, value) in offsets {
+            // A group without members that only keeps its offsets here.
+            let group = all.entry(key.group);
+            let group = group.or_insert_with(|| Group::new(Membership::new(now)));
+            group.offsets.set(key.topic, key.partition, value);
+        }
+        let shared = all.into_iter().map(|(id, group)| (id, Arc::new(Mutex::new(group))));
+        *lock(&groups.all) = shared.collect();
+        groups.mend(&topics, now.wall);
         groups.ids().iter().for_each(|id| _ = groups.with(id, |_, _| ()));
         groups
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
     }
 
     pub fn ids(&self) -> Vec<Text> {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::replay::Replay;
-use crate::broker::config::Overrides;
+use crate::broker::config::{Overrides, Settings};
 use crate::broker::topic::{ChangeError, NewTopic, Partition, Reader, Topic, Topics, Unusable};
 use crate::log::AppendError;
 use crate::protocol::group_record::{EncodedGroupRecord, GroupRecord};
@@ -161,8 +161,11 @@ impl Store {
         if let Some(topic) = self.topics.get(TOPIC) {
             return Ok(topic);
         }
-        let wanted = wanted(&self.topics);
-        let created = self.topics.create(&[wanted]).pop().expect("one answer for one topic");
+        let created = self
+            .topics
+            .create(&[topic(&self.topics.settings)])
+            .pop()
+            .expect("one answer for one topic");
         match created {
             // Two groups came at once.
             Err(ChangeError::Exists(_)) => {
@@ -244,8 +247,7 @@ fn apply(replay: &mut Replay, bytes: &[u8], from: Offset) -> Result<Offset, Batc
 }
 
 /// The topic as Apache creates it (GroupCoordinatorService.groupMetadataTopicConfigs).
-fn wanted(topics: &Topics) -> NewTopic {
-    let settings = &topics.settings;
+pub fn topic(settings: &Settings) -> NewTopic {
     let segment_bytes = settings.number("offsets.topic.segment.bytes").max(SEGMENT_BYTES_MIN);
     let configs = [
         ("cleanup.policy", "compact".to_owned()),
@@ -275,20 +277,4 @@ fn java_hash(text: &str) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_group_lies_where_java_puts_it() {
-        // What Java's String.hashCode and Kafka's Utils.abs say.
-        let check = |group: &str, hash: i32, partition: usize| {
-            assert_eq!((java_hash(group), place(group, 50)), (hash, partition), "{group}");
-        };
-        check("", 0, 0);
-        check("g", 103, 3);
-        check("my-group", -1_906_497_762, 12);
-        check("gruppe-ä", 673_522_898, 48);
-        check("😀 group", -1_570_619_006, 6);
-        check("polygenelubricants", i32::MIN, 0);
-    }
-}
+mod tests;

@@ -262,6 +262,17 @@ impl Partition {
         self.with(act)
     }
 
+    /// The log's end, if it lies before `offset`. The log is opened only where the checkpoints of
+    /// the data directory do not tell.
+    pub fn end_before(&self, offset: Offset) -> Result<Option<Offset>, Unusable> {
+        if let State::Asleep(asleep) = &*self.lock()
+            && asleep.known.recovery_point.is_some_and(|durable| offset <= durable)
+        {
+            return Ok(None);
+        }
+        self.with(|log| Some(log.end()).filter(|end| *end < offset))
+    }
+
     /// The log, if it is in use.
     pub fn if_open<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Option<R> {
         match &mut *self.lock() {

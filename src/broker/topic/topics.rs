@@ -177,6 +177,11 @@ impl Topics {
         self.registry().by_name.values().cloned().collect()
     }
 
+    /// Whether whoever had the directory before ended well: nothing that was written is missing.
+    pub fn was_stopped_cleanly(&self) -> bool {
+        self.clean_at_start
+    }
+
     pub fn durability(&self) -> Durability {
         self.durability
     }

@@ -1,0 +1,212 @@
+//! What groups know, through stops of either kind, on a real directory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::broker::config::Settings;
+use crate::broker::{Durability, Identity};
+use crate::protocol::Text;
+use crate::protocol::group_record::{GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
+use crate::record::Uuid;
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+#[test]
+fn a_group_lies_where_java_puts_it() {
+    // What Java's String.hashCode and Kafka's Utils.abs say.
+    let check = |group: &str, hash: i32, partition: usize| {
+        assert_eq!((java_hash(group), place(group, 50)), (hash, partition), "{group}");
+    };
+    check("", 0, 0);
+    check("g", 103, 3);
+    check("my-group", -1_906_497_762, 12);
+    check("gruppe-ä", 673_522_898, 48);
+    check("😀 group", -1_570_619_006, 6);
+    check("polygenelubricants", i32::MIN, 0);
+}
+
+/// A data directory that goes with the test.
+struct Place(PathBuf);
+
+impl Place {
+    fn new() -> Place {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("kaw-groups-{}-{n}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Place(dir)
+    }
+
+    fn open(&self) -> Store {
+        let identity =
+            Identity { node_id: 1, cluster_id: "kaw".into(), directory_id: Uuid([9; 16]) };
+        let topics =
+            Topics::open(self.0.clone(), &identity, Settings::default(), Durability::Os).unwrap();
+        Store::new(Arc::new(topics))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn key(group: &str, partition: i32) -> OffsetCommitKey {
+    OffsetCommitKey { group: group.into(), topic: "t".into(), partition: PartitionId(partition) }
+}
+
+fn offset(group: &str, partition: i32, offset: i64, metadata: &str) -> GroupRecord {
+    let value = OffsetCommitValue {
+        offset: Offset(offset),
+        metadata: metadata.into(),
+        committed_at: NOW,
+        ..OffsetCommitValue::default()
+    };
+    GroupRecord::Offset(key(group, partition), value)
+}
+
+fn loaded(store: &Store) -> Vec<GroupRecord> {
+    let mut records = Vec::new();
+    let loaded = store.load(|record| records.push(record));
+    assert_eq!(loaded, Loaded { records: records.len(), ..Loaded::default() });
+    records
+}
+
+#[test]
+fn the_topic_comes_with_the_first_record_and_is_as_apache_makes_it() {
+    let place = Place::new();
+    let store = place.open();
+    assert_eq!(loaded(&store), []);
+    assert!(store.topics.get(TOPIC).is_none());
+    store.append("g", &[], NOW).unwrap();
+    assert!(store.topics.get(TOPIC).is_none());
+    store.append("g", &[offset("g", 0, 5, "")], NOW).unwrap();
+    let topic = store.topics.get(TOPIC).unwrap();
+    assert_eq!(topic.partitions.len(), 50);
+    let config = topic.core.config();
+    assert!(config.compact && !config.delete && config.segment_bytes == 100 << 20);
+    // One directory, not fifty: an instant start makes none that it does not need.
+    let dirs = fs::read_dir(&place.0).unwrap().flatten().map(|entry| entry.file_name());
+    let dirs: Vec<_> = dirs.filter(|name| name.to_string_lossy().starts_with(TOPIC)).collect();
+    assert_eq!(dirs, ["__consumer_offsets-3"]);
+}
+
+#[test]
+fn a_commit_too_large_for_a_batch_is_refused_whole_and_tombstones_go_in_parts() {
+    let place = Place::new();
+    let store = place.open();
+    let metadata = "m".repeat(30_000);
+    let many: Vec<_> = (0..50).map(|n| offset("g", n, 1, &metadata)).collect();
+    let error = store.append("g", &many, NOW).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::INVALID_COMMIT_OFFSET_SIZE);
+    assert_eq!(loaded(&store), []);
+    store.append_in_parts("g", &many, NOW).unwrap();
+    assert_eq!(loaded(&store).len(), 50);
+}
+
+#[test]
+fn groups_of_a_damaged_partition_are_not_said_to_have_committed_nothing() {
+    let place = Place::new();
+    let store = place.open();
+    store.append("g", &[offset("g", 0, 5, "")], NOW).unwrap();
+    store.append("my-group", &[offset("my-group", 0, 6, "")], NOW).unwrap();
+    store.topics.close().unwrap();
+    let log = place.0.join("__consumer_offsets-3/00000000000000000000.log");
+    let mut bytes = fs::read(&log).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let store = place.open();
+    assert_eq!(loaded(&store), [offset("my-group", 0, 6, "")]);
+    assert!(!store.is_readable("g") && store.is_readable("my-group"));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Commit(u8, i32, i64),
+    Forget(u8, i32),
+    Generation(u8, i32),
+    Delete(u8),
+    Stop,
+    Kill,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (0u8..4, 0..3, any::<i64>()).prop_map(|(g, p, o)| Step::Commit(g, p, o)),
+        3 => (0u8..4, 0..3).prop_map(|(g, p)| Step::Forget(g, p)),
+        2 => (0u8..4, any::<i32>()).prop_map(|(g, n)| Step::Generation(g, n)),
+        1 => (0u8..4).prop_map(Step::Delete),
+        1 => Just(Step::Stop),
+        1 => Just(Step::Kill),
+    ]
+}
+
+/// What there is, by what it is of: a partition's offset, or `None` for the generation.
+type Model = BTreeMap<(Text, Option<PartitionId>), GroupRecord>;
+
+fn generation(group: &str, generation: i32) -> GroupRecord {
+    let value = GroupMetadataValue { generation, ..GroupMetadataValue::default() };
+    GroupRecord::Generation(group.into(), value)
+}
+
+fn apply(model: &mut Model, record: &GroupRecord) {
+    match record {
+        GroupRecord::Offset(key, _) => {
+            model.insert((key.group.clone(), Some(key.partition)), record.clone())
+        }
+        GroupRecord::OffsetGone(key) => model.remove(&(key.group.clone(), Some(key.partition))),
+        GroupRecord::Generation(group, _) => model.insert((group.clone(), None), record.clone()),
+        GroupRecord::GroupGone(group) => model.remove(&(group.clone(), None)),
+    };
+}
+
+fn records(step: &Step) -> (String, Vec<GroupRecord>) {
+    let (Step::Commit(n, ..) | Step::Forget(n, _) | Step::Generation(n, _) | Step::Delete(n)) =
+        step
+    else {
+        return (String::new(), Vec::new());
+    };
+    let group = format!("group-{n}");
+    let said = match *step {
+        Step::Commit(_, partition, to) => vec![offset(&group, partition, to, "m")],
+        Step::Forget(_, partition) => vec![GroupRecord::OffsetGone(key(&group, partition))],
+        Step::Generation(_, n) => vec![generation(&group, n)],
+        _ => {
+            let gone = (0..3).map(|partition| GroupRecord::OffsetGone(key(&group, partition)));
+            gone.chain([GroupRecord::GroupGone(group.as_str().into())]).collect()
+        }
+    };
+    (group, said)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn what_was_said_last_is_known_after_any_stop(steps in prop::collection::vec(step(), 1..60)) {
+        let place = Place::new();
+        let mut store = place.open();
+        let mut model = Model::new();
+        for step in &steps {
+            if matches!(step, Step::Stop) {
+                store.topics.close().unwrap();
+            }
+            if matches!(step, Step::Stop | Step::Kill) {
+                drop(store);
+                store = place.open();
+            }
+            let (group, said) = records(step);
+            store.append(&group, &said, NOW).unwrap();
+            said.iter().for_each(|record| apply(&mut model, record));
+        }
+        drop(store);
+        let mut known = Model::new();
+        loaded(&place.open()).iter().for_each(|record| apply(&mut known, record));
+        prop_assert_eq!(known, model);
+    }
+}
