@@ -27,6 +27,7 @@ mod door;
 mod format;
 mod hostile;
 mod life;
+mod membership;
 mod offsets;
 mod order;
 mod pipeline;
