@@ -11,6 +11,8 @@ mod generated;
 mod group;
 mod interrupt;
 mod produce;
+#[cfg(test)]
+mod round_trip;
 mod stdio;
 mod table;
 mod topic;
