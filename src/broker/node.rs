@@ -50,7 +50,6 @@ pub struct Limits {
     pub request_bytes_max: usize,
     /// Of one request of a client that has not shown the secret.
     pub stranger_bytes_max: usize,
-    pub connections_max: usize,
     pub idle_max: Option<Duration>,
     pub fetch_bytes_max: u32,
     pub auto_create: bool,
@@ -66,7 +65,6 @@ impl Limits {
         Limits {
             request_bytes_max: count("socket.request.max.bytes"),
             stranger_bytes_max: count("sasl.server.max.receive.size"),
-            connections_max: count("max.connections"),
             idle_max: idle.map(Duration::from_millis),
             fetch_bytes_max: u32::try_from(settings.number("fetch.max.bytes")).unwrap_or(u32::MAX),
             auto_create: settings.boolean("auto.create.topics.enable"),
@@ -115,7 +113,7 @@ impl Node {
         let node = Node {
             cluster_id: identity.cluster_id.as_str().into(),
             identity,
-            limits: Limits::of(&topics.settings),
+            limits: Limits::of(&topics.settings()),
             groups: Arc::new(Groups::open(topics.clone())),
             topics,
             handle,
@@ -159,6 +157,11 @@ impl Node {
 
     pub fn start_background(&self) -> Background {
         Background::start(self.topics.clone())
+    }
+
+    /// It may change while the broker runs.
+    pub fn connections_max(&self) -> usize {
+        usize::try_from(self.topics.settings().number("max.connections")).unwrap_or(usize::MAX)
     }
 
     pub fn id(&self) -> NodeId {

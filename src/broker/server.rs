@@ -307,7 +307,7 @@ impl Acceptor {
 
     fn accept(&self, stream: TcpStream, peer: SocketAddr, closed: watch::Receiver<bool>) {
         let census = *self.handle.census.borrow();
-        if self.node.limits.connections_max <= census.clients + census.guests {
+        if self.node.connections_max() <= census.clients + census.guests {
             tracing::warn!(%peer, "connection refused: max.connections is reached");
             return;
         }

@@ -11,8 +11,6 @@ mod generated;
 mod group;
 mod interrupt;
 mod produce;
-#[cfg(test)]
-mod round_trip;
 mod stdio;
 mod table;
 mod topic;

@@ -14,6 +14,7 @@ mod index;
 mod producers;
 mod read;
 mod recover;
+mod remove;
 mod retention;
 mod saved;
 mod segment;
@@ -40,7 +41,6 @@ use crate::record::{BatchView, HEADER_BYTES, LeaderEpoch, Offset, Times, Timesta
 use epochs::Epochs;
 use files::{Failed, Files, Kind, at};
 use producers::Producers;
-use retention::Span;
 use saved::Saved;
 use segment::{Coming, Segment};
 use sync::{Grown, Syncing};
@@ -128,6 +128,11 @@ impl<D: Disk> Log<D> {
     /// What the records take on disk.
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| u64::from(segment.bytes)).sum()
+    }
+
+    /// Goes by other settings from now on.
+    pub fn configure(&mut self, settings: Settings) {
+        self.settings = settings;
     }
 
     /// Takes one batch: stamps its base offset and leader epoch, and writes it with one pwritev.
@@ -445,59 +450,6 @@ impl<D: Disk> Log<D> {
         self.unchecked_bytes -= checkpoint.covers_bytes;
         self.checkpoint_segment = checkpoint.segment;
         self.synced(&checkpoint.target);
-    }
-
-    /// Removes the oldest segments that `keep` does not ask for.
-    pub fn remove_expired(&mut self, keep: &Retention, now: Timestamp) -> io::Result<Removed> {
-        self.load_times().map_err(|failed| failed.error)?;
-        let span = |segment: &Segment<D::File>| Span {
-            bytes: u64::from(segment.bytes),
-            youngest: segment.age_mark(),
-        };
-        let spans: Vec<Span> = self.segments.iter().map(span).collect();
-        let count = retention::expired(&spans, keep, now);
-        if count == 0 || self.half_written || self.syncing.has_failed() {
-            return Ok(Removed::default());
-        }
-        if count == self.segments.len() {
-            self.roll(now).map_err(|failed| failed.error)?;
-        }
-        if self.checkpoint_segment < Some(self.segments[count].base) {
-            self.checkpoint_now()?;
-        }
-        self.remove_segments(count).map_err(|failed| failed.error)
-    }
-
-    /// What producers wrote is known from their batches, or from a checkpoint behind them: without
-    /// one, a crash after the removal would forget it. Blocks, but only where all that is new in
-    /// the log has expired.
-    fn checkpoint_now(&mut self) -> io::Result<()> {
-        let checkpoint = self.checkpoint()?;
-        checkpoint.run()?;
-        self.checkpointed(&checkpoint);
-        Ok(())
-    }
-
-    /// Oldest first, so that a crash in between leaves no gap.
-    fn remove_segments(&mut self, count: usize) -> Result<Removed, Failed> {
-        let mut removed = Removed::default();
-        for _ in 0..count {
-            let base = self.segments[0].base;
-            self.files.remove(&self.files.path(Kind::Log, base))?;
-            let segment = self.segments.remove(0);
-            self.snapshots.retain(|&offset| offset != base);
-            self.aborted.remove(&base);
-            self.start = self.start.max(self.segments[0].base);
-            self.changed = true;
-            removed.segments += 1;
-            removed.bytes += u64::from(segment.bytes);
-            for kind in Kind::ALL {
-                self.files.remove(&self.files.path(kind, base))?;
-            }
-        }
-        self.epochs.cut_start(self.start);
-        self.unsynced.names += 1;
-        Ok(removed)
     }
 
     /// Writes indexes, producer snapshot, leader epochs and checkpoint, and syncs everything.

@@ -8,23 +8,29 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages as theirs;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
+use super::alter_configs::AlterConfigsRequest;
 use super::api_versions::ApiVersionsRequest;
 use super::catalogue::CatalogueRecord;
 use super::codec::{Field, Reader, Version, Writer};
+use super::create_partitions::CreatePartitionsRequest;
 use super::create_topics::CreateTopicsRequest;
 use super::delete_groups::DeleteGroupsRequest;
+use super::delete_records::DeleteRecordsRequest;
 use super::delete_topics::DeleteTopicsRequest;
 use super::describe_cluster::DescribeClusterRequest;
 use super::describe_configs::DescribeConfigsRequest;
 use super::describe_groups::DescribeGroupsRequest;
+use super::describe_log_dirs::DescribeLogDirsRequest;
 use super::fetch::FetchRequest;
 use super::find_coordinator::FindCoordinatorRequest;
 use super::heartbeat::HeartbeatRequest;
+use super::incremental_alter_configs::IncrementalAlterConfigsRequest;
 use super::init_producer_id::InitProducerIdRequest;
 use super::join_group::JoinGroupRequest;
 use super::leave_group::LeaveGroupRequest;
 use super::list_groups::ListGroupsRequest;
 use super::list_offsets::ListOffsetsRequest;
+use super::list_partition_reassignments::ListPartitionReassignmentsRequest;
 use super::message::Message;
 use super::metadata::MetadataRequest;
 use super::offset_commit::OffsetCommitRequest;
@@ -77,6 +83,43 @@ where
 }
 
 fn apis(check: &mut impl Check) -> Vec<ApiKey> {
+    let mut all = everyday(check);
+    all.extend(administration(check));
+    all
+}
+
+fn administration(check: &mut impl Check) -> Vec<ApiKey> {
+    vec![
+        api::<DeleteRecordsRequest, theirs::DeleteRecordsRequest, theirs::DeleteRecordsResponse>(
+            check,
+        ),
+        api::<AlterConfigsRequest, theirs::AlterConfigsRequest, theirs::AlterConfigsResponse>(
+            check,
+        ),
+        api::<
+            DescribeLogDirsRequest,
+            theirs::DescribeLogDirsRequest,
+            theirs::DescribeLogDirsResponse,
+        >(check),
+        api::<
+            CreatePartitionsRequest,
+            theirs::CreatePartitionsRequest,
+            theirs::CreatePartitionsResponse,
+        >(check),
+        api::<
+            IncrementalAlterConfigsRequest,
+            theirs::IncrementalAlterConfigsRequest,
+            theirs::IncrementalAlterConfigsResponse,
+        >(check),
+        api::<
+            ListPartitionReassignmentsRequest,
+            theirs::ListPartitionReassignmentsRequest,
+            theirs::ListPartitionReassignmentsResponse,
+        >(check),
+    ]
+}
+
+fn everyday(check: &mut impl Check) -> Vec<ApiKey> {
     vec![
         api::<ProduceRequest, theirs::ProduceRequest, theirs::ProduceResponse>(check),
         api::<FetchRequest, theirs::FetchRequest, theirs::FetchResponse>(check),
@@ -259,6 +302,8 @@ const NAMES: &[(&str, &str)] = &[
     ("node", "node_id"),
     ("offset", "committed_offset"),
     ("offline", "offline_replicas"),
+    ("operation", "config_operation"),
+    ("partition", "partition_indexes"),
     ("partition", "partition_index"),
     ("partition", "index"),
     ("partition_count", "num_partitions"),

@@ -12,6 +12,7 @@ use super::describe_configs::{ConfigSource, ConfigType, ResourceType};
 use super::error_code::ErrorCode;
 use super::field::{Isolation, NodeId, Records, Secret, Text};
 use super::find_coordinator::CoordinatorKind;
+use super::incremental_alter_configs::ConfigOperation;
 use super::list_offsets::OffsetSpec;
 use super::message::Message;
 use super::produce::Acks;
@@ -123,6 +124,7 @@ fixed! {
     Option<ProducerId>: 8, Option<ProducerEpoch>: 2, Timestamp: 8, Option<Timestamp>: 8,
     ErrorCode: 2, ApiKey: 2, ResourceType: 1, ConfigSource: 1, ConfigType: 1, EndpointType: 1,
     Isolation: 1, CoordinatorKind: 1, Acks: 2, OffsetSpec: 8,
+    ConfigOperation: 1,
 }
 
 impl Sample for bool {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::describe_configs::source;
 use super::{Call, Outcome, text};
-use crate::broker::config::{Overrides, describe_topic};
+use crate::broker::config::{Overrides, Refusal, describe_topic};
 use crate::broker::node::Node;
 use crate::broker::topic::{ChangeError, NewTopic, Topic};
 use crate::protocol::create_topics::{
@@ -109,7 +109,7 @@ fn plan(node: &Node, topic: &CreatableTopic, version: i16) -> Result<NewTopic, R
 fn counted(node: &Node, topic: &CreatableTopic, version: i16) -> Result<Option<i32>, Refused> {
     let asked = topic.replication_factor;
     let replicas = match asked {
-        -1 if 4 <= version => node.topics.settings.number("default.replication.factor"),
+        -1 if 4 <= version => node.topics.settings().number("default.replication.factor"),
         other => i64::from(other),
     };
     if replicas <= 0 {
@@ -169,7 +169,7 @@ fn assigned(me: NodeId, topic: &CreatableTopic) -> Result<i32, Refused> {
 }
 
 fn created(node: &Node, topic: &NewTopic, topic_id: Uuid) -> CreatedTopic {
-    let configs = describe_topic(&topic.configs, &node.topics.settings);
+    let configs = describe_topic(&topic.configs, &node.topics.settings());
     let configs = configs.into_iter().map(|config| CreatedConfig {
         name: config.name.into(),
         value: config.value.map(text),
@@ -193,10 +193,16 @@ pub fn code(error: &ChangeError) -> ErrorCode {
         ChangeError::Exists(_) => ErrorCode::TOPIC_ALREADY_EXISTS,
         ChangeError::Name(_) | ChangeError::Collides { .. } => ErrorCode::INVALID_TOPIC_EXCEPTION,
         ChangeError::Reserved(_) => ErrorCode::INVALID_REQUEST,
-        ChangeError::Partitions => ErrorCode::INVALID_PARTITIONS,
+        ChangeError::Partitions | ChangeError::NoGrowth { .. } => ErrorCode::INVALID_PARTITIONS,
+        ChangeError::Assignments { .. } => ErrorCode::INVALID_REPLICA_ASSIGNMENT,
         ChangeError::TooManyPartitions => ErrorCode::POLICY_VIOLATION,
-        ChangeError::Config(_) => ErrorCode::INVALID_CONFIG,
-        ChangeError::Unknown => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+        ChangeError::Config(_) | ChangeError::Alteration(Refusal::Config(_)) => {
+            ErrorCode::INVALID_CONFIG
+        }
+        ChangeError::Alteration(Refusal::Request(_)) => ErrorCode::INVALID_REQUEST,
+        ChangeError::Unknown | ChangeError::UnknownTopic(_) => {
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+        }
         ChangeError::Catalogue(_) => ErrorCode::KAFKA_STORAGE_ERROR,
     }
 }

@@ -6,11 +6,11 @@ use super::{Call, Outcome, text};
 use crate::broker::config::{Described, Source, describe_topic};
 use crate::broker::node::Node;
 use crate::broker::topic::names;
-use crate::protocol::ErrorCode;
 use crate::protocol::describe_configs::{
     ConfigResource, ConfigSource, ConfigSynonym, ConfigType, DescribeConfigsRequest,
     DescribeConfigsResponse, DescribedConfig, DescribedResource, ResourceType,
 };
+use crate::protocol::{ErrorCode, Text};
 
 pub fn handle(
     call: &mut Call<'_>,
@@ -29,7 +29,8 @@ pub fn handle(
                 };
                 let configs = all.into_iter().filter(asked);
                 let configs = configs.map(|config| on_the_wire(config, with_synonyms));
-                (ErrorCode::NONE, None, configs.collect())
+                // Empty, not null, as from Apache.
+                (ErrorCode::NONE, Some(Text::default()), configs.collect())
             }
         };
         let ConfigResource { kind, name, .. } = resource;
@@ -49,12 +50,12 @@ fn describe(node: &Node, resource: &ConfigResource) -> Result<Vec<Described>, (E
                 let why = "This server does not host this topic-partition.";
                 (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, why.into())
             })?;
-            Ok(describe_topic(&topic.overrides, &node.topics.settings))
+            Ok(describe_topic(&topic.overrides, &node.topics.settings()))
         }
         // Without a name: what holds for all brokers (ConfigHelper.scala).
-        ResourceType::BROKER if name.is_empty() => Ok(node.topics.settings.describe_cluster()),
+        ResourceType::BROKER if name.is_empty() => Ok(node.topics.settings().describe_cluster()),
         ResourceType::BROKER if **name == *node.id().to_string() => {
-            Ok(node.topics.settings.describe())
+            Ok(node.topics.settings().describe())
         }
         ResourceType::BROKER => Err((
             ErrorCode::INVALID_REQUEST,

@@ -77,7 +77,7 @@ impl Creation {
 fn create(node: &Node, name: &Text) -> Result<Arc<Topic>, ErrorCode> {
     let wanted = match &**name {
         // Whoever asks first, it is to hold what groups know.
-        store::TOPIC => store::topic(&node.topics.settings),
+        store::TOPIC => store::topic(&node.topics.settings()),
         _ => NewTopic { name: name.clone(), ..NewTopic::default() },
     };
     let created = node.topics.create(&[wanted]).pop().expect("one answer for one topic");

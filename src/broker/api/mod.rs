@@ -1,13 +1,17 @@
 //! Kafka's APIs, one row and one file each: the row is dispatch, ApiVersions and README's table.
 //! Never knows: sockets, files.
 
+mod alter_configs;
 mod api_versions;
+mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -16,6 +20,7 @@ mod join_group;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -79,21 +84,27 @@ macro_rules! apis {
 }
 
 use crate::protocol::{
+    alter_configs::AlterConfigsRequest,
     api_versions::ApiVersionsRequest,
+    create_partitions::CreatePartitionsRequest,
     create_topics::CreateTopicsRequest,
     delete_groups::DeleteGroupsRequest,
+    delete_records::DeleteRecordsRequest,
     delete_topics::DeleteTopicsRequest,
     describe_cluster::DescribeClusterRequest,
     describe_configs::DescribeConfigsRequest,
     describe_groups::DescribeGroupsRequest,
+    describe_log_dirs::DescribeLogDirsRequest,
     fetch::FetchRequest,
     find_coordinator::FindCoordinatorRequest,
     heartbeat::HeartbeatRequest,
+    incremental_alter_configs::IncrementalAlterConfigsRequest,
     init_producer_id::InitProducerIdRequest,
     join_group::JoinGroupRequest,
     leave_group::LeaveGroupRequest,
     list_groups::ListGroupsRequest,
     list_offsets::ListOffsetsRequest,
+    list_partition_reassignments::ListPartitionReassignmentsRequest,
     metadata::MetadataRequest,
     offset_commit::OffsetCommitRequest,
     offset_delete::OffsetDeleteRequest,
@@ -124,11 +135,17 @@ apis! {
     Everyone ApiVersionsRequest => api_versions::handle;
     Everyone CreateTopicsRequest => create_topics::handle;
     Everyone DeleteTopicsRequest => delete_topics::handle;
+    Everyone DeleteRecordsRequest => delete_records::handle;
     Everyone InitProducerIdRequest => init_producer_id::handle;
     Everyone OffsetForLeaderEpochRequest => offset_for_leader_epoch::handle;
     Everyone DescribeConfigsRequest => describe_configs::handle;
+    Everyone AlterConfigsRequest => alter_configs::replace;
+    Everyone DescribeLogDirsRequest => describe_log_dirs::handle;
     Everyone SaslAuthenticateRequest => sasl::authenticate;
+    Everyone CreatePartitionsRequest => create_partitions::handle;
     Everyone DeleteGroupsRequest => delete_groups::handle;
+    Everyone IncrementalAlterConfigsRequest => alter_configs::incremental;
+    Everyone ListPartitionReassignmentsRequest => list_partition_reassignments::handle;
     Everyone OffsetDeleteRequest => offset_delete::handle;
     Everyone DescribeClusterRequest => describe_cluster::handle;
     Door StatusRequest => private::status;
@@ -388,12 +405,18 @@ mod tests {
         check(ApiKey::API_VERSIONS, 0, 4);
         check(ApiKey::CREATE_TOPICS, 2, 7);
         check(ApiKey::DELETE_TOPICS, 1, 6);
+        check(ApiKey::DELETE_RECORDS, 0, 2);
         check(ApiKey::INIT_PRODUCER_ID, 0, 5);
         check(ApiKey::OFFSET_FOR_LEADER_EPOCH, 2, 4);
         check(ApiKey::DESCRIBE_CONFIGS, 1, 4);
+        check(ApiKey::ALTER_CONFIGS, 0, 2);
+        check(ApiKey::DESCRIBE_LOG_DIRS, 1, 4);
         check(ApiKey::SASL_AUTHENTICATE, 0, 2);
         check(ApiKey::DELETE_GROUPS, 0, 2);
         check(ApiKey::OFFSET_DELETE, 0, 0);
+        check(ApiKey::CREATE_PARTITIONS, 0, 3);
+        check(ApiKey::INCREMENTAL_ALTER_CONFIGS, 0, 1);
+        check(ApiKey::LIST_PARTITION_REASSIGNMENTS, 0, 0);
         check(ApiKey::DESCRIBE_CLUSTER, 0, 2);
     }
 

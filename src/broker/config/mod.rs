@@ -1,13 +1,17 @@
 //! Kafka's broker and topic configs: what each is called, takes and defaults to.
 //! Never knows: requests, files, what any config does.
 
+mod alter;
 mod broker_rows;
 mod settings;
 mod topic_config;
 mod topic_rows;
 
-pub use settings::{Overrides, Settings};
-pub use topic_config::{Described, Source, TopicConfig, check_topic, describe_topic};
+pub use alter::{Changes, Level, Operation, Refusal, Wish, broker_changes, topic_changes};
+pub use settings::{Overrides, Settings, has_effect};
+pub use topic_config::{
+    Described, Source, TopicConfig, check_topic, describe_topic, topic_has_effect,
+};
 
 /// What a value is, as DescribeConfigs names it (KIP-569).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +57,8 @@ pub enum Rule {
     GzipLevel,
     OneOf(&'static [&'static str]),
     OneOfAnyCase(&'static [&'static str]),
+    /// `*`, or a list of `partition:broker`.
+    Replicas,
 }
 
 /// When a change of it takes effect in Apache Kafka.
@@ -72,10 +78,18 @@ pub struct Row {
     pub rule: Rule,
 }
 
+/// No value of Kafka's is longer, and the catalogue keeps them all in memory.
+const VALUE_BYTES_MAX: usize = 64 << 10;
+
 /// Says why `value` cannot be the value of `row`, in Kafka's words (ConfigDef.java).
 pub fn check(row: &Row, value: &str) -> Result<(), String> {
+    if VALUE_BYTES_MAX < value.len() {
+        let bytes = value.len();
+        return Err(format!("Invalid value of {bytes} bytes for configuration {}", row.name));
+    }
     let wrong =
         |why: String| Err(format!("Invalid value {value} for configuration {}: {why}", row.name));
+    let value = value.trim();
     let number = match row.kind {
         Kind::Boolean if !matches!(value.to_ascii_lowercase().as_str(), "true" | "false") => {
             return wrong("Expected value to be either true or false".into());
@@ -121,22 +135,69 @@ fn check_text(row: &Row, value: &str) -> Result<(), String> {
         Err(format!("Invalid value {value} for configuration {}: {why}", row.name))
     };
     match row.rule {
+        Rule::Replicas => check_replicas(row.name, value),
         Rule::NotEmpty if value.is_empty() => wrong(value, "String must be non-empty".into()),
         Rule::OneOf(allowed) | Rule::OneOfAnyCase(allowed) => {
             let exact = matches!(row.rule, Rule::OneOf(_));
             let list = row.kind == Kind::List;
-            let items = if list { value.split(',').collect() } else { vec![value] };
+            let items = if list { value.split(',').map(str::trim).collect() } else { vec![value] };
+            if list && 1 < items.len() && items.contains(&"") {
+                return Err(format!("Configuration '{}' values must not be empty.", row.name));
+            }
             let is_allowed = |item: &&str| {
                 let same = |one: &&str| one == item || (!exact && one.eq_ignore_ascii_case(item));
                 (list && item.is_empty()) || allowed.iter().any(same)
             };
-            let outsider = items.iter().map(|item| item.trim()).find(|item| !is_allowed(item));
+            let outsider = items.into_iter().find(|item| !is_allowed(item));
             match outsider {
                 None => Ok(()),
                 Some(item) => wrong(item, format!("String must be one of: {}", allowed.join(", "))),
             }
         }
         _ => Ok(()),
+    }
+}
+
+/// ThrottledReplicaListValidator.java.
+fn check_replicas(name: &str, value: &str) -> Result<(), String> {
+    let items: Vec<&str> = value.split(',').map(str::trim).collect();
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_replica = |item: &&str| {
+        item.split_once(':').is_some_and(|(partition, broker)| number(partition) && number(broker))
+    };
+    match value.trim() {
+        "" | "*" => Ok(()),
+        _ if items.iter().all(is_replica) => Ok(()),
+        _ => Err(format!(
+            "Invalid value [{}] for configuration {name}: {name} must be the literal '*' or a list \
+             of replicas in the following format: \
+             [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            items.join(", ")
+        )),
+    }
+}
+
+/// A value as Kafka shows it, whatever it was written like (ConfigDef.parseType).
+pub fn canonical(row: &Row, value: &str) -> String {
+    let value = value.trim();
+    let number = || value.parse::<i64>().map(|number| number.to_string());
+    match row.kind {
+        Kind::Boolean => value.to_ascii_lowercase(),
+        Kind::Int | Kind::Short | Kind::Long => number().unwrap_or_else(|_| value.to_owned()),
+        Kind::Double => {
+            let number = value.parse::<f64>().map(|number| format!("{number:?}"));
+            number.unwrap_or_else(|_| value.to_owned())
+        }
+        Kind::List => {
+            let mut items: Vec<&str> = Vec::new();
+            for item in value.split(',').map(str::trim) {
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+            items.join(",")
+        }
+        Kind::Text | Kind::Class | Kind::Password => value.to_owned(),
     }
 }
 
@@ -179,6 +240,23 @@ mod tests {
             "Invalid value 7 for configuration min.cleanable.dirty.ratio: \
              Value must be no more than 1",
         );
+        check_topic("cleanup.policy", "", "ok");
+        check_topic("cleanup.policy", "compact, delete", "ok");
+        check_topic(
+            "cleanup.policy",
+            ",delete",
+            "Configuration 'cleanup.policy' values must not be empty.",
+        );
+        check_topic("retention.ms", " 007 ", "ok");
+        check_topic("leader.replication.throttled.replicas", "0:1, 1:1", "ok");
+        check_topic("leader.replication.throttled.replicas", "*", "ok");
+        check_topic(
+            "leader.replication.throttled.replicas",
+            "1:1,*",
+            "Invalid value [1:1, *] for configuration leader.replication.throttled.replicas: \
+             leader.replication.throttled.replicas must be the literal '*' or a list of replicas \
+             in the following format: [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+        );
         check_topic("preallocate", "TRUE", "ok");
         check_topic(
             "preallocate",
@@ -186,6 +264,19 @@ mod tests {
             "Invalid value yes for configuration preallocate: \
              Expected value to be either true or false",
         );
+    }
+
+    #[test]
+    fn values_are_shown_as_kafka_shows_them() {
+        let check = |name: &str, value: &str, want: &str| {
+            let known = super::topic_rows::find(name).unwrap();
+            assert_eq!(canonical(&known.row, value), want, "{name}={value}");
+        };
+        check("retention.ms", " 007 ", "7");
+        check("preallocate", "TRUE", "true");
+        check("cleanup.policy", "compact, delete,compact", "compact,delete");
+        check("min.cleanable.dirty.ratio", ".30", "0.3");
+        check("compression.type", " zstd", "zstd");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::broker_rows::{self, BROKER_ROWS};
 use super::topic_config::Synonym;
-use super::{Described, Kind, Mode, Row, Source, check};
+use super::{Described, Kind, Mode, Row, Source, canonical, check};
 
 /// Why a `-c K=V` was refused: what, and what to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +21,6 @@ impl fmt::Display for SettingsError {
 /// Configs of Kafka's that this broker acts on; any other is accepted and has no effect.
 const HONOURED: &[&str] = &[
     "auto.create.topics.enable",
-    "compression.type",
     "connections.max.idle.ms",
     "default.replication.factor",
     "delete.topic.enable",
@@ -31,7 +30,6 @@ const HONOURED: &[&str] = &[
     "group.max.size",
     "group.min.session.timeout.ms",
     "log.cleanup.policy",
-    "log.flush.interval.messages",
     "log.index.interval.bytes",
     "log.index.size.max.bytes",
     "log.message.timestamp.after.max.ms",
@@ -43,11 +41,10 @@ const HONOURED: &[&str] = &[
     "log.retention.minutes",
     "log.retention.ms",
     "log.roll.hours",
-    "log.roll.jitter.hours",
-    "log.roll.jitter.ms",
     "log.roll.ms",
     "log.segment.bytes",
     "max.connections",
+    "max.incremental.fetch.session.cache.slots",
     "message.max.bytes",
     "min.insync.replicas",
     "num.partitions",
@@ -60,6 +57,11 @@ const HONOURED: &[&str] = &[
     "sasl.server.max.receive.size",
     "socket.request.max.bytes",
 ];
+
+/// Whether this broker acts on a broker config.
+pub fn has_effect(name: &str) -> bool {
+    HONOURED.binary_search(&name).is_ok()
+}
 
 /// What other options of `kaw broker` say; both at once could only disagree.
 const SAID_ELSEWHERE: &[(&str, &str)] = &[
@@ -116,20 +118,24 @@ impl Settings {
         self.fixed.entry(name.into()).or_insert_with(|| value.to_owned());
     }
 
-    /// Takes the catalogue's own broker configs into account.
+    /// Takes the catalogue's own broker configs into account. What Kafka would not let anybody
+    /// change, or not to this, is passed over, as Apache does.
     pub fn with_dynamic(mut self, broker: Overrides, cluster: Overrides) -> Settings {
+        let is_good = |name: &String, value: &mut String| {
+            let known = broker_rows::find(name).filter(|known| known.mode != Mode::ReadOnly);
+            known.is_some_and(|known| check(&known.row, value).is_ok())
+        };
         self.broker = broker;
         self.cluster = cluster;
+        self.broker.retain(is_good);
+        self.cluster.retain(is_good);
         self
     }
 
     /// Configs that were given at start and do nothing here.
     pub fn without_effect(&self) -> impl Iterator<Item = &str> {
         let names = self.fixed.keys().map(String::as_str);
-        names.filter(|name| {
-            HONOURED.binary_search(name).is_err()
-                && !SAID_ELSEWHERE.iter().any(|(key, _)| key == name)
-        })
+        names.filter(|name| !has_effect(name) && !SAID_ELSEWHERE.iter().any(|(key, _)| key == name))
     }
 
     /// Every value a config has, the strongest first.
@@ -150,19 +156,18 @@ impl Settings {
 
     /// A number that has a default.
     pub fn number(&self, name: &str) -> i64 {
-        let value = self.get(name).and_then(|value| value.parse().ok());
+        let value = self.get(name).and_then(|value| value.trim().parse().ok());
         value.unwrap_or_else(|| panic!("{name} is a number with a default"))
     }
 
     pub fn boolean(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        self.get(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
     /// What the catalogue sets for all brokers.
     pub fn describe_cluster(&self) -> Vec<Described> {
         let set = BROKER_ROWS.iter().filter_map(|known| {
-            let value = self.cluster.get(known.row.name)?.as_str();
-            let value = Some(value.to_owned());
+            let value = Some(canonical(&known.row, self.cluster.get(known.row.name)?));
             let synonyms = vec![(known.row.name, value, Source::DynamicDefaultBroker)];
             Some(described(&known.row, synonyms, false))
         });
@@ -189,7 +194,11 @@ impl Settings {
         for source in Source::OF_BROKERS {
             for name in names {
                 let value = self.layers(name).into_iter().find(|(_, from)| *from == source);
-                let value = value.map(|(value, _)| value.to_owned());
+                let row = broker_rows::find(name).map(|known| &known.row);
+                let value = value.map(|(value, _)| match row {
+                    Some(row) => canonical(row, value),
+                    None => value.to_owned(),
+                });
                 all.extend(value.map(|value| (*name, Some(value), source)));
             }
         }
@@ -268,13 +277,19 @@ mod tests {
 
     #[test]
     fn the_catalogue_beats_the_command_line_and_both_beat_the_default() {
-        let given = [("num.partitions".to_owned(), "3".to_owned())];
+        let given = ["message.max.bytes", "num.partitions"];
+        let given = given.map(|name| (name.to_owned(), "3".to_owned()));
         let settings = Settings::parse(&given).unwrap();
-        assert_eq!(settings.number("num.partitions"), 3);
-        assert_eq!(settings.number("message.max.bytes"), 1_048_588);
-        let cluster = [("num.partitions".to_owned(), "5".to_owned())].into();
+        assert_eq!(settings.number("message.max.bytes"), 3);
+        assert_eq!(settings.number("max.connections"), 2_147_483_647);
+        // Of the last two, one cannot be changed and one is no number.
+        let cluster =
+            [("message.max.bytes", "5"), ("num.partitions", "5"), ("max.connections", "x")];
+        let cluster = cluster.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let settings = settings.with_dynamic(Overrides::new(), cluster);
-        assert_eq!(settings.number("num.partitions"), 5);
+        assert_eq!(settings.number("message.max.bytes"), 5);
+        assert_eq!(settings.number("num.partitions"), 3);
+        assert_eq!(settings.number("max.connections"), 2_147_483_647);
     }
 
     #[test]

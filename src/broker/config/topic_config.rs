@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::topic_rows::{self, TOPIC_ROWS, TopicRow};
-use super::{Kind, Settings, check};
+use super::{Kind, Settings, canonical, check, has_effect};
 use crate::record::TimestampType;
 
 /// What a topic sets itself, by name.
@@ -58,13 +58,43 @@ pub struct Described {
 
 /// Checks configs a client wants for a topic. The error is Kafka's text for INVALID_CONFIG.
 pub fn check_topic(overrides: &TopicOverrides) -> Result<(), String> {
+    if let Some(name) = overrides.keys().find(|name| topic_rows::find(name).is_none()) {
+        return Err(format!("Unknown topic config name: {name}"));
+    }
     for (name, value) in overrides {
-        let Some(known) = topic_rows::find(name) else {
-            return Err(format!("Unknown topic config name: {name}"));
-        };
+        let known = topic_rows::find(name).expect("every name was found");
         check(&known.row, value)?;
     }
+    check_together(overrides)
+}
+
+/// What Kafka asks of several configs at once (LogConfig.java).
+fn check_together(overrides: &TopicOverrides) -> Result<(), String> {
+    let value = |name: &str| {
+        let row = &topic_rows::find(name).expect("a config of Kafka's").row;
+        let default = || row.default.unwrap_or_default().to_owned();
+        overrides.get(name).map_or_else(default, |value| canonical(row, value))
+    };
+    if value("remote.storage.enable") == "true" {
+        let why = "Tiered Storage functionality is disabled in the broker. Topic cannot be \
+                   configured with remote log storage.";
+        return Err(why.into());
+    }
+    let lags = ["min.compaction.lag.ms", "max.compaction.lag.ms"].map(value);
+    let [min, max] = lags.each_ref().map(|lag| lag.parse::<i64>().unwrap_or_default());
+    if max < min {
+        return Err(format!(
+            "conflict topic config setting min.compaction.lag.ms ({min}) > \
+             max.compaction.lag.ms ({max})"
+        ));
+    }
     Ok(())
+}
+
+/// Whether this broker acts on a topic config: where it does on the one that is its default.
+pub fn topic_has_effect(name: &str) -> bool {
+    let synonyms = topic_rows::find(name).map(TopicRow::synonyms).unwrap_or_default();
+    synonyms.first().is_some_and(|synonym| has_effect(synonym.name))
 }
 
 /// Every topic config with its value, its source and what else had a say.
@@ -74,10 +104,12 @@ pub fn describe_topic(overrides: &TopicOverrides, settings: &Settings) -> Vec<De
 
 fn describe(known: &TopicRow, overrides: &TopicOverrides, settings: &Settings) -> Described {
     let name = known.row.name;
-    let own = overrides.get(name).map(|value| (name, Some(value.clone()), Source::Topic));
+    let own = overrides.get(name).map(|value| canonical(&known.row, value));
+    let own = own.map(|value| (name, Some(value), Source::Topic));
     let of_broker = known.synonyms().first().map(|first| settings.synonyms(first.name));
     let synonyms: Vec<_> = own.into_iter().chain(of_broker.unwrap_or_default()).collect();
     let value = overrides.get(name).cloned().or_else(|| inherited(known, settings));
+    let value = value.map(|value| canonical(&known.row, &value));
     let source = synonyms.first().map_or(Source::Default, |(.., source)| *source);
     let kind = known.row.kind;
     Described { name, value, source, kind, read_only: false, sensitive: false, synonyms }
@@ -107,7 +139,6 @@ fn scaled(text: &str, factor: i64) -> String {
 pub struct TopicConfig {
     pub segment_bytes: u32,
     pub segment_ms: i64,
-    pub segment_jitter_ms: i64,
     pub segment_index_bytes: u32,
     pub index_interval_bytes: u32,
     pub retention_ms: Option<i64>,
@@ -121,7 +152,6 @@ pub struct TopicConfig {
     pub timestamp_before_max_ms: i64,
     pub timestamp_after_max_ms: i64,
     pub min_insync_replicas: i64,
-    pub flush_messages: i64,
 }
 
 impl TopicConfig {
@@ -137,7 +167,6 @@ impl TopicConfig {
         TopicConfig {
             segment_bytes: bytes("segment.bytes"),
             segment_ms: number("segment.ms"),
-            segment_jitter_ms: number("segment.jitter.ms"),
             segment_index_bytes: bytes("segment.index.bytes"),
             index_interval_bytes: bytes("index.interval.bytes"),
             retention_ms: Some(number("retention.ms")).filter(|ms| 0 <= *ms),
@@ -152,7 +181,6 @@ impl TopicConfig {
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
             min_insync_replicas: number("min.insync.replicas"),
-            flush_messages: number("flush.messages"),
         }
     }
 }
@@ -162,7 +190,7 @@ fn effective(name: &str, overrides: &TopicOverrides, settings: &Settings) -> Str
     let known = topic_rows::find(name).expect("a config of Kafka's");
     let valid = |value: &String| check(&known.row, value).is_ok();
     if let Some(own) = overrides.get(name).filter(|value| valid(value)) {
-        return own.clone();
+        return canonical(&known.row, own);
     }
     let described = describe(known, &TopicOverrides::new(), settings);
     let value = described.value.filter(valid);

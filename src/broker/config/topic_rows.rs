@@ -2,7 +2,7 @@
 //! Never knows: which of them this broker honours.
 
 use super::Kind::{Boolean, Double, Int, List, Long, Text};
-use super::Rule::{Any, AtLeast, Between, GzipLevel, OneOf, Ratio};
+use super::Rule::{Any, AtLeast, Between, GzipLevel, OneOf, Ratio, Replicas};
 use super::{Kind, Row, Rule};
 
 /// A topic config and the broker config that is its default; empty where there is none.
@@ -69,9 +69,9 @@ pub static TOPIC_ROWS: &[TopicRow] = &[
     row("file.delete.delay.ms", Long, "60000", AtLeast(0), "log.segment.delete.delay.ms"),
     row("flush.messages", Long, "9223372036854775807", AtLeast(1), "log.flush.interval.messages"),
     row("flush.ms", Long, "9223372036854775807", AtLeast(0), "log.flush.interval.ms"),
-    row("follower.replication.throttled.replicas", List, "", Any, ""),
+    row("follower.replication.throttled.replicas", List, "", Replicas, ""),
     row("index.interval.bytes", Int, "4096", AtLeast(0), "log.index.interval.bytes"),
-    row("leader.replication.throttled.replicas", List, "", Any, ""),
+    row("leader.replication.throttled.replicas", List, "", Replicas, ""),
     row("local.retention.bytes", Long, "-2", AtLeast(-2), "log.local.retention.bytes"),
     row("local.retention.ms", Long, "-2", AtLeast(-2), "log.local.retention.ms"),
     row(

@@ -104,7 +104,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Groups {
     /// The groups as they were: their members go on as if nothing had happened.
     pub fn open(topics: Arc<Topics>) -> Groups {
-        let settings = &topics.settings;
+        let settings = &topics.settings();
         let interval_ms = settings.number("offsets.retention.check.interval.ms");
         let groups = Groups {
             rules: Rules::of(settings),

@@ -163,7 +163,7 @@ impl Store {
         }
         let created = self
             .topics
-            .create(&[topic(&self.topics.settings)])
+            .create(&[topic(&self.topics.settings())])
             .pop()
             .expect("one answer for one topic");
         match created {

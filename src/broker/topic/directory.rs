@@ -138,6 +138,30 @@ pub fn topic_id(dir: &Path) -> Option<Uuid> {
     text.lines().find_map(|line| Uuid::parse(line.strip_prefix("topic_id:")?.trim()))
 }
 
+/// What a log's segments take; indexes do not count.
+pub fn segment_bytes(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let files = entries.filter_map(Result::ok);
+    let segments = files.filter(|file| file.path().extension().is_some_and(|end| end == "log"));
+    segments.map(|file| file.metadata().map_or(0, |file| file.len())).sum()
+}
+
+/// The file system that a data directory is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    pub total_bytes: u64,
+    /// By an ordinary user.
+    pub usable_bytes: u64,
+}
+
+impl Volume {
+    pub fn of(dir: &Path) -> Option<Volume> {
+        let found = rustix::fs::statvfs(dir).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Some(Volume { total_bytes: bytes(found.f_blocks), usable_bytes: bytes(found.f_bavail) })
+    }
+}
+
 /// The lengths of all files; what goes meanwhile is not counted.
 pub fn bytes_below(dir: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(dir) else { return 0 };

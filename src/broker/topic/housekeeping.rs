@@ -51,7 +51,7 @@ impl Background {
 
 async fn run(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
     blocking(&topics, |topics| remove_all(topics.take_leftovers())).await;
-    let check_every = topics.settings.number("log.retention.check.interval.ms").unsigned_abs();
+    let check_every = topics.settings().number("log.retention.check.interval.ms").unsigned_abs();
     // Not at once: an instant start has better things to do than to open every log.
     let first = tokio::time::Instant::now() + RETENTION_DELAY;
     let mut retention = tokio::time::interval_at(first, Duration::from_millis(check_every.max(1)));

@@ -16,8 +16,8 @@ mod topics;
 mod waiters;
 
 pub use commit::{SyncFailed, Ticket};
-pub use partition::{Batches, Extent, Partition, Read, Reader, Unusable, now};
-pub use topics::{ChangeError, NewTopic, Topic, Topics};
+pub use partition::{Batches, Extent, Partition, Read, Reader, Trimmed, Untrimmed, Unusable, now};
+pub use topics::{Alteration, ChangeError, Growth, NewTopic, Target, Topic, Topics};
 pub use waiters::Waiting;
 
 /// Batches in a file, on their way to a client.

@@ -2,17 +2,17 @@
 //! Never knows: requests, the catalogue, other partitions.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 
 use super::commit::{self, GroupCommit, SyncFailed, Ticket};
-use super::directory::Checkpoints;
+use super::directory::{self, Checkpoints};
 use super::topics::set_stray_aside;
 use super::waiters::Waiters;
 use crate::broker::config::TopicConfig;
 use crate::log::{
     self, Aborted, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError,
-    RealDisk, Trust,
+    RealDisk, Removed, Trust,
 };
 use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp, Uuid};
 
@@ -24,7 +24,7 @@ pub struct TopicCore {
     /// Replaced as a whole when a config changes.
     pub config: RwLock<Arc<TopicConfig>>,
     /// `producer.id.expiration.ms`, of the broker.
-    pub producer_expiry_ms: i64,
+    pub producer_expiry_ms: AtomicI64,
 }
 
 impl TopicCore {
@@ -41,7 +41,7 @@ impl TopicCore {
             segment_ms: config.segment_ms,
             index_interval_bytes: config.index_interval_bytes,
             index_bytes_max: config.segment_index_bytes,
-            producer_expiry_ms: self.producer_expiry_ms,
+            producer_expiry_ms: self.producer_expiry_ms.load(Ordering::Relaxed),
             ..log::Settings::default()
         }
     }
@@ -94,6 +94,20 @@ pub enum Reader {
 pub struct Read {
     pub extent: Extent,
     pub batches: Result<Option<Batches>, ReadError>,
+}
+
+/// What came of deleting records.
+pub struct Trimmed {
+    /// Where the log begins now.
+    pub start: Offset,
+    pub removed: Removed,
+}
+
+/// Why records were not deleted.
+pub enum Untrimmed {
+    OutOfRange,
+    Unusable(Unusable),
+    Disk(std::io::Error),
 }
 
 pub struct Batches {
@@ -255,6 +269,37 @@ impl Partition {
             };
             Read { extent, batches }
         })
+    }
+
+    /// Deletes what is before `offset`, or all that there is. It stays deleted once the data
+    /// directory's checkpoint says where the log begins.
+    pub fn trim(&self, offset: Option<Offset>) -> Result<Trimmed, Untrimmed> {
+        let trimmed = self.with(|log| {
+            let offset = offset.unwrap_or(log.end());
+            if offset < Offset::ZERO || log.end() < offset {
+                return Err(Untrimmed::OutOfRange);
+            }
+            let removed = log.remove_before(offset, now()).map_err(Untrimmed::Disk)?;
+            Ok(Trimmed { start: log.start(), removed })
+        });
+        let trimmed = trimmed.map_err(Untrimmed::Unusable)?;
+        self.waiters.wake();
+        trimmed
+    }
+
+    /// What the records take on disk, also where nobody has used the log yet.
+    pub fn bytes_on_disk(&self) -> u64 {
+        let asleep = match &*self.lock() {
+            State::Open(log) => return log.bytes(),
+            State::Asleep(asleep) => asleep.on_disk,
+            State::Closed => false,
+        };
+        if asleep { directory::segment_bytes(&self.dir()) } else { 0 }
+    }
+
+    /// The topic's configs have changed: the log goes by the new ones from now on.
+    pub fn reconfigure(&self) {
+        self.if_open(|log| log.configure(self.core.log_settings()));
     }
 
     /// Asks the log something that reads or changes nothing else.

@@ -3,15 +3,17 @@
 
 mod change;
 mod close;
+mod configs;
 mod start;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::catalogue::{Catalogue, CatalogueError, TopicImage};
 use super::commit::{GroupCommit, Ticket};
-use super::directory::{self, Checkpoints, Found};
+use super::directory::{self, Checkpoints, Found, Volume};
 use super::file_system::FileSystem;
 use super::partition::{Asleep, Partition, TopicCore};
 use super::producer_ids::{ProducerIds, Take};
@@ -21,7 +23,8 @@ use crate::protocol::catalogue::ProducerIdsRecord;
 use crate::protocol::{NodeId, Text};
 use crate::record::{PartitionId, ProducerId, Uuid};
 
-pub use change::{ChangeError, NewTopic};
+pub use change::{ChangeError, Growth, NewTopic};
+pub use configs::{Alteration, Target};
 pub use start::set_stray_aside;
 use start::{check_servable, tidy};
 
@@ -60,7 +63,7 @@ struct Registry {
 /// Everything that a data directory holds.
 pub struct Topics {
     pub data_dir: Arc<PathBuf>,
-    pub settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     durability: Durability,
     node: NodeId,
     identity: Identity,
@@ -104,7 +107,7 @@ impl Topics {
         let topics = Topics {
             file_system,
             data_dir: Arc::new(data_dir.clone()),
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
             durability,
             node: NodeId(identity.node_id),
             identity: identity.clone(),
@@ -139,13 +142,13 @@ impl Topics {
         image: &TopicImage,
         asleep: impl Fn(PartitionId) -> Asleep,
     ) -> Arc<Topic> {
-        let config = TopicConfig::resolve(&image.configs, &self.settings);
+        let config = TopicConfig::resolve(&image.configs, &self.settings());
         let core = Arc::new(TopicCore {
             name: name.clone(),
             id: image.id,
             data_dir: self.data_dir.clone(),
             config: RwLock::new(Arc::new(config)),
-            producer_expiry_ms: self.settings.number("producer.id.expiration.ms"),
+            producer_expiry_ms: AtomicI64::new(self.producer_expiry_ms()),
         });
         let partitions = image.partitions.iter().map(|(id, partition)| {
             let epoch = partition.leader_epoch;
@@ -153,10 +156,15 @@ impl Topics {
         });
         let partitions = partitions.collect();
         let overrides = image.configs.clone();
-        let topic = Arc::new(Topic { core: core.clone(), overrides, partitions });
+        self.replace(Topic { core, overrides, partitions })
+    }
+
+    /// Puts a topic in the place of what it was, if it was there.
+    fn replace(&self, topic: Topic) -> Arc<Topic> {
+        let topic = Arc::new(topic);
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
-        registry.by_name.insert(name.clone(), topic.clone());
-        registry.by_id.insert(image.id, topic.clone());
+        registry.by_name.insert(topic.name().clone(), topic.clone());
+        registry.by_id.insert(topic.id(), topic.clone());
         topic
     }
 
@@ -182,6 +190,15 @@ impl Topics {
         self.clean_at_start
     }
 
+    /// The broker configs in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn producer_expiry_ms(&self) -> i64 {
+        self.settings().number("producer.id.expiration.ms")
+    }
+
     pub fn durability(&self) -> Durability {
         self.durability
     }
@@ -203,6 +220,11 @@ impl Topics {
     /// What the data directory takes of the disk.
     pub fn bytes_on_disk(&self) -> u64 {
         directory::bytes_below(&self.data_dir)
+    }
+
+    /// The file system it is on.
+    pub fn volume(&self) -> Option<Volume> {
+        Volume::of(&self.data_dir)
     }
 
     /// An id for a producer, never handed out before, nor ever again once the promise is kept:

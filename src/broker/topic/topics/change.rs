@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 use super::super::catalogue::{CatalogueError, State};
 use super::super::names::{self, BadName};
-use super::super::partition::Asleep;
+use super::super::partition::{Asleep, Partition};
 use super::{RECORDS_PER_BATCH, Topic, Topics, random_id};
-use crate::broker::config::{Overrides, check_topic};
+use crate::broker::config::{Overrides, Refusal, check_topic};
 use crate::protocol::Text;
 use crate::protocol::catalogue::{
     CatalogueRecord, ConfigRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
@@ -31,6 +32,16 @@ pub struct NewTopic {
     pub configs: Overrides,
 }
 
+/// More partitions that somebody wants for a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    pub name: Text,
+    /// How many there are to be.
+    pub count: i32,
+    /// How many of the new ones somebody has placed.
+    pub assigned: Option<usize>,
+}
+
 /// Why topics stay as they are.
 #[derive(Debug)]
 pub enum ChangeError {
@@ -45,8 +56,21 @@ pub enum ChangeError {
     Reserved(Text),
     Partitions,
     TooManyPartitions,
+    /// It has so many already.
+    NoGrowth {
+        name: Text,
+        now: usize,
+        wanted: i32,
+    },
+    Assignments {
+        added: usize,
+        assigned: usize,
+    },
     Config(String),
+    Alteration(Refusal),
     Unknown,
+    /// The same, as those who change configs hear it.
+    UnknownTopic(Text),
     Catalogue(CatalogueError),
 }
 
@@ -67,7 +91,24 @@ impl fmt::Display for ChangeError {
             ChangeError::TooManyPartitions => {
                 f.write_str("Excessively large number of partitions per request.")
             }
-            ChangeError::Config(why) => f.write_str(why),
+            ChangeError::NoGrowth { now, wanted, .. } if usize::try_from(*wanted) == Ok(*now) => {
+                write!(f, "Topic already has {now} partition(s).")
+            }
+            ChangeError::NoGrowth { name, now, wanted } => write!(
+                f,
+                "The topic {name} currently has {now} partition(s); {wanted} would not be an \
+                 increase."
+            ),
+            ChangeError::Assignments { added, assigned } => write!(
+                f,
+                "Attempted to add {added} additional partition(s), but only {assigned} \
+                 assignment(s) were specified."
+            ),
+            ChangeError::Config(why)
+            | ChangeError::Alteration(Refusal::Config(why) | Refusal::Request(why)) => {
+                f.write_str(why)
+            }
+            ChangeError::UnknownTopic(name) => write!(f, "The topic '{name}' does not exist."),
             ChangeError::Unknown => f.write_str("This server does not host this topic-partition."),
             ChangeError::Catalogue(error) => error.fmt(f),
         }
@@ -144,7 +185,8 @@ impl Topics {
     }
 
     pub fn partition_count(&self, topic: &NewTopic) -> i32 {
-        let default = || i32::try_from(self.settings.number("num.partitions")).unwrap_or(i32::MAX);
+        let default =
+            || i32::try_from(self.settings().number("num.partitions")).unwrap_or(i32::MAX);
         topic.partitions.unwrap_or_else(default)
     }
 
@@ -161,19 +203,43 @@ impl Topics {
             }
             .into()
         }));
-        records.extend((0..self.partition_count(topic)).map(|partition| {
-            PartitionRecord {
-                partition: PartitionId(partition),
-                topic_id,
-                replicas: vec![self.node],
-                in_sync: vec![self.node],
-                leader: Some(self.node),
-                leader_epoch: LeaderEpoch(0),
-                directories: vec![self.identity.directory_id],
-                ..PartitionRecord::default()
-            }
-            .into()
+        let all = 0..self.partition_count(topic);
+        records.extend(all.map(|partition| self.new_partition(topic_id, partition)));
+    }
+
+    fn new_partition(&self, topic_id: Uuid, partition: i32) -> CatalogueRecord {
+        PartitionRecord {
+            partition: PartitionId(partition),
+            topic_id,
+            replicas: vec![self.node],
+            in_sync: vec![self.node],
+            leader: Some(self.node),
+            leader_epoch: LeaderEpoch(0),
+            directories: vec![self.identity.directory_id],
+            ..PartitionRecord::default()
+        }
+        .into()
+    }
+
+    /// Checks whether a topic can grow so.
+    pub fn check_growth(&self, wanted: &Growth) -> Result<(), ChangeError> {
+        check_growth(&self.catalogue.lock(), wanted).map(drop)
+    }
+
+    /// Adds partitions to a topic. They are durable once `catalogue_durable` is.
+    pub fn grow(&self, wanted: &Growth) -> Result<Arc<Topic>, ChangeError> {
+        let mut state = self.catalogue.lock();
+        let new = check_growth(&state, wanted)?;
+        let topic = self.get(&wanted.name).ok_or(ChangeError::Unknown)?;
+        let records = new.clone().map(|partition| self.new_partition(topic.id(), partition));
+        self.catalogue.append(&mut state, records.collect()).map_err(ChangeError::Catalogue)?;
+        let mut partitions = topic.partitions.clone();
+        partitions.extend(new.map(|id| {
+            let (core, id) = (topic.core.clone(), PartitionId(id));
+            Arc::new(Partition::new(core, id, LeaderEpoch(0), Asleep::default()))
         }));
+        let (core, overrides) = (topic.core.clone(), topic.overrides.clone());
+        Ok(self.replace(Topic { core, overrides, partitions }))
     }
 
     /// Deletes a topic: from now on it is not there. What lay in its directories is to be removed
@@ -206,4 +272,22 @@ impl Topics {
         }
         Ok(leftovers)
     }
+}
+
+/// The numbers of the new partitions.
+fn check_growth(state: &State, wanted: &Growth) -> Result<Range<i32>, ChangeError> {
+    let image = state.image.topics.get(&wanted.name).ok_or(ChangeError::Unknown)?;
+    let now = image.partitions.len();
+    let added = usize::try_from(wanted.count).ok().and_then(|count| count.checked_sub(now));
+    let Some(added) = added.filter(|added| 0 < *added) else {
+        let (name, wanted) = (wanted.name.clone(), wanted.count);
+        return Err(ChangeError::NoGrowth { name, now, wanted });
+    };
+    if let Some(assigned) = wanted.assigned.filter(|assigned| *assigned != added) {
+        return Err(ChangeError::Assignments { added, assigned });
+    }
+    if PARTITIONS_PER_CHANGE_MAX < added {
+        return Err(ChangeError::TooManyPartitions);
+    }
+    Ok(wanted.count - added as i32..wanted.count)
 }

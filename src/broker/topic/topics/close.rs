@@ -19,16 +19,36 @@ const LOGS_MANY: usize = 100;
 impl Topics {
     /// Writes the checkpoint files at the top of the directory, where they have changed.
     pub fn write_checkpoints(&self) -> io::Result<()> {
+        let mut before = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.checkpoints();
+        now.write(&self.data_dir, before.as_ref())?;
+        *before = Some(now);
+        Ok(())
+    }
+
+    /// The same, of where logs begin alone: who deletes records waits for it. Of several who wait,
+    /// the first writes what the others find written.
+    pub fn write_log_starts(&self) -> io::Result<()> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut now = self.checkpoints();
+        if let Some(before) = &*written {
+            now.recovery_points.clone_from(&before.recovery_points);
+            now.high_watermarks.clone_from(&before.high_watermarks);
+        }
+        now.write(&self.data_dir, written.as_ref())?;
+        *written = Some(now);
+        Ok(())
+    }
+
+    /// As they are now. What is written is taken under the lock, or an older one could come last.
+    fn checkpoints(&self) -> Checkpoints {
         let mut now = Checkpoints::default();
         for topic in self.all() {
             for partition in &topic.partitions {
                 partition.report(&mut now);
             }
         }
-        let mut before = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        now.write(&self.data_dir, before.as_ref())?;
-        *before = Some(now);
-        Ok(())
+        now
     }
 
     /// The clean end: every log closed, then every checkpoint written, then the sign of it.

@@ -1,0 +1,100 @@
+//! Letting go of the oldest: what retention has no more use for, and what somebody deleted.
+
+use std::io;
+
+use super::files::{Failed, Kind};
+use super::retention::{self, Span};
+use super::segment::Segment;
+use super::{Disk, Log, Removed, Retention};
+use crate::record::{Offset, Timestamp};
+
+/// A last segment that is smaller stays, as Apache's does, until it is full or old: whoever deletes
+/// every few seconds what was read should not make a file each time.
+const ROLLED_BYTES_MIN: u32 = 1 << 20;
+
+impl<D: Disk> Log<D> {
+    /// Removes the oldest segments that `keep` does not ask for.
+    pub fn remove_expired(&mut self, keep: &Retention, now: Timestamp) -> io::Result<Removed> {
+        self.load_times().map_err(|failed| failed.error)?;
+        let span = |segment: &Segment<D::File>| Span {
+            bytes: u64::from(segment.bytes),
+            youngest: segment.age_mark(),
+        };
+        let spans: Vec<Span> = self.segments.iter().map(span).collect();
+        let count = retention::expired(&spans, keep, now);
+        let count = count.max(self.segments_below_start());
+        if count == self.segments.len() && 0 < count && self.may_remove() {
+            self.roll(now).map_err(|failed| failed.error)?;
+        }
+        self.remove_oldest(count)
+    }
+
+    /// The log begins at `offset`, if it does not begin behind it already. Segments wholly before
+    /// it are removed; the last one too if all of it goes and it is worth a new file.
+    pub fn remove_before(&mut self, offset: Offset, now: Timestamp) -> io::Result<Removed> {
+        assert!(offset <= self.end, "a log begins before it ends");
+        if self.start < offset {
+            self.start = offset;
+            self.epochs.cut_start(offset);
+            self.changed = true;
+        }
+        let last_bytes = self.segments.last().map_or(0, |last| last.bytes);
+        if self.start == self.end && ROLLED_BYTES_MIN <= last_bytes && self.may_remove() {
+            self.roll(now).map_err(|failed| failed.error)?;
+        }
+        self.remove_oldest(self.segments_below_start())
+    }
+
+    /// Segments that end where the log begins or before; the last one has no end yet.
+    fn segments_below_start(&self) -> usize {
+        let later = self.segments.iter().skip(1);
+        later.take_while(|segment| segment.base <= self.start).count()
+    }
+
+    /// Not what a failed write or sync left behind.
+    fn may_remove(&self) -> bool {
+        !self.half_written && !self.syncing.has_failed()
+    }
+
+    fn remove_oldest(&mut self, count: usize) -> io::Result<Removed> {
+        if count == 0 || !self.may_remove() {
+            return Ok(Removed::default());
+        }
+        if self.checkpoint_segment < Some(self.segments[count].base) {
+            self.checkpoint_now()?;
+        }
+        self.remove_segments(count).map_err(|failed| failed.error)
+    }
+
+    /// What producers wrote is known from their batches, or from a checkpoint behind them: without
+    /// one, a crash after the removal would forget it. Blocks, but only where all that is new in
+    /// the log has expired.
+    fn checkpoint_now(&mut self) -> io::Result<()> {
+        let checkpoint = self.checkpoint()?;
+        checkpoint.run()?;
+        self.checkpointed(&checkpoint);
+        Ok(())
+    }
+
+    /// Oldest first, so that a crash in between leaves no gap.
+    fn remove_segments(&mut self, count: usize) -> Result<Removed, Failed> {
+        let mut removed = Removed::default();
+        for _ in 0..count {
+            let base = self.segments[0].base;
+            self.files.remove(&self.files.path(Kind::Log, base))?;
+            let segment = self.segments.remove(0);
+            self.snapshots.retain(|&offset| offset != base);
+            self.aborted.remove(&base);
+            self.start = self.start.max(self.segments[0].base);
+            self.changed = true;
+            removed.segments += 1;
+            removed.bytes += u64::from(segment.bytes);
+            for kind in Kind::ALL {
+                self.files.remove(&self.files.path(kind, base))?;
+            }
+        }
+        self.epochs.cut_start(self.start);
+        self.unsynced.names += 1;
+        Ok(removed)
+    }
+}
