@@ -26,6 +26,7 @@ mod consume;
 mod crash;
 mod door;
 mod format;
+mod group;
 mod hostile;
 mod life;
 mod membership;
