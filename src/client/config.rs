@@ -1,8 +1,15 @@
 //! librdkafka's properties, in the order they were given: a later one wins.
 
+mod jaas;
+pub mod java;
+mod property;
+mod store;
+pub mod text;
+
 use std::fmt;
 
 use super::{Error, sys};
+pub use property::{is_secret, nearest, properties};
 use sys::LogTo;
 
 /// What a client is started with.
@@ -36,16 +43,27 @@ impl Config {
 
     /// Sets a property; it must be one that librdkafka knows.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        sys::check_property(key, value)?;
-        self.entries.push((key.to_owned(), value.to_owned()));
+        let entry = self.checked(key, value)?;
+        self.entries.push(entry);
         Ok(())
     }
 
     /// Sets a property over all that `set` says, before or after.
     pub fn set_typed(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        sys::check_property(key, value)?;
-        self.typed.push((key.to_owned(), value.to_owned()));
+        let entry = self.checked(key, value)?;
+        self.typed.push(entry);
         Ok(())
+    }
+
+    fn checked(&mut self, key: &str, value: &str) -> Result<(String, String), Error> {
+        // As in kcat: a topic's property may say so.
+        let bare = key.strip_prefix("topic.").filter(|bare| known(bare)).unwrap_or(key);
+        sys::check_property(bare, value)?;
+        // librdkafka takes only one of these, and what users say goes before what kaw does.
+        if bare == "https.ca.pem" {
+            self.entries.retain(|(key, _)| key != "https.ca.location");
+        }
+        Ok((bare.to_owned(), value.to_owned()))
     }
 
     /// Sets a property unless it was set before, under this name or an alias.
@@ -72,6 +90,18 @@ impl Config {
         self.get("bootstrap.servers").unwrap_or_default()
     }
 
+    /// A login needs a mechanism. librdkafka's default, Kerberos, is not built in.
+    pub fn check_login(&self) -> Result<(), Error> {
+        let protocol = self.get("security.protocol").unwrap_or_default().to_lowercase();
+        let mechanism = self.get("sasl.mechanism").unwrap_or("GSSAPI");
+        if !protocol.starts_with("sasl_") || !mechanism.eq_ignore_ascii_case("GSSAPI") {
+            return Ok(());
+        }
+        let choice = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
+        let why = format!("it is GSSAPI unless set, and Kerberos is not built in; set {choice}");
+        Err(Error::Property { key: "sasl.mechanism".to_owned(), why })
+    }
+
     /// Sends librdkafka's own log to stderr.
     pub fn log_to_stderr(&mut self) {
         self.log = LogTo::Stderr;
@@ -82,7 +112,7 @@ impl Config {
     }
 
     /// All of it, in the order in which it is to be set.
-    pub(super) fn entries(&self) -> Vec<(String, String)> {
+    pub fn entries(&self) -> Vec<(String, String)> {
         self.entries.iter().chain(&self.typed).cloned().collect()
     }
 }
@@ -100,9 +130,13 @@ impl fmt::Debug for Config {
     }
 }
 
-/// librdkafka's aliases, as far as kaw itself asks for a property (CONFIGURATION.md).
-fn canonical(key: &str) -> &str {
-    let key = key.strip_prefix("topic.").filter(|rest| *rest == "acks").unwrap_or(key);
+/// Whether librdkafka has such a property.
+pub fn known(key: &str) -> bool {
+    properties().iter().any(|property| property.name == key)
+}
+
+/// librdkafka's aliases under the names that Java's clients know too (CONFIGURATION.md).
+pub fn canonical(key: &str) -> &str {
     match key {
         "metadata.broker.list" => "bootstrap.servers",
         "request.required.acks" => "acks",
@@ -111,6 +145,11 @@ fn canonical(key: &str) -> &str {
         "compression.type" => "compression.codec",
         "sasl.mechanisms" => "sasl.mechanism",
         "max.in.flight" => "max.in.flight.requests.per.connection",
+        "fetch.message.max.bytes" => "max.partition.fetch.bytes",
+        "message.send.max.retries" => "retries",
+        "auto.commit.enable" => "enable.auto.commit",
+        "sasl.oauthbearer.client.credentials.client.id" => "sasl.oauthbearer.client.id",
+        "sasl.oauthbearer.client.credentials.client.secret" => "sasl.oauthbearer.client.secret",
         key => key,
     }
 }
@@ -139,7 +178,37 @@ mod tests {
             said("no.such", "1"),
             "librdkafka has no property 'no.such'; `kaw -X list` prints them all"
         );
+        assert_eq!(
+            said("sasl.pasword", "1"),
+            "librdkafka has no property 'sasl.pasword', but 'sasl.password'; \
+             `kaw -X list` prints them all"
+        );
         assert!(said("linger.ms", "soon").starts_with("property 'linger.ms': "));
+    }
+
+    #[test]
+    fn topics_properties_may_say_so() {
+        let mut config = Config::new();
+        config.set("topic.acks", "1").unwrap();
+        config.set("topic.metadata.refresh.interval.ms", "5000").unwrap();
+        assert_eq!(config.get("acks"), Some("1"));
+        assert_eq!(config.get("topic.metadata.refresh.interval.ms"), Some("5000"));
+    }
+
+    #[test]
+    fn the_users_authorities_for_https_go_before_the_systems() {
+        let mut config = Config::new();
+        config.set("https.ca.pem", "x").unwrap();
+        assert_eq!(config.get("https.ca.location"), None);
+    }
+
+    #[test]
+    fn every_alias_is_known() {
+        for property in properties() {
+            // Two of one name: the topic's stands for the client's.
+            let Some(of) = &property.alias_of else { continue };
+            assert_eq!(canonical(&property.name), canonical(of), "{} of {of}", property.name);
+        }
     }
 
     #[test]

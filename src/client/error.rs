@@ -168,7 +168,11 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::UnknownProperty { key } => {
-                write!(f, "librdkafka has no property '{key}'; `kaw -X list` prints them all")
+                write!(f, "librdkafka has no property '{key}'")?;
+                if let Some(like) = super::config::nearest(key) {
+                    write!(f, ", but '{like}'")?;
+                }
+                f.write_str("; `kaw -X list` prints them all")
             }
             Error::Property { key, why } => write!(f, "property '{key}': {}", plain_end(why)),
             Error::Start { why } => write!(f, "these properties do not work: {}", plain_end(why)),

@@ -2,7 +2,7 @@
 //! Never knows: clap, the broker, the log.
 
 pub mod admin;
-mod config;
+pub mod config;
 pub mod consume;
 mod error;
 pub mod produce;

@@ -85,7 +85,8 @@ impl Target {
         let alone = Global {
             brokers: Some(own.address()),
             // As in kcat: no file at all.
-            config: Some("-".into()),
+            config: vec!["-".into()],
+            profile: None,
             ..global.clone()
         };
         Ok(Target { config: cluster::connect(&alone)?.config, own: Some(own) })

@@ -5,6 +5,7 @@ mod admin;
 mod bench;
 mod broker;
 mod cluster;
+mod config;
 mod consume;
 #[cfg(test)]
 mod generated;
@@ -101,6 +102,7 @@ pub enum Command {
     Group(group::Args),
     Bench(bench::Args),
     Broker(broker::Args),
+    Config(config::Args),
 }
 
 /// Options that every command takes.
@@ -111,16 +113,18 @@ pub struct Global {
     #[arg(short, long, global = true, value_name = "HOST:PORT,…", alias = "bootstrap-server")]
     pub brokers: Option<String>,
     /// Configuration file: librdkafka's key=value lines or a Java client.properties
+    /// [env: KAW_CONFIG]
     #[arg(
         short = 'F',
         long,
         global = true,
         value_name = "FILE",
-        value_parser = maybe_path(),
-        env = "KAW_CONFIG",
-        hide_env_values = true
+        value_parser = maybe_path()
     )]
-    pub config: Option<PathBuf>,
+    pub config: Vec<PathBuf>,
+    /// The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
     /// Set a librdkafka property; `list` prints them all
     #[arg(short = 'X', global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -197,7 +201,7 @@ fn note(global: &Global, news: &str) {
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {
-    if cli.global.set.iter().any(|set| set == "list") {
+    if cli.global.set.iter().any(|set| set == "list" || set == "help") {
         return print(&client::properties());
     }
     match cli.command {
@@ -211,6 +215,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Group(args)) => group::run(&cli.global, args),
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
+        Some(Command::Config(args)) => config::run(&cli.global, &args),
     }
 }
 

@@ -1,160 +1,110 @@
-//! A configuration file: librdkafka's `key=value` lines, or what is simple of a Java client's.
+//! Which configuration file is meant, and what is in it.
 
-use std::fs;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use crate::client::{Config, Error};
-use crate::command::Usage;
+use super::{folder, set};
+use crate::client::config::text::{self, Kind, Line};
+use crate::command::{Global, Usage};
 
-/// What Java's clients know and librdkafka has no use for.
-const JAVA_ONLY: &[&str] = &[
-    "auto.include.jmx.reporter",
-    "default.api.timeout.ms",
-    "interceptor.classes",
-    "key.deserializer",
-    "key.serializer",
-    "max.block.ms",
-    "max.poll.records",
-    "metric.reporters",
-    "metrics.num.samples",
-    "metrics.recording.level",
-    "metrics.sample.window.ms",
-    "partitioner.class",
-    "sasl.client.callback.handler.class",
-    "sasl.login.callback.handler.class",
-    "sasl.login.class",
-    "value.deserializer",
-    "value.serializer",
-];
+/// Certificates and all, settings are a few KiB.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Reads a file into the configuration.
-pub fn read(path: &Path, config: &mut Config) -> anyhow::Result<()> {
-    let shown = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-    for (number, line) in lines(&text) {
-        apply(&line, config).with_context(|| format!("{shown}:{number}"))?;
-    }
-    Ok(())
-}
-
-/// Lines with something in them and their numbers; one that ends with `\` goes on in the next.
-fn lines(text: &str) -> Vec<(usize, String)> {
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut goes_on = false;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        let (part, more) = line.strip_suffix('\\').map_or((line, false), |part| (part, true));
-        match lines.last_mut() {
-            Some((_, whole)) if goes_on => whole.push_str(part),
-            _ if line.is_empty() || line.starts_with(['#', '!']) => continue,
-            _ => lines.push((index + 1, part.to_owned())),
+/// The files to read, in their order: those that were named, or the first that is there of those
+/// that kaw and kcat look for.
+pub fn chosen(global: &Global) -> anyhow::Result<Vec<PathBuf>> {
+    let typed: Vec<PathBuf> =
+        global.config.iter().filter(|path| !is_empty(path)).cloned().collect();
+    match (typed.is_empty(), &global.profile) {
+        (false, Some(_)) => {
+            Err(Usage("-F and --profile name two files; pass one of them".to_owned()).into())
         }
-        goes_on = more;
+        // As in kcat: no file at all.
+        (false, None) => Ok(typed.into_iter().filter(|path| !is_none(path)).collect()),
+        (true, Some(name)) if !name.is_empty() => Ok(vec![profile("--profile", name)?]),
+        _ => of_environment(),
     }
-    lines
 }
 
-fn apply(line: &str, config: &mut Config) -> anyhow::Result<()> {
-    let Some((key, value)) = line.split_once('=') else {
-        // The rest may be a password.
-        let start = line.split([' ', ':']).next().unwrap_or_default();
-        return Err(Usage(format!("'{start}…' is not KEY=VALUE")).into());
+fn of_environment() -> anyhow::Result<Vec<PathBuf>> {
+    if let Some(path) = set("KAW_CONFIG").map(PathBuf::from) {
+        return Ok(if is_none(&path) { vec![] } else { vec![path] });
+    }
+    if let Some(name) = set("KAW_PROFILE") {
+        return Ok(vec![profile("KAW_PROFILE", &name.to_string_lossy())?]);
+    }
+    let of = |name: &str| Some(home()?.join(name)).filter(|path| path.is_file());
+    // What a variable names must be there, as in kcat.
+    let kcats = ["KCAT_CONFIG", "KAFKACAT_CONFIG"].into_iter().find_map(set).map(PathBuf::from);
+    let first = of("kaw.conf").or(kcats).or_else(|| of("kcat.conf"));
+    Ok(first.or_else(|| of("kafkacat.conf")).into_iter().collect())
+}
+
+fn is_empty(path: &Path) -> bool {
+    path.as_os_str().is_empty()
+}
+
+fn is_none(path: &Path) -> bool {
+    path == Path::new("-") || path == Path::new("none")
+}
+
+fn home() -> Option<PathBuf> {
+    folder("XDG_CONFIG_HOME", ".config")
+}
+
+/// The file of a profile, which must be there.
+fn profile(origin: &str, name: &str) -> anyhow::Result<PathBuf> {
+    let path = home().unwrap_or_default().join("kaw").join(format!("{name}.conf"));
+    // A name is no path: it leads nowhere else.
+    if !name.contains('/') && path.is_file() {
+        return Ok(path);
+    }
+    let there: Vec<String> = profiles().into_iter().map(|(name, _)| name).collect();
+    let there = match there.is_empty() {
+        true => "there are no profiles".to_owned(),
+        false => format!("profiles are {}", there.join(", ")),
     };
-    let (key, value) = (key.trim(), value.trim().replace("\\:", ":").replace("\\=", "="));
-    match key {
-        "sasl.jaas.config" => return login(&value, config),
-        "ssl.endpoint.identification.algorithm" if value.is_empty() => {
-            config.set(key, "none")?;
-            return Ok(());
-        }
-        _ => {}
-    }
-    // As in kcat: a topic's property may say so.
-    let bare = key.strip_prefix("topic.").unwrap_or(key);
-    match config.set(key, &value) {
-        Err(Error::UnknownProperty { .. }) if JAVA_ONLY.contains(&key) => {}
-        Err(Error::UnknownProperty { .. }) if bare != key => config.set(bare, &value)?,
-        result => result?,
-    }
-    Ok(())
+    let why = format!("{origin} {name}: no profile of this name ({}); {there}", path.display());
+    Err(Usage(why).into())
 }
 
-/// User and password out of Java's `…PlainLoginModule required username="…" password="…";`.
-fn login(value: &str, config: &mut Config) -> anyhow::Result<()> {
-    if !value.contains("PlainLoginModule") && !value.contains("ScramLoginModule") {
-        bail!(
-            "sasl.jaas.config: only PlainLoginModule and ScramLoginModule are read; \
-               set librdkafka's sasl.* properties instead"
-        );
-    }
-    for (name, key) in [("username", "sasl.username"), ("password", "sasl.password")] {
-        let Some(value) = quoted(value, name) else {
-            bail!("sasl.jaas.config has no {name}=\"…\"");
-        };
-        config.set(key, &value)?;
-    }
-    Ok(())
+/// Every profile, sorted by name.
+pub fn profiles() -> Vec<(String, PathBuf)> {
+    let folder = home().map(|home| fs::read_dir(home.join("kaw")));
+    let files = folder.into_iter().flatten().flatten().flatten().map(|entry| entry.path());
+    let is_profile =
+        |path: &PathBuf| path.extension() == Some(OsStr::new("conf")) && path.is_file();
+    let named = files
+        .filter(is_profile)
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)));
+    let mut profiles: Vec<(String, PathBuf)> = named.collect();
+    profiles.sort();
+    profiles
 }
 
-/// The text in quotes after `name=`; a backslash takes the next character as it is.
-fn quoted(text: &str, name: &str) -> Option<String> {
-    let (_, rest) = text.split_once(&format!("{name}="))?;
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let mut value = String::new();
-    let mut rest = rest[1..].chars();
-    loop {
-        match rest.next()? {
-            '\\' => value.push(rest.next()?),
-            end if end == quote => return Some(value),
-            c => value.push(c),
-        }
+/// What a file says.
+pub fn read(path: &Path) -> anyhow::Result<(Kind, Vec<Line>)> {
+    let shown = path.display();
+    let mut bytes = Vec::new();
+    let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
+    file.take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("cannot read {shown}"))?;
+    if FILE_BYTES_MAX < bytes.len() as u64 {
+        let why = format!("{shown} is larger than 1 MiB; that is no configuration file");
+        return Err(Usage(why).into());
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, key: &str, want: &str) {
-        let mut config = Config::new();
-        let result = lines(text).iter().try_for_each(|(_, line)| apply(line, &mut config));
-        let shown = match &result {
-            Err(error) => format!("{error:#}"),
-            Ok(()) => config.get(key).unwrap_or("nothing").to_owned(),
-        };
-        assert_eq!(shown, want, "{text}");
-    }
-
-    #[test]
-    fn kcats_and_javas_files_are_read() {
-        check("# c\n\nbootstrap.servers=a:1,b:2\n", "bootstrap.servers", "a:1,b:2");
-        check(" metadata.broker.list = h\\:1 ", "bootstrap.servers", "h:1");
-        check("bootstrap.servers=a:1,\\\n  b:2\n", "bootstrap.servers", "a:1,b:2");
-        check("topic.acks=1", "acks", "1");
-        check("key.serializer=org.x.StringSerializer\nacks=1", "acks", "1");
-        check(
-            "ssl.endpoint.identification.algorithm=",
-            "ssl.endpoint.identification.algorithm",
-            "none",
-        );
-        let jaas = "sasl.jaas.config=org.x.PlainLoginModule required \\\n \
-                    username=\"me\" password=\"a\\\"b=\";";
-        check(jaas, "sasl.password", "a\"b=");
-        check(jaas, "sasl.username", "me");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_said() {
-        check("bootstrap.servers", "", "'bootstrap.servers…' is not KEY=VALUE");
-        check("sasl.password tell-nobody", "", "'sasl.password…' is not KEY=VALUE");
-        check("linger=1", "", "librdkafka has no property 'linger'; `kaw -X list` prints them all");
-        check(
-            "sasl.jaas.config=org.x.PlainLoginModule required username=\"me\";",
-            "",
-            "sasl.jaas.config has no password=\"…\"",
-        );
-    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Usage(format!("{shown}:{line}: this is no text in UTF-8"))
+    })?;
+    let javas = path.extension() == Some(OsStr::new("properties"));
+    let named = if javas { Kind::Java } else { Kind::Librdkafka };
+    text::read(&text, named)
+        .map_err(|wrong| Usage(format!("{shown}:{}: {}", wrong.line, wrong.why)).into())
 }

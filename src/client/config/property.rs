@@ -1,0 +1,111 @@
+//! librdkafka's own table of its properties: names, defaults, aliases.
+//! Never knows: what anything is set to.
+
+use std::sync::OnceLock;
+
+use super::java;
+use crate::client::sys;
+
+/// A row of that table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    pub name: String,
+    pub default: String,
+    pub alias_of: Option<String>,
+    /// Whether a text can set it: callbacks are for programs.
+    pub is_text: bool,
+}
+
+/// All of them, in librdkafka's order.
+pub fn properties() -> &'static [Property] {
+    static TABLE: OnceLock<Vec<Property>> = OnceLock::new();
+    TABLE.get_or_init(|| sys::properties().lines().filter_map(row).collect())
+}
+
+/// `name | C/P | range | default | importance | description`, below a heading.
+fn row(line: &str) -> Option<Property> {
+    let mut cells = line.splitn(6, '|').map(str::trim);
+    let name = cells.next().filter(|name| name.bytes().all(is_of_name) && !name.is_empty())?;
+    let (default, description) = (cells.nth(2)?, cells.nth(1)?);
+    let alias = description.split_once("Alias for `").and_then(|(_, rest)| rest.split_once('`'));
+    Some(Property {
+        name: name.to_owned(),
+        default: default.to_owned(),
+        alias_of: alias.map(|(of, _)| of.to_owned()),
+        is_text: !description.contains("see dedicated API"),
+    })
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.' || byte == b'_'
+}
+
+/// The name that was probably meant.
+pub fn nearest(key: &str) -> Option<&'static str> {
+    let plain = key.to_lowercase().replace(['-', '_'], ".");
+    let own = properties().iter().map(|property| property.name.as_str());
+    let far = |name: &str| match name.strip_prefix(plain.as_str()) {
+        // The start of a name, as of `linger.ms`.
+        Some(rest) if rest.starts_with('.') => 1,
+        _ => strsim::damerau_levenshtein(&plain, name),
+    };
+    let all = own.chain(java::names()).map(|name| (far(name), name));
+    let far_max = 1 + plain.len() / 8;
+    all.filter(|(far, _)| *far <= far_max).min_by_key(|(far, _)| *far).map(|(_, name)| name)
+}
+
+/// Whether nobody should see its value on a screen.
+pub fn is_secret(key: &str) -> bool {
+    const PARTS: [&str; 7] =
+        ["password", "passphrase", "secret", "jaas", "user.info", "key.pem", "keystore.key"];
+    let is_token = key.contains("token") && key != "sasl.oauthbearer.token.endpoint.url";
+    let is_config = ["sasl.oauthbearer.config", "sasl.oauthbearer.extensions"].contains(&key);
+    is_token || is_config || PARTS.iter().any(|part| key.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn librdkafkas_table_is_read() {
+        let find = |name| properties().iter().find(|property| property.name == name).unwrap();
+        assert!(150 < properties().len());
+        assert_eq!(find("linger.ms").alias_of.as_deref(), Some("queue.buffering.max.ms"));
+        assert_eq!(find("ssl.endpoint.identification.algorithm").default, "https");
+        assert_eq!((find("acks").default.as_str(), find("acks").is_text), ("-1", true));
+        assert!(!find("error_cb").is_text);
+        assert!(properties().iter().all(|property| property.name != "Property"));
+    }
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        let check = |key, want: Option<&str>| assert_eq!(nearest(key), want, "{key}");
+        check("sasl.pasword", Some("sasl.password"));
+        check("linger", Some("linger.ms"));
+        check("bootstrap.server", Some("bootstrap.servers"));
+        check("BOOTSTRAP_SERVERS", Some("bootstrap.servers"));
+        check("sasl.jass.config", Some("sasl.jaas.config"));
+        check("no.such.property", None);
+        check("x", None);
+    }
+
+    #[test]
+    fn secrets_are_known() {
+        let secrets = [
+            "sasl.password",
+            "ssl.key.password",
+            "ssl.keystore.password",
+            "ssl.key.pem",
+            "sasl.jaas.config",
+            "sasl.oauthbearer.client.secret",
+            "sasl.oauthbearer.assertion.private.key.passphrase",
+            "sasl.oauthbearer.assertion.private.key.pem",
+            "basic.auth.user.info",
+        ];
+        assert!(secrets.into_iter().all(is_secret));
+        for open in ["sasl.username", "ssl.key.location", "sasl.oauthbearer.token.endpoint.url"] {
+            assert!(!is_secret(open), "{open}");
+        }
+    }
+}
