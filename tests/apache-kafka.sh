@@ -8,7 +8,8 @@
 #                                                 it answers; stops cleanly when its stdin ends
 #   apache-kafka.sh tool JARS CLASS [ARG…]        one of Kafka's own command-line classes
 #
-# K=V are added to server.properties and win; log.dirs=DIR serves another data directory.
+# K=V are added to server.properties and win; log.dirs=DIR serves another data directory. The words
+# of KAFKA_FORMAT are added to `kafka-storage format`, such as --add-scram SCRAM-SHA-256=[…].
 set -euo pipefail
 
 version=4.3.1
@@ -112,8 +113,9 @@ serve() {
   if [ ! -f "$data/meta.properties" ]; then
     # 16 bytes as URL-safe base64; Kafka's own ids never begin with a dash.
     while [[ $id == -* ]]; do id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =); done
+    # shellcheck disable=SC2086 # It is several words.
     (java_with "$jars" "$dir" kafka.tools.StorageTool format --standalone -t "$id" \
-      -c "$dir/server.properties") >"$dir/format.log" 2>&1 ||
+      -c "$dir/server.properties" ${KAFKA_FORMAT:-}) >"$dir/format.log" 2>&1 ||
       { tail -5 "$dir/format.log" >&2; fail "could not format $data"; }
   fi
   exec 3<&0

@@ -37,5 +37,6 @@ mod produce;
 mod python;
 mod readme;
 mod refused;
+mod secure;
 mod syncs;
 mod topic;

@@ -19,6 +19,12 @@ fn two_free_ports() -> u16 {
     if free_port() == port + 1 { port } else { two_free_ports() }
 }
 
+/// `{port}` and `{controller}` are the two that Apache Kafka's own listeners have.
+fn with_ports(setting: &str, port: u16) -> String {
+    let setting = setting.replace("{port}", &port.to_string());
+    setting.replace("{controller}", &(port + 1).to_string())
+}
+
 /// A real Apache Kafka. Dropped, it is killed.
 pub struct Apache {
     pub address: String,
@@ -44,6 +50,14 @@ impl Kaw {
     /// A real Apache Kafka on this data directory, which is formatted if it is new.
     #[track_caller]
     pub fn apache_on(&self, data: &Path) -> Option<Apache> {
+        self.apache_with(&[format!("log.dirs={}", data.display())], "")
+    }
+
+    /// A real Apache Kafka with these settings, in which `{port}` and `{controller}` stand for the
+    /// ports of its own listeners.
+    /// `format` are options for `kafka-storage format`.
+    #[track_caller]
+    pub fn apache_with(&self, settings: &[String], format: &str) -> Option<Apache> {
         let jars = jars()?;
         let port = two_free_ports();
         let running = self
@@ -52,7 +66,8 @@ impl Kaw {
             .arg(jars)
             .arg(self.path("apache"))
             .arg(port.to_string())
-            .arg(format!("log.dirs={}", data.display()))
+            .args(settings.iter().map(|setting| with_ports(setting, port)))
+            .env("KAFKA_FORMAT", format)
             .stdin_open()
             .within(Duration::from_secs(180))
             .start();
