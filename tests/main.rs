@@ -22,6 +22,7 @@ mod harness;
 mod admin;
 mod apache;
 mod bench;
+mod config;
 mod consume;
 mod crash;
 mod door;

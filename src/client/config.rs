@@ -27,7 +27,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     // A broker that comes back is found at once, also after a long pause.
     ("reconnect.backoff.ms", "20"),
     ("reconnect.backoff.max.ms", "1000"),
-    ("log.connection.close", "false"),
     // OpenSSL is built in and does not know where this system keeps its certificates.
     ("ssl.ca.location", "probe"),
     ("https.ca.location", "probe"),
@@ -56,8 +55,7 @@ impl Config {
     }
 
     fn checked(&mut self, key: &str, value: &str) -> Result<(String, String), Error> {
-        // As in kcat: a topic's property may say so.
-        let bare = key.strip_prefix("topic.").filter(|bare| known(bare)).unwrap_or(key);
+        let bare = bare(key);
         sys::check_property(bare, value)?;
         // librdkafka takes only one of these, and what users say goes before what kaw does.
         if bare == "https.ca.pem" {
@@ -135,9 +133,14 @@ pub fn known(key: &str) -> bool {
     properties().iter().any(|property| property.name == key)
 }
 
+/// As in kcat: a topic's property may say so.
+fn bare(key: &str) -> &str {
+    key.strip_prefix("topic.").filter(|bare| known(bare)).unwrap_or(key)
+}
+
 /// librdkafka's aliases under the names that Java's clients know too (CONFIGURATION.md).
 pub fn canonical(key: &str) -> &str {
-    match key {
+    match bare(key) {
         "metadata.broker.list" => "bootstrap.servers",
         "request.required.acks" => "acks",
         "message.timeout.ms" => "delivery.timeout.ms",

@@ -5,7 +5,7 @@ use std::fmt;
 use rdkafka_sys::rd_kafka_resp_err_t as resp;
 
 use super::span::Edges;
-use super::sys;
+use super::sys::{self, Complaint};
 use crate::record::{Offset, PartitionId};
 
 /// An error code of Kafka (positive) or of librdkafka itself (negative).
@@ -27,6 +27,7 @@ codes! {
     RESOLVE = RD_KAFKA_RESP_ERR__RESOLVE,
     ALL_BROKERS_DOWN = RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
     AUTHENTICATION = RD_KAFKA_RESP_ERR__AUTHENTICATION,
+    SSL = RD_KAFKA_RESP_ERR__SSL,
     TIMED_OUT = RD_KAFKA_RESP_ERR__TIMED_OUT,
     MSG_TIMED_OUT = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT,
     UNKNOWN_TOPIC = RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC,
@@ -119,6 +120,15 @@ pub enum Error {
         brokers: String,
         why: String,
     },
+    /// There is no TLS with it, and there will be none.
+    Untrusted {
+        brokers: String,
+        why: String,
+    },
+    /// Who gives tokens for a login gave none.
+    NoToken {
+        why: String,
+    },
     /// Kafka said no. `what` says to which request, with the user's names.
     Refused {
         what: String,
@@ -152,6 +162,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// What can only end a command among the things that librdkafka complains about.
+    pub fn final_of(brokers: &str, complaint: &Complaint) -> Option<Error> {
+        let (brokers, why) = (brokers.to_owned(), cause(&complaint.text));
+        match complaint.code {
+            Code::AUTHENTICATION => Some(match complaint.text.split_once(NO_TOKEN) {
+                Some((_, why)) => Error::NoToken { why: plain_end(why).to_owned() },
+                None => Error::Denied { brokers, why },
+            }),
+            Code::SSL if is_known_tls(&why) => Some(Error::Untrusted { brokers, why }),
+            _ if complaint.fatal => Some(Error::Denied { brokers, why }),
+            _ => None,
+        }
+    }
+
     /// Whether what was typed is wrong, so that trying again cannot help.
     pub fn is_usage(&self) -> bool {
         matches!(
@@ -180,13 +204,23 @@ impl fmt::Display for Error {
                 f,
                 "'{name}' cannot be a topic's name; use up to 249 letters, digits, '.', '_', '-'"
             ),
-            Error::Unreachable { brokers, why } => write!(
-                f,
-                "cannot reach {brokers} ({why}); start one with `kaw broker` or pass -b HOST:PORT"
-            ),
+            Error::Unreachable { brokers, why } => {
+                write!(f, "cannot reach {brokers} ({why})")?;
+                // The cause may say already what to do.
+                if why.contains("security.protocol") {
+                    return Ok(());
+                }
+                f.write_str("; start one with `kaw broker` or pass -b HOST:PORT")
+            }
             Error::Denied { brokers, why } => write!(
                 f,
                 "{brokers} refused the login ({why}); check security.protocol and sasl.* with -X"
+            ),
+            Error::Untrusted { brokers, why } => write!(f, "no TLS with {brokers}: {why}"),
+            Error::NoToken { why } => write!(
+                f,
+                "there is no token for the login ({why}); \
+                 check sasl.oauthbearer.token.endpoint.url and the client's id and secret"
             ),
             Error::Refused { what, code } => write!(f, "{what}: {}", plain_end(&code.to_string())),
             Error::Said { what, why } => write!(f, "{what}: {}", plain_end(why)),
@@ -220,6 +254,29 @@ fn plain_end(text: &str) -> &str {
     text.trim_end_matches(['.', '\n', ' '])
 }
 
+/// How librdkafka begins when the login's token could not be had (rdkafka_sasl_oauthbearer.c).
+const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token: ";
+
+/// What OpenSSL and librdkafka say about a handshake, and what it means.
+const TLS: [(&str, &str); 8] = [
+    ("PLAINTEXT broker listener?", "it hangs up on TLS; see security.protocol"),
+    ("SSL connection closed by peer", "it hangs up on TLS; see security.protocol"),
+    ("wrong version number", NOT_TLS),
+    ("unexpected message", NOT_TLS),
+    ("packet length too long", NOT_TLS),
+    ("alert bad certificate", NO_CERTIFICATE),
+    ("alert certificate required", NO_CERTIFICATE),
+    ("SASL state: broker's supported mechanisms", "it knows no SASL here; see security.protocol"),
+];
+const NOT_TLS: &str = "its answer is not TLS; see security.protocol";
+const NO_CERTIFICATE: &str = "it takes no client without a certificate that it trusts; set \
+     ssl.keystore.location, or ssl.certificate.location and ssl.key.location";
+
+/// Whether it was said why there is no TLS, here or where certificates are looked at.
+fn is_known_tls(why: &str) -> bool {
+    why.starts_with("its certificate") || why == NOT_TLS || why == NO_CERTIFICATE
+}
+
 /// The cause in a complaint of librdkafka's about a broker, without what it adds about itself:
 /// `sasl_ssl://h:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after
 /// 0ms in state CONNECT)` → `connection refused`.
@@ -227,7 +284,13 @@ pub fn cause(text: &str) -> String {
     let text = text.trim();
     let text = text.split_once(": ").filter(|(broker, _)| is_broker(broker)).map_or(text, |t| t.1);
     let text = text.split(" (after ").next().unwrap_or(text);
+    if is_known_tls(text) {
+        return text.to_owned();
+    }
     let text = text.rsplit_once(" failed: ").map_or(text, |(_, cause)| cause);
+    if let Some((_, cause)) = TLS.iter().find(|(said, _)| text.contains(said)) {
+        return (*cause).to_owned();
+    }
     // Where it can only guess, so do we.
     if text.starts_with("Disconnected") && text.contains("security.protocol") {
         return "it hangs up; it may want TLS or a login, see security.protocol".to_owned();

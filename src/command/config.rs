@@ -15,9 +15,6 @@ use crate::client::config::{canonical, is_secret, properties};
 const HIDDEN: &str = "(hidden)";
 /// Where what kaw chooses itself comes from.
 const OWN: &str = "kaw";
-/// A table shows this much of a value, such as a certificate.
-const LETTERS_MAX: usize = 60;
-
 /// Show which settings are in force and where each came from; secrets are hidden
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -102,9 +99,6 @@ fn add_librdkafkas(rows: &mut BTreeMap<String, Row>) {
 /// Nobody named brokers: what is set for the way to others has no effect.
 fn add_built_in(global: &Global, rows: &mut BTreeMap<String, Row>) -> anyhow::Result<()> {
     rows.retain(|key, row| row.from != OWN || !cluster::is_security(key));
-    for (key, row) in rows.iter_mut() {
-        row.ignored |= cluster::is_security(key);
-    }
     let built_in = Row { value: None, from: "built-in broker".to_owned(), ignored: false };
     rows.insert("bootstrap.servers".to_owned(), built_in);
     let dir = cluster::place(global)?.data_dir.display().to_string();
@@ -148,9 +142,10 @@ fn table(rows: &BTreeMap<String, Row>, no_headers: bool) -> String {
     table.print(Look::of_stdout(), !no_headers)
 }
 
-/// The start of the first line, and a sign where that is not all.
+/// The first line, and a sign where that is not all.
 fn short(value: &str) -> String {
-    let first = value.lines().next().unwrap_or_default();
-    let start: String = first.chars().take(LETTERS_MAX).collect();
-    if start == value { start } else { format!("{start}…") }
+    match value.split_once('\n') {
+        Some((first, _)) => format!("{first}…"),
+        None => value.to_owned(),
+    }
 }

@@ -84,8 +84,8 @@ impl Admin {
         while !self.native.reached_within(LOOK_UP) {
             let complaint = self.native.latest_complaint();
             let why = complaint.as_ref().map_or("no answer".to_owned(), |c| cause(&c.text));
-            if complaint.is_some_and(|c| c.fatal || c.code == Code::AUTHENTICATION) {
-                return Err(Error::Denied { brokers: self.brokers.clone(), why });
+            if let Some(error) = complaint.and_then(|c| Error::final_of(&self.brokers, &c)) {
+                return Err(error);
             }
             let waited = start.elapsed();
             if self.patience.max <= waited {

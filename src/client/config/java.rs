@@ -87,6 +87,15 @@ fn is_in(names: &str, key: &str) -> bool {
     names.split_whitespace().any(|name| name == key)
 }
 
+/// Where librdkafka names no file that is missing, only itself.
+const FILES: [&str; 5] = [
+    "https.ca.location",
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+];
+
 const COOPERATIVE: &str = "cooperative-sticky";
 
 /// Properties of librdkafka's.
@@ -139,6 +148,10 @@ pub fn translate<'a>(
         "ssl.keystore.key" => inline("ssl.key.pem", value),
         "ssl.keystore.certificate.chain" => inline("ssl.certificate.pem", value),
         key if is_javas_alone(key) => Ok(vec![]),
+        key if FILES.contains(&key) && value != "probe" => {
+            store::readable(value)?;
+            return Ok(None);
+        }
         _ => return Ok(None),
     };
     properties.map(Some)

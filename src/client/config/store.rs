@@ -77,6 +77,11 @@ fn open(path: &str, store: &Pkcs12, password: &str, key: &str) -> Result<ParsedP
     })
 }
 
+/// Whether a file or folder that librdkafka is to read is there.
+pub fn readable(path: &str) -> Result<(), String> {
+    File::open(path).map(drop).map_err(|error| format!("cannot read {path}: {error}"))
+}
+
 fn read(path: &str) -> Result<Store, String> {
     let bytes = bytes(path).map_err(|error| format!("cannot read {path}: {error}"))?;
     let no_store = || format!("{path} is neither PEM nor PKCS12");

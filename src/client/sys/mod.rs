@@ -9,6 +9,7 @@ mod aide;
 mod blocks;
 mod consume;
 mod group;
+mod heard;
 mod produce;
 
 pub use admin::{
@@ -31,6 +32,7 @@ use std::time::Duration;
 use rdkafka_sys as rd;
 
 use super::{Code, Error};
+use heard::Heard;
 
 /// The same functions as in `rdkafka_sys`, with error codes as plain integers: a broker may answer
 /// with a code newer than the generated enum, and an enum outside its range is undefined. And the
@@ -79,6 +81,13 @@ pub struct Complaint {
     pub fatal: bool,
 }
 
+impl Complaint {
+    fn hang_up() -> Complaint {
+        let text = "Disconnected: see security.protocol".to_owned();
+        Complaint { code: Code::TRANSPORT, text, fatal: false }
+    }
+}
+
 /// A running client of librdkafka and its main queue.
 pub struct Native {
     client: NonNull<rd::rd_kafka_t>,
@@ -86,6 +95,8 @@ pub struct Native {
     complaint: Mutex<Option<Complaint>>,
     /// The write end that librdkafka pokes; kept open for as long as the client lives.
     wake: Mutex<Option<OwnedFd>>,
+    /// Boxed: librdkafka knows where it lies.
+    heard: Box<Heard>,
 }
 
 // SAFETY: a rd_kafka_t may be used from any number of threads at once (rdkafka.h, INTRODUCTION.md).
@@ -114,6 +125,9 @@ impl Native {
         if complaint.fatal {
             complaint = self.fatal().unwrap_or(complaint);
         }
+        if complaint.code == Code::SSL {
+            complaint.text = self.heard.distrust().unwrap_or(complaint.text);
+        }
         let mut last = self.complaint.lock().expect("no holder panics");
         // "All brokers are down" says less than why the last of them is.
         if last.is_none() || complaint.code != Code::ALL_BROKERS_DOWN {
@@ -124,7 +138,10 @@ impl Native {
 
     /// What librdkafka said last about a broker, among the events polled so far.
     pub fn complaint(&self) -> Option<Complaint> {
-        self.complaint.lock().expect("no holder panics").clone()
+        let said = self.complaint.lock().expect("no holder panics").clone();
+        // Who hangs up before the first answer speaks another protocol; later it may be anything.
+        let hung_up = || (self.heard.hang_up() && !self.reached()).then(Complaint::hang_up);
+        said.or_else(hung_up)
     }
 
     /// Forgets the last complaint: progress was made since.
@@ -327,6 +344,10 @@ impl Conf {
             Kind::Consumer => rd::rd_kafka_type_t::RD_KAFKA_CONSUMER,
         };
         let mut why = [0 as c_char; TEXT_BYTES_MAX];
+        let heard = Box::new(Heard::default());
+        // SAFETY: the configuration is alive; the client lives in the same value as the box, which
+        // is dropped after it.
+        unsafe { heard.listen(self.0.as_ptr()) };
         // SAFETY: the configuration is alive and becomes the client's when a client is made;
         // the buffer is as long as we say.
         let client =
@@ -338,7 +359,7 @@ impl Conf {
         // SAFETY: the client is alive; the reference is given back in `Drop`.
         let main = unsafe { rd::rd_kafka_queue_get_main(client.as_ptr()) };
         let main = Queue(NonNull::new(main).expect("every client has a main queue"));
-        Ok(Native { client, main, complaint: Mutex::new(None), wake: Mutex::new(None) })
+        Ok(Native { client, main, complaint: Mutex::new(None), wake: Mutex::new(None), heard })
     }
 }
 
@@ -425,20 +446,24 @@ fn text_of(text: *const c_char) -> String {
 }
 
 unsafe extern "C" fn log_nowhere(
-    _client: *const rd::rd_kafka_t,
+    client: *const rd::rd_kafka_t,
     _level: c_int,
     _facility: *const c_char,
-    _text: *const c_char,
+    text: *const c_char,
 ) {
+    // SAFETY: librdkafka passes a client that `start` made, or none, and a text.
+    unsafe { heard::logged(client, text) }
 }
 
 unsafe extern "C" fn log_to_stderr(
-    _client: *const rd::rd_kafka_t,
+    client: *const rd::rd_kafka_t,
     level: c_int,
     facility: *const c_char,
     text: *const c_char,
 ) {
     use std::io::Write;
+    // SAFETY: as in `log_nowhere`.
+    unsafe { heard::logged(client, text) };
     // A line that cannot be written is lost: a panic must not cross into C.
     let _ = writeln!(
         std::io::stderr(),

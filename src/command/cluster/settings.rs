@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::{check_ports, file, set};
+use super::{check_ports, file, is_security, set};
 use crate::client::config::text::Kind;
 use crate::client::config::{canonical, java, known, nearest};
 use crate::client::{Config, Error};
@@ -71,7 +71,7 @@ impl Settings {
     /// Names what was ignored to who wants to know more.
     pub fn tell_ignored(&self, global: &Global) {
         for Given { key, origin, .. } in self.ignored.iter().filter(|_| 0 < global.verbose) {
-            tell(&format!("{origin}: {key} is for other programs; ignored"));
+            tell(&format!("{origin}: {key} has no effect here"));
         }
     }
 }
@@ -121,7 +121,13 @@ fn no_pair(typed: &str) -> String {
 fn translated(said: Vec<Given>) -> anyhow::Result<Settings> {
     let mut settings = Settings { given: Vec::new(), ignored: Vec::new() };
     let last = |key: &str| said.iter().rev().find(|given| given.key == key);
+    let brokers = said.iter().rev().find(|it| canonical(&it.key) == "bootstrap.servers");
+    let built_in = brokers.is_none_or(|given| given.value.is_empty());
     for given in &said {
+        if built_in && is_security(&given.key) {
+            settings.ignored.push(given.clone());
+            continue;
+        }
         let is_last = last(&given.key).is_some_and(|last| std::ptr::eq(last, given));
         if java::is_javas_alone(&given.key) && !is_last {
             continue;
@@ -167,9 +173,5 @@ fn of_no_use(given: &Given, settings: &mut Settings) -> Result<(), Usage> {
 /// is a known one is a slip, though.
 fn is_for_others(given: &Given) -> bool {
     let is_javas = matches!(given.origin, Origin::File { kind: Kind::Java, .. });
-    is_javas && !is_known(&given.key) && nearest(&given.key).is_none()
-}
-
-fn is_known(key: &str) -> bool {
-    known(key) || key.strip_prefix("topic.").is_some_and(known)
+    is_javas && !known(canonical(&given.key)) && nearest(&given.key).is_none()
 }

@@ -11,7 +11,7 @@ use super::super::interrupt::Interrupt;
 use super::screen::Screen;
 use super::tally::{Tally, Why};
 use crate::client::produce::{Full, Hold, Producer, Refusal};
-use crate::client::{Code, Complaint, Error, cause};
+use crate::client::{Code, Error, cause};
 use crate::quantity::show_time;
 use crate::record::{Outgoing, PartitionId};
 
@@ -182,15 +182,15 @@ impl<'a> Line<'a> {
             return Err(error.into());
         }
         let complaint = self.producer.complaint();
-        if let Some(Complaint { code, text, fatal }) = &complaint {
-            if *fatal {
-                return Err(anyhow!("the producer cannot go on: {text}"));
+        if let Some(complaint) = &complaint {
+            if complaint.fatal {
+                return Err(anyhow!("the producer cannot go on: {}", complaint.text));
             }
             // The built-in broker let us in: who does not is somebody else who took its port, and
             // the lease knows where it is.
-            if *code == Code::AUTHENTICATION && self.cluster.lease.is_none() {
-                let brokers = self.cluster.config.brokers();
-                return Err(anyhow!("cannot log in to {brokers} ({})", cause(text)));
+            let over = Error::final_of(self.cluster.config.brokers(), complaint);
+            if let Some(error) = over.filter(|_| self.cluster.lease.is_none()) {
+                return Err(error.into());
             }
         }
         self.watch.reached |= self.producer.reached();
