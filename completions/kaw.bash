@@ -22,6 +22,9 @@ _kaw() {
             kaw,broker)
                 cmd="kaw__subcmd__broker"
                 ;;
+            kaw,config)
+                cmd="kaw__subcmd__config"
+                ;;
             kaw,consume)
                 cmd="kaw__subcmd__consume"
                 ;;
@@ -89,7 +92,7 @@ _kaw() {
 
     case "${cmd}" in
         kaw)
-            opts="-b -F -X -q -v -h -V --brokers --config --data-dir --connect-timeout --quiet --verbose --help --version topic produce consume group bench broker"
+            opts="-b -F -X -q -v -h -V --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help --version topic produce consume group bench broker config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -108,6 +111,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -131,7 +138,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__bench)
-            opts="-b -F -X -q -v -h --brokers --config --data-dir --connect-timeout --quiet --verbose --help produce consume"
+            opts="-b -F -X -q -v -h --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help produce consume"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -150,6 +157,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -173,7 +184,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__bench__subcmd__consume)
-            opts="-z -b -F -X -q -v -h --records --duration --record-size --partitions --compression --payload --keys --seed --warmup --fail-if --json --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-z -b -F -X -q -v -h --records --duration --record-size --partitions --compression --payload --keys --seed --warmup --fail-if --json --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,6 +250,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -259,7 +274,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__bench__subcmd__produce)
-            opts="-z -b -F -X -q -v -h --records --duration --record-size --partitions --compression --payload --keys --seed --producers --acks --rate --warmup --fail-if --json --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-z -b -F -X -q -v -h --records --duration --record-size --partitions --compression --payload --keys --seed --producers --acks --rate --warmup --fail-if --json --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -337,6 +352,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -357,7 +376,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__broker)
-            opts="-c -b -F -X -q -v -h --listen --advertise --ephemeral --durability --timings --topic --brokers --config --data-dir --connect-timeout --quiet --verbose --help run status stop"
+            opts="-c -b -F -X -q -v -h --listen --advertise --ephemeral --durability --timings --topic --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help run status stop"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -403,6 +422,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -423,7 +446,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__broker__subcmd__run)
-            opts="-b -F -X -q -v -h --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-b -F -X -q -v -h --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -442,6 +465,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -465,7 +492,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__broker__subcmd__status)
-            opts="-J -b -F -X -q -v -h --json --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-J -b -F -X -q -v -h --json --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -484,6 +511,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -507,7 +538,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__broker__subcmd__stop)
-            opts="-b -F -X -q -v -h --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-b -F -X -q -v -h --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -526,6 +557,56 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kaw__subcmd__config)
+            opts="-a -J -b -F -X -q -v -h --all --profiles --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --brokers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -b)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -549,7 +630,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__consume)
-            opts="-r -e -c -g -p -o -f -J -K -D -Z -u -b -F -X -q -v -h --regex --wait --exit --count --idle --expect --within --group --no-commit --tail --merge --isolation --partitions --offset --clamp --format --json --key-delimiter --delimiter --null --unbuffered --where --select --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-r -e -c -g -p -o -f -J -K -D -Z -u -b -F -X -q -v -h --regex --wait --exit --count --idle --expect --within --group --no-commit --tail --merge --isolation --partitions --offset --clamp --format --json --key-delimiter --delimiter --null --unbuffered --where --select --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -663,6 +744,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -683,7 +768,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__group)
-            opts="-b -F -X -q -v -h --brokers --config --data-dir --connect-timeout --quiet --verbose --help list describe reset delete"
+            opts="-b -F -X -q -v -h --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help list describe reset delete"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -702,6 +787,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -725,7 +814,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__group__subcmd__delete)
-            opts="-b -F -X -q -v -h --if-exists --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-b -F -X -q -v -h --if-exists --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -744,6 +833,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -767,7 +860,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__group__subcmd__describe)
-            opts="-J -b -F -X -q -v -h --lag-only --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-J -b -F -X -q -v -h --lag-only --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -786,6 +879,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -809,7 +906,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__group__subcmd__list)
-            opts="-J -b -F -X -q -v -h --detailed --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-J -b -F -X -q -v -h --detailed --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -828,6 +925,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -851,7 +952,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__group__subcmd__reset)
-            opts="-t -J -b -F -X -q -v -h --to --topic --dry-run --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-t -J -b -F -X -q -v -h --to --topic --dry-run --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -885,6 +986,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -905,7 +1010,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__produce)
-            opts="-D -K -k -H -p -Z -J -z -T -b -F -X -q -v -h --delimiter --key-delimiter --key --header --partition --timestamp --null --json --whole --compression --acks --delivery-timeout --tee --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-D -K -k -H -p -Z -J -z -T -b -F -X -q -v -h --delimiter --key-delimiter --key --header --partition --timestamp --null --json --whole --compression --acks --delivery-timeout --tee --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -987,6 +1092,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1007,7 +1116,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic)
-            opts="-b -F -X -q -v -h --brokers --config --data-dir --connect-timeout --quiet --verbose --help create list describe alter delete offsets trim"
+            opts="-b -F -X -q -v -h --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help create list describe alter delete offsets trim"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1026,6 +1135,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1049,7 +1162,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__alter)
-            opts="-p -c -b -F -X -q -v -h --partitions --set --delete-config --dry-run --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-p -c -b -F -X -q -v -h --partitions --set --delete-config --dry-run --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1091,6 +1204,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1111,7 +1228,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__create)
-            opts="-p -r -c -b -F -X -q -v -h --partitions --replicas --set --if-not-exists --dry-run --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-p -r -c -b -F -X -q -v -h --partitions --replicas --set --if-not-exists --dry-run --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1157,6 +1274,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1177,7 +1298,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__delete)
-            opts="-b -F -X -q -v -h --if-exists --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-b -F -X -q -v -h --if-exists --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1196,6 +1317,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1219,7 +1344,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__describe)
-            opts="-a -J -b -F -X -q -v -h --all --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-a -J -b -F -X -q -v -h --all --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1238,6 +1363,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1261,7 +1390,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__list)
-            opts="-J -b -F -X -q -v -h --internal --detailed --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-J -b -F -X -q -v -h --internal --detailed --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1280,6 +1409,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1303,7 +1436,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__offsets)
-            opts="-J -b -F -X -q -v -h --at --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-J -b -F -X -q -v -h --at --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1329,6 +1462,10 @@ _kaw() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1349,7 +1486,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__topic__subcmd__trim)
-            opts="-J -b -F -X -q -v -h --to --dry-run --json --no-headers --brokers --config --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-J -b -F -X -q -v -h --to --dry-run --json --no-headers --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1372,6 +1509,10 @@ _kaw() {
                     return 0
                     ;;
                 -F)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

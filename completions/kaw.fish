@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kaw_global_optspecs
-    string join \n b/brokers= F/config= X= data-dir= connect-timeout= q/quiet v/verbose h/help V/version
+    string join \n b/brokers= F/config= profile= X= data-dir= connect-timeout= q/quiet v/verbose h/help V/version
 end
 
 function __fish_kaw_needs_command
@@ -25,7 +25,8 @@ function __fish_kaw_using_subcommand
 end
 
 complete -c kaw -n "__fish_kaw_needs_command" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_needs_command" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_needs_command" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_needs_command" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_needs_command" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_needs_command" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_needs_command" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -39,8 +40,10 @@ complete -c kaw -n "__fish_kaw_needs_command" -f -a "consume" -d 'Read topics to
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "group" -d 'List, describe, reset and delete consumer groups'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "bench" -d 'Measure throughput and latency, on a broker of its own unless -b is typed'
 complete -c kaw -n "__fish_kaw_needs_command" -f -a "broker" -d 'Serve other programs as a Kafka broker, on port 9092'
+complete -c kaw -n "__fish_kaw_needs_command" -f -a "config" -d 'Show which settings are in force and where each came from; secrets are hidden'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and not __fish_seen_subcommand_from create list describe alter delete offsets trim" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -58,7 +61,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s r -l replicas -d 'On how many brokers each partition is' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s c -l set -d 'A setting, such as retention.ms=3600000' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -68,7 +72,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -80,7 +85,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -94,7 +100,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s c -l set -d 'A setting, such as retention.ms=3600000; the others stay as they are' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l delete-config -d 'A setting to give back to the broker\'s default' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -103,7 +110,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from alter" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -113,7 +121,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l at -d 'A place in each: start, end, N, +N (after the start), -N (before the end) or @TIME, the first record at or after it' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -124,7 +133,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from offsets" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l to -d 'The first record to keep, in each: end, N, +N (after the start), -N (before the end) or @TIME, the first record at or after it' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -148,7 +158,8 @@ zstd\t''"
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l acks -d 'Who must have a record before it counts as delivered: 0 nobody, 1 the leader, all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l delivery-timeout -d 'How long a record may take until it has failed [default: 30s]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -176,7 +187,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand consume" -s D -l delimiter -d 'P
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l where -d 'Only records for which this jq expression is neither null nor false' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l select -d 'Print what this jq expression makes of each record, one result a line' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand consume" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -192,7 +204,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand consume" -s q -l quiet -d 'Print
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -204,7 +217,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subco
 complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -f -a "reset" -d 'Set where a group that has no members goes on reading'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and not __fish_seen_subcommand_from list describe reset delete" -f -a "delete" -d 'Delete groups that have no members, and what they have committed'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -215,7 +229,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -228,7 +243,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l to -d 'The record that comes next, in each partition: start, end, N, +N (after the start), -N (before the end) or @TIME, the first record at or after it' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s t -l topic -d 'Only these topics, or some of their partitions: NAME:0,2 [default: all it has committed]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -239,7 +255,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -248,7 +265,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand group; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and not __fish_seen_subcommand_from produce consume" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -277,7 +295,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l warmup -d 'Sent before the figures begin, N records or a time; with 0 they include connecting [default: a tenth of the load]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l fail-if -d 'Exit with 3 if this holds, as \'p99>20ms\' or \'records/s<50000\'; repeatable' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from produce" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -300,7 +319,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l warmup -d 'Records read before the figures begin, and then again [default: a tenth of the load]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l fail-if -d 'Exit with 3 if this holds, as \'p99>20ms\' or \'records/s<50000\'; repeatable' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand bench; and __fish_seen_subcommand_from consume" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -315,7 +335,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subc
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l timings -d 'Wait as long as Apache Kafka does where this broker would not: before the first rebalance' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l topic -d 'Create this topic at start if it is not there' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -327,7 +348,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subc
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -f -a "status" -d 'Show the broker of the data directory: where, how big, who is connected, how to wipe it'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and not __fish_seen_subcommand_from run status stop" -f -a "stop" -d 'Stop the broker of the data directory, and wait until it has gone'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -335,7 +357,8 @@ complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcomma
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -l connect-timeout -d 'How long a broker may take to answer' -r
@@ -344,10 +367,24 @@ complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcomma
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
-complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s X -d 'Set a librdkafka property; `list` prints them all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -l connect-timeout -d 'How long a broker may take to answer' -r
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
 complete -c kaw -n "__fish_kaw_using_subcommand broker; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand config" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s X -d 'Set a librdkafka property; `list` prints them all' -r
+complete -c kaw -n "__fish_kaw_using_subcommand config" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand config" -l connect-timeout -d 'How long a broker may take to answer' -r
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s a -l all -d 'librdkafka\'s own defaults too'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -l profiles -d 'List the profiles that --profile can name'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s J -l json -d 'Print JSON, one object a line'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -l no-headers -d 'Print tables without headings'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s q -l quiet -d 'Print no progress, summaries or warnings'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
+complete -c kaw -n "__fish_kaw_using_subcommand config" -s h -l help -d 'Print help'

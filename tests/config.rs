@@ -12,8 +12,8 @@ fn shown(kaw: &Kaw, property: &str, line: &str, env: &[(&str, &str)]) -> String 
     let cmd = kaw.cmd(&format!("config -J {line}"));
     let done = env.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value)).run().ok();
     let out = done.out();
-    let rows = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let row = rows.filter(|row| row["property"] == property).next_back();
+    let mut rows = out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let row = rows.rfind(|row| row["property"] == property);
     let Some(row) = row else { return "not there".to_owned() };
     let value = match row["hidden"].as_bool() {
         Some(true) => "hidden",

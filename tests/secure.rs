@@ -257,7 +257,8 @@ class Provider(http.server.BaseHTTPRequestHandler):
         print(scheme, client, body, flush=True)
         if secret != "dave-secret":
             return self.answer(401, {"error": "invalid_client"})
-        part = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+        encoded = lambda value: base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+        part = lambda value: encoded(value).rstrip("=")
         now = int(time.time())
         claims = {"sub": client, "iat": now, "exp": now + 600, "scope": "kafka"}
         token = part({"alg": "none"}) + "." + part(claims) + "."
@@ -307,7 +308,8 @@ fn tokens(to: &Secured) {
     };
     to.reaches("open", &client("dave-secret", &url));
     provider.until_out("Basic dave grant_type=client_credentials");
-    to.refuses("open", &client("no-secret", &url), 1, &["no token", "invalid_client", "client's id and"]);
+    let said = ["no token", "invalid_client", "client's id and secret"];
+    to.refuses("open", &client("no-secret", &url), 1, &said);
     let nobody = format!("http://127.0.0.1:{}/token", free_port());
     to.refuses(
         "open",

@@ -160,7 +160,8 @@ mod tests {
         let one_line = format!("-----BEGIN X-----{body}-----END X----- -----BEGIN Y-----\nB\n");
         let text = format!("# comment\n{one_line}-----END Y-----");
         let want = format!(
-            "-----BEGIN X-----\n{}\nAAAAAA\n-----END X-----\n-----BEGIN Y-----\nB\n-----END Y-----\n",
+            "-----BEGIN X-----\n{}\nAAAAAA\n-----END X-----\n\
+             -----BEGIN Y-----\nB\n-----END Y-----\n",
             "A".repeat(64)
         );
         assert_eq!(pem(&text), Some(want.clone()));

@@ -1,5 +1,5 @@
-//! What librdkafka tells beside its errors: why a certificate was not taken, and that a broker hung
-//! up before anything was said. Never knows: who is trusted; OpenSSL has decided when this is asked.
+//! What librdkafka tells beside its errors: why a certificate was not taken, that a broker hung up.
+//! Never knows: who is trusted; OpenSSL has decided when this is asked.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::Mutex;
