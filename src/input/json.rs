@@ -7,8 +7,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::record::{Header, Outgoing, PartitionId, Record, Timestamp};
@@ -79,16 +79,16 @@ impl std::error::Error for JsonError {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Object<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     key: Option<&'a RawValue>,
     #[serde(borrow)]
     key_base64: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     value: Option<&'a RawValue>,
     #[serde(borrow)]
     value_base64: Option<Cow<'a, str>>,
     /// kcat's word for the value.
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     payload: Option<&'a RawValue>,
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
@@ -120,10 +120,15 @@ struct HeaderObject<'a> {
     key: Option<Cow<'a, str>>,
     #[serde(borrow)]
     key_base64: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     value: Option<&'a RawValue>,
     #[serde(borrow)]
     value_base64: Option<Cow<'a, str>>,
+}
+
+/// What is null was given too, and by one name only.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Reads one record.
@@ -313,6 +318,12 @@ mod tests {
         );
         check(r#"{"value":"a","payload":"b"}"#, "value is given twice");
         check(r#"{"value":"a","value_base64":"AA=="}"#, "value is given twice");
+        check(r#"{"value":null,"value_base64":"AA=="}"#, "value is given twice");
+        check(r#"{"value":null,"payload":"a"}"#, "value is given twice");
+        check(
+            r#"{"key":null,"payload":null,"payload_error":"no schema"}"#,
+            "not a JSON record: unknown field `payload_error` at column 42",
+        );
         check(
             r#"{"value":"a","value":"b"}"#,
             "not a JSON record: duplicate field `value` at column 20",

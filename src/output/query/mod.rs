@@ -14,7 +14,7 @@ use jaq_core::{Compiler, Ctx, Filter, Vars};
 use jaq_json::{Map, Num, Val};
 
 use crate::record::{Delivered, Header, TimestampType};
-use sees::Sees;
+use sees::{Extent, Sees};
 
 /// Errors are shown with the value that they are about, which may be a whole record.
 const SHOWN_CHARS_MAX: usize = 200;
@@ -130,8 +130,12 @@ impl Query {
         if sees.key {
             names.put_key(key, &mut map, value::of_key);
         }
-        if sees.value {
-            names.put_value(value, &mut map, value::of_value);
+        match &sees.value {
+            Extent::Nothing => {}
+            Extent::Whole => names.put_value(value, &mut map, value::of_value),
+            Extent::Fields(fields) => {
+                names.put_value(value, &mut map, |text| value::of_fields(text, fields));
+            }
         }
         Val::obj(map)
     }

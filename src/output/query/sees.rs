@@ -6,7 +6,7 @@ use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{self, BinaryOp, Pattern, Term};
 use jaq_core::path::{Part, Path};
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sees {
     pub topic: bool,
     pub partition: bool,
@@ -16,7 +16,17 @@ pub struct Sees {
     pub leader_epoch: bool,
     pub headers: bool,
     pub key: bool,
-    pub value: bool,
+    pub value: Extent,
+}
+
+/// How much of a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    #[default]
+    Nothing,
+    /// Where it is an object, these of its fields.
+    Fields(Vec<String>),
+    Whole,
 }
 
 /// Filters that look at nothing.
@@ -32,7 +42,7 @@ impl Sees {
         leader_epoch: true,
         headers: true,
         key: true,
-        value: true,
+        value: Extent::Whole,
     };
 
     pub fn of(text: &str) -> Sees {
@@ -55,8 +65,16 @@ impl Sees {
             "leader_epoch" => self.leader_epoch = true,
             "headers" => self.headers = true,
             "key" | "key_base64" => self.key = true,
-            "value" | "value_base64" => self.value = true,
+            "value" | "value_base64" => self.value = Extent::Whole,
             _ => {}
+        }
+    }
+
+    fn field_of_value(&mut self, name: &str) {
+        match &mut self.value {
+            Extent::Whole => {}
+            Extent::Nothing => self.value = Extent::Fields(vec![name.to_owned()]),
+            Extent::Fields(names) => names.push(name.to_owned()),
         }
     }
 
@@ -138,6 +156,12 @@ impl Sees {
     fn look_at_path(&mut self, head: &Term<&str>, path: &Path<Term<&str>>) {
         let mut parts = path.0.as_slice();
         match (head, parts) {
+            (Term::Id, [(Part::Index(value), _), (Part::Index(field), _), rest @ ..])
+                if literal(value) == Some("value") && literal(field).is_some() =>
+            {
+                self.field_of_value(literal(field).unwrap_or_default());
+                parts = rest;
+            }
             (Term::Id, [(Part::Index(index), _), rest @ ..]) => match literal(index) {
                 Some(name) => {
                     self.field(name);
@@ -176,13 +200,22 @@ mod tests {
     #[track_caller]
     fn check(text: &str, want: &[&str]) {
         let mut sees = Sees::default();
-        want.iter().for_each(|name| sees.field(name));
+        for name in want {
+            match name.strip_prefix("value.") {
+                Some(field) => sees.field_of_value(field),
+                None => sees.field(name),
+            }
+        }
         assert_eq!(Sees::of(text), sees, "{text}");
     }
 
     #[test]
     fn fields_are_seen_where_they_are_named() {
-        check(".value.amount > 100", &["value"]);
+        check(".value.amount > 100", &["value.amount"]);
+        check(".value.a.b[0] + .value[\"c\"]?", &["value.a", "value.c"]);
+        check(".value.a, .value", &["value"]);
+        check(".value[0], .value.a", &["value"]);
+        check(".value[].a", &["value"]);
         check(".key == \"a\" and (.partition | . > 2)", &["key", "partition"]);
         check(".value | select(.a) | .b", &["value"]);
         check(".headers[] | select(.key == \"x\")", &["headers"]);
@@ -194,7 +227,7 @@ mod tests {
         check("reduce .headers[] as $h (0; . + 1)", &["headers"]);
         check(".value as $v | .timestamp > $v.since", &["value", "timestamp"]);
         check(".value_base64 // .key_base64", &["value", "key"]);
-        check("try .value.a.b catch .", &["value"]);
+        check("try .value.a.b catch .", &["value.a"]);
         check("true", &[]);
         check(".nothing", &[]);
     }

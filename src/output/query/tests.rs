@@ -99,6 +99,32 @@ fn a_value_is_parsed_where_it_is_json() {
 }
 
 #[test]
+fn a_field_alone_is_what_it_is_in_the_whole() {
+    let of = |query: &str, value: &str| printed(query, Strings::Json, value.as_bytes());
+    let (whole, field) = (".value | .a?", ".value.a?");
+    let deep = |depth| format!("{{\"b\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    for value in [
+        r#"{"a":1,"b":2}"#,
+        r#"{"b":[{"c":"\u00fc"},-1e5,null],"a":{"x":[1]}}"#,
+        r#"{"\u0061":"escaped"}"#,
+        r#" {"a":1,"a":2} "#,
+        r#"{"b":01,"a":1}"#,
+        r#"{"b":"\ud800","a":1}"#,
+        r#"{"b":tru,"a":1}"#,
+        r#"{"a":1} 2"#,
+        r#"{"a":1"#,
+        "[1]",
+        "text",
+        "",
+        &deep(127),
+        &deep(128),
+        &deep(100_000),
+    ] {
+        assert_eq!(of(field, value), of(whole, value), "{value}");
+    }
+}
+
+#[test]
 fn a_key_is_parsed_where_it_can_be_nothing_else() {
     let query = Query::compile(".key").unwrap();
     for (key, want) in [("42", "\"42\""), ("[1, 2]", "[1,2]"), ("{\"a\":1}", "{\"a\":1}")] {

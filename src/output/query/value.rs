@@ -4,9 +4,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hifijson::SliceLexer;
-use hifijson::num::LexWrite;
+use hifijson::num::{Lex as _, LexWrite};
 use hifijson::str::LexAlloc;
-use hifijson::token::Lex;
+use hifijson::token::{Expect, Lex};
 use jaq_json::{Map, Num, Val};
 
 use super::super::{json, number};
@@ -27,6 +27,18 @@ pub fn of_value(value: &str) -> Val {
     parse(value).unwrap_or_else(|| text(value))
 }
 
+/// The same, but that an object has only these of its fields.
+pub fn of_fields(value: &str, fields: &[String]) -> Val {
+    if !value.trim_start().starts_with('{') {
+        return of_value(value);
+    }
+    let mut lexer = SliceLexer::new(value.as_bytes());
+    let object = lexer.exactly_one(Lex::ws_peek, |_, lexer| {
+        object(lexer, |name| fields.iter().any(|field| field == name), DEPTH_MAX)
+    });
+    object.unwrap_or_else(|_| text(value))
+}
+
 /// A key is JSON where it is an object or an array.
 pub fn of_key(key: &str) -> Val {
     match key.trim_start().starts_with(['{', '[']) {
@@ -42,7 +54,6 @@ fn parse(text: &str) -> Option<Val> {
 }
 
 fn any(next: u8, lexer: &mut SliceLexer<'_>, depth: usize) -> Result<Val, hifijson::Error> {
-    use hifijson::token::Expect;
     Ok(match next {
         b'"' => string(lexer.discarded())?,
         b'0'..=b'9' | b'-' => {
@@ -59,23 +70,58 @@ fn any(next: u8, lexer: &mut SliceLexer<'_>, depth: usize) -> Result<Val, hifijs
             })?;
             items.into_iter().collect()
         }
-        b'{' => {
-            let mut map = Map::default();
-            lexer.discarded().seq(b'}', Lex::ws_peek, |next, lexer| {
-                lexer.expect(|_| Some(next), b'"').ok_or(Expect::String)?;
-                let name = string(lexer)?;
-                lexer.expect(Lex::ws_peek, b':').ok_or(Expect::Colon)?;
-                let next = lexer.ws_peek().ok_or(Expect::Value)?;
-                map.insert(name, any(next, lexer, depth - 1)?);
-                Ok::<_, hifijson::Error>(())
-            })?;
-            Val::obj(map)
-        }
+        b'{' => object(lexer, |_| true, depth)?,
         _ => match lexer.null_or_bool().ok_or(Expect::Value)? {
             Some(boolean) => Val::Bool(boolean),
             None => Val::Null,
         },
     })
+}
+
+/// An object with the fields that are wanted.
+fn object(
+    lexer: &mut SliceLexer<'_>,
+    is_wanted: impl Fn(&str) -> bool,
+    depth: usize,
+) -> Result<Val, hifijson::Error> {
+    let mut map = Map::default();
+    lexer.discarded().seq(b'}', Lex::ws_peek, |next, lexer| {
+        lexer.expect(|_| Some(next), b'"').ok_or(Expect::String)?;
+        let name = lexer.str_string()?;
+        lexer.expect(Lex::ws_peek, b':').ok_or(Expect::Colon)?;
+        let next = lexer.ws_peek().ok_or(Expect::Value)?;
+        match is_wanted(&name) {
+            true => {
+                map.insert(text(&name), any(next, lexer, depth - 1)?);
+            }
+            false => skip(next, lexer, depth - 1)?,
+        }
+        Ok::<_, hifijson::Error>(())
+    })?;
+    Ok(Val::obj(map))
+}
+
+/// Reads over a value that `any` would read.
+fn skip(next: u8, lexer: &mut SliceLexer<'_>, depth: usize) -> Result<(), hifijson::Error> {
+    match next {
+        b'"' => {
+            lexer.discarded().str_string()?;
+        }
+        b'0'..=b'9' | b'-' => {
+            lexer.num_ignore().validate()?;
+        }
+        b'[' | b'{' if depth == 0 => return Err(Expect::Value.into()),
+        b'[' => {
+            lexer.discarded().seq(b']', Lex::ws_peek, |next, lexer| skip(next, lexer, depth - 1))?
+        }
+        b'{' => {
+            object(lexer, |_| false, depth)?;
+        }
+        _ => {
+            lexer.null_or_bool().ok_or(Expect::Value)?;
+        }
+    }
+    Ok(())
 }
 
 /// A string whose first quote was read.
