@@ -153,33 +153,20 @@ impl Groups {
             let (id, group) = all.get_key_value(id)?;
             (id.clone(), group.clone())
         };
-        let mut group = lock(&group);
-        // Deleted between the two locks.
-        if group.membership.state() == State::Dead {
-            return None;
-        }
-        Some(self.act(&id, &mut group, act))
+        self.act(&id, &group, act).ok()
     }
 
     /// The same with a group that is made if there is none. It stays if something comes of it.
     pub fn with_or_new<T>(
         &self,
         id: &Text,
-        act: impl FnOnce(&mut Group, &Store) -> T,
+        mut act: impl FnOnce(&mut Group, &Store) -> T,
     ) -> Result<T, ErrorCode> {
         loop {
-            let group = self.find_or_make(id)?;
-            let mut group = lock(&group);
-            if group.membership.state() == State::Dead {
-                continue;
+            match self.act(id, &*self.find_or_make(id)?, act) {
+                Ok(done) => return Ok(done),
+                Err(undone) => act = undone,
             }
-            let done = self.act(id, &mut group, act);
-            let is_vacant = group.is_vacant();
-            drop(group);
-            if is_vacant {
-                self.forget_if_vacant(id);
-            }
-            return Ok(done);
         }
     }
 
@@ -221,15 +208,30 @@ impl Groups {
         Some(decided)
     }
 
-    fn act<T>(&self, id: &Text, group: &mut Group, act: impl FnOnce(&mut Group, &Store) -> T) -> T {
-        let done = act(group, &self.store);
+    /// Hands `act` back where the group was deleted before its lock was had.
+    fn act<T, F: FnOnce(&mut Group, &Store) -> T>(
+        &self,
+        id: &Text,
+        shared: &Mutex<Group>,
+        act: F,
+    ) -> Result<T, F> {
+        let mut group = lock(shared);
+        if group.membership.state() == State::Dead {
+            return Err(act);
+        }
+        let done = act(&mut group, &self.store);
         if let Some(at) = group.membership.take_alarm()
             && group.alarm.is_none_or(|set| at < set)
         {
             group.alarm = Some(at);
             self.alarms.set(at, id.clone());
         }
-        done
+        let is_vacant = group.is_vacant();
+        drop(group);
+        if is_vacant {
+            self.forget_if_vacant(id);
+        }
+        Ok(done)
     }
 
     /// A member of that name joins, or a new one where it has none yet.
@@ -314,7 +316,6 @@ impl Groups {
                     self.follow(&id, group, store, actions);
                 }
             });
-            self.forget_if_vacant(&id);
         }
     }
 }
