@@ -204,7 +204,7 @@ impl Node {
         let closed = tokio::task::block_in_place(|| {
             if !self.is_ephemeral {
                 retain_in_leaving(&self.topics);
-                self.groups.expire(now());
+                self.groups.keep_house(now());
             }
             self.topics.close()
         });

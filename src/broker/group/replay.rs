@@ -59,10 +59,11 @@ impl Replay {
         self.undecided.values().map(HashMap::len).sum()
     }
 
-    /// What is there, keys and values.
+    /// What is there, keys and values, in the order of the log: some say more about others.
     pub fn finish(self) -> impl Iterator<Item = (Bytes, Bytes)> {
-        let live = self.latest.into_iter();
-        live.filter_map(|(key, latest)| Some((Bytes::from(key), latest.value?)))
+        let mut live: Vec<_> = self.latest.into_iter().collect();
+        live.sort_unstable_by_key(|(_, latest)| latest.offset);
+        live.into_iter().filter_map(|(key, latest)| Some((Bytes::from(key), latest.value?)))
     }
 }
 

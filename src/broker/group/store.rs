@@ -1,9 +1,15 @@
 //! `__consumer_offsets`: where what groups know outlives the broker, in Apache's place and form.
 //! Never knows: members, requests, what the records add up to.
 
+mod shorten;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
 
 use super::replay::Replay;
 use crate::broker::config::{Overrides, Settings};
@@ -81,11 +87,13 @@ pub struct Store {
     /// Partitions that could not be read: what their groups committed is not known, and nobody may
     /// be told that it is nothing.
     broken: Mutex<HashSet<PartitionId>>,
+    /// Held by all who append, and alone by who makes a log shorter.
+    writing: RwLock<()>,
 }
 
 impl Store {
     pub fn new(topics: Arc<Topics>) -> Store {
-        Store { topics, broken: Mutex::default() }
+        Store { topics, broken: Mutex::default(), writing: RwLock::default() }
     }
 
     /// Writes records of one group, all or none. They are in the page cache when this returns.
@@ -101,7 +109,8 @@ impl Store {
         let encoded: Result<Vec<_>, _> = records.iter().map(GroupRecord::encode).collect();
         let encoded = encoded.map_err(StoreError::Record)?;
         let topic = self.topic()?;
-        self.write(partition_of(&topic, group), &encoded, now)
+        let _among_others = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        write(partition_of(&topic, group), &encoded, now)
     }
 
     /// Writes any number of records of one group, in several batches if need be: a crash between
@@ -122,38 +131,14 @@ impl Store {
         }
     }
 
-    fn write(
-        &self,
-        partition: &Partition,
-        records: &[EncodedGroupRecord],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut batch = BatchBuilder::new();
-        for EncodedGroupRecord { key, value } in records {
-            let record = Record { key: Some(key), value: value.as_deref(), headers: &[] };
-            batch.push(now, &record);
-        }
-        let bytes = batch.build();
-        let bytes_max = partition.core.config().batch_bytes_max;
-        if bytes_max < u32::try_from(bytes.len()).unwrap_or(u32::MAX) {
-            return Err(StoreError::TooLarge { bytes: bytes.len(), bytes_max });
-        }
-        let batch = BatchView::parse(&bytes).expect("a batch that was just built");
-        let appended = partition.append(&batch, Times::Keep, now).map_err(StoreError::Partition)?;
-        appended.map(drop).map_err(|error| {
-            tracing::error!(topic = TOPIC, partition = %partition.id, %error, "cannot append");
-            StoreError::Append(error)
-        })
-    }
-
     /// Whether what this group knew is known.
     pub fn is_readable(&self, group: &str) -> bool {
-        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        if broken.is_empty() {
-            return true;
-        }
         let topic = self.topics.get(TOPIC);
-        topic.is_none_or(|topic| !broken.contains(&partition_of(&topic, group).id))
+        topic.is_none_or(|topic| !self.is_broken(partition_of(&topic, group).id))
+    }
+
+    fn is_broken(&self, partition: PartitionId) -> bool {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).contains(&partition)
     }
 
     /// The topic, which comes into being when the first group has something to say.
@@ -218,6 +203,29 @@ fn load(replay: Replay, loaded: &mut Loaded, take: &mut impl FnMut(GroupRecord))
     }
 }
 
+fn write(
+    partition: &Partition,
+    records: &[EncodedGroupRecord],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut batch = BatchBuilder::new();
+    for EncodedGroupRecord { key, value } in records {
+        let record = Record { key: Some(key), value: value.as_deref(), headers: &[] };
+        batch.push(now, &record);
+    }
+    let bytes = batch.build();
+    let bytes_max = partition.core.config().batch_bytes_max;
+    if bytes_max < u32::try_from(bytes.len()).unwrap_or(u32::MAX) {
+        return Err(StoreError::TooLarge { bytes: bytes.len(), bytes_max });
+    }
+    let batch = BatchView::parse(&bytes).expect("a batch that was just built");
+    let appended = partition.append(&batch, Times::Keep, now).map_err(StoreError::Partition)?;
+    appended.map(drop).map_err(|error| {
+        tracing::error!(topic = TOPIC, partition = %partition.id, %error, "cannot append");
+        StoreError::Append(error)
+    })
+}
+
 /// What a partition's log adds up to.
 fn read(partition: &Partition) -> Result<Replay, String> {
     let mut replay = Replay::default();
@@ -275,6 +283,3 @@ fn place(group: &str, partitions: usize) -> usize {
 fn java_hash(text: &str) -> i32 {
     text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,7 +12,7 @@ use crate::broker::config::Settings;
 use crate::broker::{Durability, Identity};
 use crate::protocol::Text;
 use crate::protocol::group_record::{GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
-use crate::record::Uuid;
+use crate::record::{Producer, ProducerEpoch, ProducerId, Uuid};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -209,4 +209,77 @@ proptest! {
         loaded(&place.open()).iter().for_each(|record| apply(&mut known, record));
         prop_assert_eq!(known, model);
     }
+}
+
+/// Commits again and again what only the last of counts, for one group.
+fn commit_often(store: &Store, group: &str) {
+    for round in 0..100 {
+        let many: Vec<_> =
+            (0..600).map(|n| offset(group, n % 3, i64::from(round * 600 + n), "m")).collect();
+        store.append(group, &many, NOW).unwrap();
+    }
+}
+
+fn extent(store: &Store) -> (Offset, Offset) {
+    let topic = store.topics.get(TOPIC).unwrap();
+    topic.partitions[3].ask(|log| (log.start(), log.end())).unwrap()
+}
+
+fn foreign(store: &Store) -> usize {
+    let topic = store.topics.get(TOPIC).unwrap();
+    let all = read(&topic.partitions[3]).unwrap();
+    all.finish().filter(|(key, _)| key.starts_with(&[0, 3])).count()
+}
+
+#[test]
+fn a_long_log_is_made_short_and_says_the_same() {
+    let place = Place::new();
+    let mut store = place.open();
+    store.append("g", &[generation("g", 7)], NOW).unwrap();
+    let consumers = EncodedGroupRecord { key: vec![0, 3, 0, 1, b'g'], value: Some(vec![0; 9]) };
+    write(&store.topics.get(TOPIC).unwrap().partitions[3], &[consumers], NOW).unwrap();
+    store.shorten(NOW);
+    assert_eq!(extent(&store), (Offset(0), Offset(2)));
+    commit_often(&store, "g");
+    store.append("g", &[GroupRecord::OffsetGone(key("g", 1))], NOW).unwrap();
+    let mut want = Model::new();
+    loaded(&store).iter().for_each(|record| apply(&mut want, record));
+    assert_eq!(want.len(), 3);
+    store.shorten(NOW);
+    assert_eq!(extent(&store), (Offset(60_003), Offset(60_007)));
+    // A crash before the next checkpoint, one behind it, and a clean stop.
+    let starts = [0, 60_003, 60_003];
+    for (n, start) in starts.into_iter().enumerate() {
+        match n {
+            0 => {}
+            1 => {
+                store.shorten(NOW);
+                store.topics.write_checkpoints().unwrap();
+            }
+            _ => store.topics.close().unwrap(),
+        }
+        drop(store);
+        store = place.open();
+        let mut known = Model::new();
+        loaded(&store).iter().for_each(|record| apply(&mut known, record));
+        assert_eq!((known, foreign(&store)), (want.clone(), 1));
+        assert!(Offset(start) <= extent(&store).0, "{n}: {:?}", extent(&store));
+    }
+}
+
+#[test]
+fn a_log_with_an_undecided_transaction_stays_as_it_is() {
+    let place = Place::new();
+    let store = place.open();
+    commit_often(&store, "g");
+    let id = ProducerId(5);
+    let producer = Producer { id, epoch: ProducerEpoch(0), base_sequence: 0 };
+    let mut batch = BatchBuilder::new().producer(producer).transactional();
+    batch.push(NOW, &Record { key: Some(b"k"), value: Some(b"v"), headers: &[] });
+    let batch = batch.build();
+    let batch = BatchView::parse(&batch).unwrap();
+    let topic = store.topics.get(TOPIC).unwrap();
+    topic.partitions[3].append(&batch, Times::Keep, NOW).unwrap().unwrap();
+    store.shorten(NOW);
+    assert_eq!(extent(&store), (Offset(0), Offset(60_001)));
 }
