@@ -26,6 +26,7 @@ mod config;
 mod consume;
 mod crash;
 mod door;
+mod fetch;
 mod format;
 mod group;
 mod hostile;

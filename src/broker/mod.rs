@@ -9,6 +9,7 @@ mod auth;
 mod config;
 mod connection;
 pub mod detach;
+mod fetch_session;
 mod group;
 pub mod home;
 pub mod life;

@@ -1,11 +1,12 @@
 //! The broker as its requests see it: who it is, what it allows, where its topics are.
 //! Never knows: sockets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::auth::Doorkeeper;
 use super::config::Settings;
+use super::fetch_session::Sessions;
 use super::group::Groups;
 use super::session::{Entrance, Guests, Session};
 use super::topic::housekeeping::{Background, retain_in_leaving};
@@ -84,6 +85,7 @@ pub struct Node {
     pub started_at: Timestamp,
     pub linger: Option<Duration>,
     pub guests: Guests,
+    fetch_sessions: Mutex<Sessions>,
     /// The directory goes when the broker does.
     pub is_ephemeral: bool,
     /// Who decides on clients on the door.
@@ -110,6 +112,10 @@ impl Node {
         let keeper = door.map(|(door, port)| Doorkeeper::new(door.secret, port));
         let topics = Topics::open(options.data_dir, &identity, settings, options.durability)?;
         let topics = Arc::new(topics);
+        let slots = topics.settings().number("max.incremental.fetch.session.cache.slots");
+        // Ids of another life of this broker must not be taken for this one's.
+        let fetch_sessions = Sessions::new(usize::try_from(slots).unwrap_or(0), random());
+        let fetch_sessions = Mutex::new(fetch_sessions);
         let node = Node {
             cluster_id: identity.cluster_id.as_str().into(),
             identity,
@@ -120,6 +126,7 @@ impl Node {
             started_at: now(),
             linger: options.linger,
             guests: Guests::default(),
+            fetch_sessions,
             is_ephemeral: options.is_ephemeral,
             keeper,
             door_port,
@@ -157,6 +164,10 @@ impl Node {
 
     pub fn start_background(&self) -> Background {
         Background::start(self.topics.clone())
+    }
+
+    pub fn fetch_sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.fetch_sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// It may change while the broker runs.
@@ -211,6 +222,11 @@ impl Node {
         let path = self.topics.data_dir.to_path_buf();
         closed.map_err(|error| StartError::Directory { path, error })
     }
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(())
 }
 
 /// Settings that other options decide, as DescribeConfigs is to show them.

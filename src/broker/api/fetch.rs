@@ -1,6 +1,5 @@
 //! Fetch (1) v4-18. v5: log start; v7: sessions (KIP-227); v9: leader epochs (KIP-320); v12:
-//! flexible, divergence (KIP-595); v13: topic ids (KIP-516). Left out: sessions (the answer is
-//! always session 0, so clients ask in full), replicas, racks.
+//! flexible, divergence (KIP-595); v13: topic ids (KIP-516). Left out: replicas, racks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,134 +7,124 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{Answer, Call, Outcome, unusable};
+use crate::broker::fetch_session::{
+    Asked, Context, Finding, Key, Naming, News, Told, TopicKey, Wanted,
+};
 use crate::broker::node::Node;
-use crate::broker::topic::{Batches, Extent, Partition, Read, Reader, Slice, Waiting};
+use crate::broker::topic::{Batches, Extent, Partition, Read, Reader, Slice, Topic, Waiting, now};
 use crate::log::{Aborted, ReadError};
 use crate::protocol::fetch::{
-    AbortedTransaction, DivergingEpoch, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    AbortedTransaction, DivergingEpoch, FetchPartition, FetchRequest, FetchResponse,
     FetchedPartition, FetchedTopic,
 };
 use crate::protocol::{ErrorCode, Isolation, Records};
 use crate::record::LeaderEpoch;
 
-/// A session that does not exist may be asked to end, and nothing else.
-const SESSION_NONE: i32 = 0;
-const EPOCH_FINAL: i32 = -1;
-const EPOCH_INITIAL: i32 = 0;
-
-pub fn handle(call: &mut Call<'_>, request: FetchRequest) -> Outcome<FetchResponse> {
-    if let Some(error_code) = session_error(&request) {
-        return FetchResponse { error_code, ..FetchResponse::default() }.into();
-    }
+pub fn handle(call: &mut Call<'_>, mut request: FetchRequest) -> Outcome<FetchResponse> {
+    let asked = asked(call.version, &mut request);
+    let opened = call.node.fetch_sessions().open(asked, call.now);
+    let (context, wanted) = match opened {
+        Ok(opened) => opened,
+        Err(error_code) => {
+            return FetchResponse { error_code, ..FetchResponse::default() }.into();
+        }
+    };
     let wait = u64::try_from(request.max_wait_ms).unwrap_or(0);
-    let fetch = Fetch::of(call, request);
-    let answer = fetch.look();
-    if wait == 0 || fetch.is_enough(&answer) {
-        return Outcome::Now(answer.into());
+    let fetch = Fetch::of(call.node, &request, context, wanted);
+    let seen = fetch.look();
+    if wait == 0 || fetch.is_enough(&seen) {
+        return Outcome::Now(fetch.answer(seen));
     }
     let leave = call.node.handle.leave_asked();
     Outcome::Later(Box::pin(fetch.wait(Duration::from_millis(wait), leave)))
 }
 
-fn session_error(request: &FetchRequest) -> Option<ErrorCode> {
-    match (request.session_id, request.session_epoch) {
-        (SESSION_NONE, EPOCH_INITIAL | EPOCH_FINAL) | (_, EPOCH_FINAL) => None,
-        (SESSION_NONE, _) => Some(ErrorCode::INVALID_FETCH_SESSION_EPOCH),
-        _ => Some(ErrorCode::FETCH_SESSION_ID_NOT_FOUND),
-    }
-}
-
-/// One partition that is asked for.
-struct Wanted {
-    partition: Result<Arc<Partition>, ErrorCode>,
-    ask: FetchPartition,
+/// What the request says of its session.
+fn asked(version: i16, request: &mut FetchRequest) -> Asked {
+    let naming = if 13 <= version { Naming::Ids } else { Naming::Names };
+    let topic_key = |name: &crate::protocol::Text, id| match naming {
+        Naming::Ids => TopicKey::Id(id),
+        Naming::Names => TopicKey::Name(name.clone()),
+    };
+    let topics = std::mem::take(&mut request.topics).into_iter();
+    let asks = topics.flat_map(|topic| {
+        let key = topic_key(&topic.name, topic.topic_id);
+        let asks = topic.partitions.into_iter();
+        asks.map(move |ask| (Key { topic: key.clone(), partition: ask.partition }, ask))
+    });
+    let asks = asks.collect();
+    let topics = std::mem::take(&mut request.forgotten).into_iter();
+    let forgotten = topics.flat_map(|topic| {
+        let key = topic_key(&topic.name, topic.topic_id);
+        let all = topic.partitions.into_iter();
+        all.map(move |partition| Key { topic: key.clone(), partition })
+    });
+    let forgotten = forgotten.collect();
+    Asked { id: request.session_id, epoch: request.session_epoch, naming, asks, forgotten }
 }
 
 /// A fetch that may have to wait.
 struct Fetch {
-    topics: Vec<(FetchTopic, Vec<Wanted>)>,
+    context: Context,
+    wanted: Vec<Wanted>,
+    /// One for each that is wanted.
+    partitions: Vec<Result<Arc<Partition>, ErrorCode>>,
     bytes_min: usize,
     bytes_max: usize,
     isolation: Isolation,
-    by_id: bool,
-    _node: Arc<Node>,
+    node: Arc<Node>,
 }
 
-/// What a look found.
+/// What a look found, for each that is wanted.
 struct Seen {
-    response: FetchResponse,
+    partitions: Vec<FetchedPartition>,
     slices: Vec<Slice>,
     bytes: usize,
     has_errors: bool,
-    /// Whether every partition is at its end: only a change there can bring more.
-    asked_nothing: bool,
-}
-
-impl From<Seen> for Answer<FetchResponse> {
-    fn from(seen: Seen) -> Self {
-        Answer { response: seen.response, slices: seen.slices }
-    }
 }
 
 impl Fetch {
-    fn of(call: &Call<'_>, request: FetchRequest) -> Fetch {
-        let by_id = 13 <= call.version;
-        let topics = request.topics.into_iter().map(|mut topic| {
-            let found = match by_id {
-                true => {
-                    call.node.topics.get_by_id(topic.topic_id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
-                }
-                false => {
-                    call.node.topics.get(&topic.name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                }
-            };
-            let asks = std::mem::take(&mut topic.partitions).into_iter();
-            let wanted = asks.map(|ask| {
-                let partition = found.as_ref().map_err(|error_code| *error_code);
-                let partition = partition.and_then(|topic| {
-                    let partition = topic.partition(ask.partition).cloned();
-                    partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
-                });
-                Wanted { partition, ask }
-            });
-            let wanted = wanted.collect();
-            (topic, wanted)
-        });
+    fn of(
+        node: &Arc<Node>,
+        request: &FetchRequest,
+        context: Context,
+        wanted: Vec<Wanted>,
+    ) -> Fetch {
         let bytes_max = usize::try_from(request.max_bytes).unwrap_or(0);
-        let bytes_max = bytes_max.min(call.node.limits.fetch_bytes_max as usize);
+        let bytes_max = bytes_max.min(node.limits.fetch_bytes_max as usize);
         Fetch {
-            topics: topics.collect(),
+            partitions: resolve(node, &wanted),
+            context,
+            wanted,
             // Who wants more than fits waits for no more than that (KafkaApis.scala).
             bytes_min: usize::try_from(request.min_bytes).unwrap_or(0).min(bytes_max),
             bytes_max,
             isolation: request.isolation,
-            by_id,
-            _node: call.node.clone(),
+            node: node.clone(),
         }
     }
 
     fn is_enough(&self, seen: &Seen) -> bool {
-        seen.has_errors || seen.asked_nothing || self.bytes_min <= seen.bytes
+        seen.has_errors || self.wanted.is_empty() || self.bytes_min <= seen.bytes
     }
 
     async fn wait(self, wait: Duration, mut leave: watch::Receiver<bool>) -> Answer<FetchResponse> {
         let deadline = tokio::time::Instant::now() + wait;
-        let partitions = self.topics.iter().flat_map(|(_, wanted)| wanted);
-        let partitions = partitions.filter_map(|wanted| wanted.partition.clone().ok());
-        let mut partitions: Vec<_> = partitions.collect();
-        // Whoever names one a million times waits on it once.
+        let partitions = self.partitions.iter();
+        let mut partitions: Vec<_> = partitions.filter_map(|found| found.clone().ok()).collect();
+        // One name and its topic's id may both lead here: whoever waits waits once.
         partitions.sort_by_key(Arc::as_ptr);
         partitions.dedup_by(|a, b| Arc::ptr_eq(a, b));
         let waiting = Waiting::on(partitions);
         loop {
             let seen = self.look();
             if self.is_enough(&seen) {
-                return seen.into();
+                return self.answer(seen);
             }
             tokio::select! {
                 () = waiting.changed() => {}
-                () = tokio::time::sleep_until(deadline) => return self.look().into(),
-                _ = leave.wait_for(|leave| *leave) => return self.look().into(),
+                () = tokio::time::sleep_until(deadline) => return self.answer(self.look()),
+                _ = leave.wait_for(|leave| *leave) => return self.answer(self.look()),
             }
         }
     }
@@ -149,17 +138,77 @@ impl Fetch {
             bytes: 0,
             has_errors: false,
         };
-        let topics = self.topics.iter().map(|(topic, wanted)| FetchedTopic {
-            name: if self.by_id { Default::default() } else { topic.name.clone() },
-            topic_id: topic.topic_id,
-            partitions: wanted.iter().map(|wanted| look.partition(wanted)).collect(),
-        });
-        let topics = topics.collect();
+        let found = self.wanted.iter().zip(&self.partitions);
+        let partitions =
+            found.map(|(wanted, partition)| look.partition(partition, &wanted.ask)).collect();
         let Look { slices, bytes, has_errors, .. } = look;
-        let response = FetchResponse { topics, ..FetchResponse::default() };
-        let asked_nothing = self.topics.iter().all(|(_, wanted)| wanted.is_empty());
-        Seen { response, slices, bytes, has_errors, asked_nothing }
+        Seen { partitions, slices, bytes, has_errors }
     }
+
+    /// What of it the client has not been told.
+    fn answer(&self, seen: Seen) -> Answer<FetchResponse> {
+        let findings: Vec<Finding> = seen.partitions.iter().map(finding).collect();
+        let mut sessions = self.node.fetch_sessions();
+        let answer = sessions.answer(&self.context, &self.wanted, &findings, now());
+        drop(sessions);
+        let mut topics: Vec<FetchedTopic> = Vec::new();
+        let mut last: Option<&TopicKey> = None;
+        let found = self.wanted.iter().zip(seen.partitions).zip(answer.included);
+        for ((wanted, partition), _) in found.filter(|(_, is_included)| *is_included) {
+            if last != Some(&wanted.key.topic) {
+                topics.push(topic_of(&wanted.key.topic));
+                last = Some(&wanted.key.topic);
+            }
+            topics.last_mut().expect("it was just there").partitions.push(partition);
+        }
+        let slices = if answer.error_code.is_error() { Vec::new() } else { seen.slices };
+        let (error_code, session_id) = (answer.error_code, answer.session_id);
+        let response = FetchResponse { error_code, session_id, topics, ..FetchResponse::default() };
+        Answer { response, slices }
+    }
+}
+
+fn topic_of(key: &TopicKey) -> FetchedTopic {
+    match key {
+        TopicKey::Name(name) => FetchedTopic { name: name.clone(), ..FetchedTopic::default() },
+        TopicKey::Id(id) => FetchedTopic { topic_id: *id, ..FetchedTopic::default() },
+    }
+}
+
+/// The partitions by their names; those of one topic mostly come together.
+fn resolve(node: &Node, wanted: &[Wanted]) -> Vec<Result<Arc<Partition>, ErrorCode>> {
+    let mut last: Option<(&TopicKey, Result<Arc<Topic>, ErrorCode>)> = None;
+    let mut partitions = Vec::with_capacity(wanted.len());
+    for Wanted { key, .. } in wanted {
+        if last.as_ref().is_none_or(|(topic, _)| *topic != &key.topic) {
+            let found = match &key.topic {
+                TopicKey::Id(id) => node.topics.get_by_id(*id).ok_or(ErrorCode::UNKNOWN_TOPIC_ID),
+                TopicKey::Name(name) => {
+                    node.topics.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+                }
+            };
+            last = Some((&key.topic, found));
+        }
+        let (_, topic) = last.as_ref().expect("it was just found");
+        partitions.push(topic.as_ref().map_err(|error_code| *error_code).and_then(|topic| {
+            let partition = topic.partition(key.partition).cloned();
+            partition.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        }));
+    }
+    partitions
+}
+
+/// What a session has to know of an answer (CachedPartition.maybeUpdateResponseData).
+fn finding(partition: &FetchedPartition) -> Finding {
+    let told =
+        Told { high_watermark: partition.high_watermark, log_start: partition.log_start_offset };
+    let news = match &partition.records {
+        _ if partition.error_code.is_error() => News::Error,
+        _ if partition.diverging_epoch != DivergingEpoch::default() => News::Divergence,
+        Records::Elsewhere(bytes) if 0 < *bytes => News::Records,
+        _ => News::None,
+    };
+    Finding { told, news }
 }
 
 struct Look {
@@ -171,17 +220,24 @@ struct Look {
 }
 
 impl Look {
-    fn partition(&mut self, wanted: &Wanted) -> FetchedPartition {
-        let answer = self.read(wanted).unwrap_or_else(|refused| {
+    fn partition(
+        &mut self,
+        partition: &Result<Arc<Partition>, ErrorCode>,
+        ask: &FetchPartition,
+    ) -> FetchedPartition {
+        let answer = self.read(partition, ask).unwrap_or_else(|refused| {
             self.has_errors = true;
             *refused
         });
-        FetchedPartition { partition: wanted.ask.partition, ..answer }
+        FetchedPartition { partition: ask.partition, ..answer }
     }
 
-    fn read(&mut self, wanted: &Wanted) -> Result<FetchedPartition, Box<FetchedPartition>> {
-        let partition = wanted.partition.as_ref().map_err(|error_code| refused(*error_code))?;
-        let ask = &wanted.ask;
+    fn read(
+        &mut self,
+        partition: &Result<Arc<Partition>, ErrorCode>,
+        ask: &FetchPartition,
+    ) -> Result<FetchedPartition, Box<FetchedPartition>> {
+        let partition = partition.as_ref().map_err(|error_code| refused(*error_code))?;
         check_epoch(ask.current_leader_epoch, partition.leader_epoch()).map_err(refused)?;
         if let Some(diverging) = diverging(partition, ask)? {
             self.has_errors = true;
@@ -198,7 +254,7 @@ impl Look {
         let Read { extent, batches } = partition
             .read(ask.fetch_offset, bytes_max.max(u32::from(first)), reader)
             .map_err(|why| refused(unusable(why)))?;
-        let batches = batches.map_err(|error| unread(partition, extent, &error))?;
+        let batches = batches.map_err(|error| unread(partition, &error))?;
         let batches = batches.filter(|batches| first || batches.slice.bytes <= bytes_max);
         let mut answer = at(extent, self.isolation);
         if let Some(Batches { slice, aborted }) = batches {
@@ -242,14 +298,9 @@ fn refused(error_code: ErrorCode) -> Box<FetchedPartition> {
     Box::new(FetchedPartition { error_code, ..FetchedPartition::default() })
 }
 
-fn unread(partition: &Partition, extent: Extent, error: &ReadError) -> Box<FetchedPartition> {
+fn unread(partition: &Partition, error: &ReadError) -> Box<FetchedPartition> {
     match error {
-        ReadError::OutOfRange { .. } => {
-            let mut answer = refused(ErrorCode::OFFSET_OUT_OF_RANGE);
-            answer.log_start_offset = Some(extent.start);
-            answer.high_watermark = Some(extent.end);
-            answer
-        }
+        ReadError::OutOfRange { .. } => refused(ErrorCode::OFFSET_OUT_OF_RANGE),
         ReadError::Disk { .. } => {
             let topic = &partition.core.name;
             tracing::error!(%topic, partition = %partition.id, %error, "cannot read");
