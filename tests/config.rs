@@ -177,10 +177,10 @@ it!(a_file_that_is_none_is_named_at_once, |kaw| {
             assert!(parts.iter().all(|part| said.contains(part)), "{file}: {said}");
         }
         let said = kaw.cmd("topic list").env("KAW_CONFIG", file).run().fails(code);
-        assert!(said.contains(parts[0]), "{file}: {said}");
+        assert!(said.contains("KAW_CONFIG") && said.contains(parts[0]), "{file}: {said}");
     }
     let said = kaw.cmd("topic list").env("KCAT_CONFIG", "nowhere").run().fails(1);
-    assert!(said.contains("cannot read nowhere"), "{said}");
+    assert!(said.contains("KCAT_CONFIG: cannot read nowhere"), "{said}");
     // From a pipe, as of `-F <(…)`.
     kaw.sh("kaw config -J -F <(echo client.id=piped) | grep -q '\"piped\"'").run().ok();
 });

@@ -57,6 +57,10 @@ impl Config {
     fn checked(&mut self, key: &str, value: &str) -> Result<(String, String), Error> {
         let bare = bare(key);
         sys::check_property(bare, value)?;
+        if is_secret(bare) && value.starts_with(|c: char| c.is_ascii_whitespace()) {
+            let why = "it begins with white space, which librdkafka would leave out".to_owned();
+            return Err(Error::Property { key: key.to_owned(), why });
+        }
         // librdkafka takes only one of these, and what users say goes before what kaw does.
         if bare == "https.ca.pem" {
             self.entries.retain(|(key, _)| key != "https.ca.location");
@@ -187,6 +191,11 @@ mod tests {
              `kaw -X list` prints them all"
         );
         assert!(said("linger.ms", "soon").starts_with("property 'linger.ms': "));
+        assert_eq!(
+            said("sasl.password", " x"),
+            "property 'sasl.password': it begins with white space, \
+             which librdkafka would leave out"
+        );
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Error {
                 Some((_, why)) => Error::NoToken { why: plain_end(why).to_owned() },
                 None => Error::Denied { brokers, why },
             }),
-            Code::SSL if is_known_tls(&why) => Some(Error::Untrusted { brokers, why }),
+            _ if is_known_tls(&why) => Some(Error::Untrusted { brokers, why }),
             _ if complaint.fatal => Some(Error::Denied { brokers, why }),
             _ => None,
         }
@@ -356,7 +356,33 @@ mod tests {
         );
         check("SASL \u{1b}[2J\u{9b}2Jfailed", "SASL ?[2J?2Jfailed");
         check("1/1 brokers are down", "1/1 brokers are down");
+        check(
+            "ssl://h:9093/bootstrap: SSL handshake failed: Disconnected: SSL connection closed by \
+             peer: connecting to a PLAINTEXT broker listener? (after 1ms in state SSL_HANDSHAKE)",
+            "it hangs up on TLS; see security.protocol",
+        );
+        check("ssl://h:9093/1: error:0A00010B:SSL routines::wrong version number", NOT_TLS);
+        check("its certificate failed: x", "its certificate failed: x");
         check("", "");
+    }
+
+    #[test]
+    fn what_no_patience_mends_ends_a_command() {
+        let said = |code, text: &str| {
+            let complaint = Complaint { code, text: text.to_owned(), fatal: false };
+            Error::final_of("h:1", &complaint).map(|error| error.to_string()).unwrap_or_default()
+        };
+        let alert = "h:1/1: error:0A000412:SSL routines::ssl/tls alert bad certificate: 42";
+        assert!(said(Code::TRANSPORT, alert).starts_with("no TLS with h:1: it takes no client"));
+        let token = "Failed to acquire SASL OAUTHBEARER token: 401";
+        assert!(
+            said(Code::AUTHENTICATION, token).starts_with("there is no token for the login (401")
+        );
+        let login = "h:1/1: SASL authentication error: wrong password";
+        assert!(said(Code::AUTHENTICATION, login).starts_with("h:1 refused the login ("));
+        for passing in ["h:1/1: Connect to h failed: Connection refused", "Disconnected"] {
+            assert_eq!(said(Code::TRANSPORT, passing), "");
+        }
     }
 
     #[test]

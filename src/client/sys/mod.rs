@@ -125,7 +125,9 @@ impl Native {
         if complaint.fatal {
             complaint = self.fatal().unwrap_or(complaint);
         }
-        if complaint.code == Code::SSL {
+        // Where a handshake fails in the middle of a write, its code is another
+        // (rd_kafka_transport_ssl_io_event in rdkafka_ssl.c).
+        if complaint.code == Code::SSL || complaint.text.contains("certificate verify failed") {
             complaint.text = self.heard.distrust().unwrap_or(complaint.text);
         }
         let mut last = self.complaint.lock().expect("no holder panics");
@@ -139,9 +141,12 @@ impl Native {
     /// What librdkafka said last about a broker, among the events polled so far.
     pub fn complaint(&self) -> Option<Complaint> {
         let said = self.complaint.lock().expect("no holder panics").clone();
+        let says_nothing = said.as_ref().is_none_or(|it| it.code == Code::ALL_BROKERS_DOWN);
         // Who hangs up before the first answer speaks another protocol; later it may be anything.
-        let hung_up = || (self.heard.hang_up() && !self.reached()).then(Complaint::hang_up);
-        said.or_else(hung_up)
+        match says_nothing && self.heard.hang_up() && !self.reached() {
+            true => Some(Complaint::hang_up()),
+            false => said,
+        }
     }
 
     /// Forgets the last complaint: progress was made since.

@@ -14,9 +14,21 @@ use crate::command::{Global, Usage};
 /// Certificates and all, settings are a few KiB.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// A file to read, and the variable that names it.
+pub struct Chosen {
+    pub path: PathBuf,
+    pub by: Option<&'static str>,
+}
+
+impl Chosen {
+    fn typed(path: PathBuf) -> Chosen {
+        Chosen { path, by: None }
+    }
+}
+
 /// The files to read, in their order: those that were named, or the first that is there of those
 /// that kaw and kcat look for.
-pub fn chosen(global: &Global) -> anyhow::Result<Vec<PathBuf>> {
+pub fn chosen(global: &Global) -> anyhow::Result<Vec<Chosen>> {
     let typed: Vec<PathBuf> =
         global.config.iter().filter(|path| !is_empty(path)).cloned().collect();
     match (typed.is_empty(), &global.profile) {
@@ -24,24 +36,32 @@ pub fn chosen(global: &Global) -> anyhow::Result<Vec<PathBuf>> {
             Err(Usage("-F and --profile name two files; pass one of them".to_owned()).into())
         }
         // As in kcat: no file at all.
-        (false, None) => Ok(typed.into_iter().filter(|path| !is_none(path)).collect()),
-        (true, Some(name)) if !name.is_empty() => Ok(vec![profile("--profile", name)?]),
+        (false, None) => {
+            let files = typed.into_iter().filter(|path| !is_none(path));
+            Ok(files.map(Chosen::typed).collect())
+        }
+        (true, Some(name)) if !name.is_empty() => {
+            Ok(vec![Chosen::typed(profile("--profile", name)?)])
+        }
         _ => of_environment(),
     }
 }
 
-fn of_environment() -> anyhow::Result<Vec<PathBuf>> {
-    if let Some(path) = set("KAW_CONFIG").map(PathBuf::from) {
-        return Ok(if is_none(&path) { vec![] } else { vec![path] });
+fn of_environment() -> anyhow::Result<Vec<Chosen>> {
+    let named = |by| Some(Chosen { path: set(by)?.into(), by: Some(by) });
+    if let Some(chosen) = named("KAW_CONFIG") {
+        return Ok(if is_none(&chosen.path) { vec![] } else { vec![chosen] });
     }
     if let Some(name) = set("KAW_PROFILE") {
-        return Ok(vec![profile("KAW_PROFILE", &name.to_string_lossy())?]);
+        let path = profile("KAW_PROFILE", &name.to_string_lossy())?;
+        return Ok(vec![Chosen::typed(path)]);
     }
-    let of = |name: &str| Some(home()?.join(name)).filter(|path| path.is_file());
+    let own = |name: &str| Some(home()?.join(name)).filter(|path| path.is_file());
+    let own = |name| own(name).map(Chosen::typed);
     // What a variable names must be there, as in kcat.
-    let kcats = ["KCAT_CONFIG", "KAFKACAT_CONFIG"].into_iter().find_map(set).map(PathBuf::from);
-    let first = of("kaw.conf").or(kcats).or_else(|| of("kcat.conf"));
-    Ok(first.or_else(|| of("kafkacat.conf")).into_iter().collect())
+    let kcats = || named("KCAT_CONFIG").or_else(|| named("KAFKACAT_CONFIG"));
+    let first = own("kaw.conf").or_else(kcats).or_else(|| own("kcat.conf"));
+    Ok(first.or_else(|| own("kafkacat.conf")).into_iter().collect())
 }
 
 fn is_empty(path: &Path) -> bool {

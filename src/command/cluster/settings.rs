@@ -82,8 +82,12 @@ fn said(global: &Global) -> anyhow::Result<Vec<Given>> {
     let setup = "socket.connection.setup.timeout.ms".to_owned();
     let origin = Origin::Option("--connect-timeout");
     let mut said = vec![Given { key: setup, value: setup_ms.to_string(), origin }];
-    for path in file::chosen(global)? {
-        let (kind, lines) = file::read(&path)?;
+    for file::Chosen { path, by } in file::chosen(global)? {
+        let read = file::read(&path);
+        let (kind, lines) = match by {
+            Some(name) => read.context(name)?,
+            None => read?,
+        };
         said.extend(lines.into_iter().map(|line| Given {
             key: line.key,
             value: line.value,
