@@ -129,7 +129,7 @@ impl Stage {
             instance_id: instance_id.as_ref(),
         });
         let (left, actions) = self.group.leave(self.now, &self.rules, leavers);
-        let mut shown: Vec<_> = left.into_iter().map(|left| code(left)).collect();
+        let mut shown: Vec<_> = left.into_iter().map(code).collect();
         shown.extend(self.follow(actions));
         shown
     }
