@@ -344,7 +344,7 @@ mod tests {
         starts("%ü", "'%ü' is not a token; use ");
         starts("a%", "the format ends in a single %");
         starts("%x", "%x: librdkafka does not tell the producer's id");
-        starts("%]", "%]: librdkafka does not tell a partition's ends");
+        starts("%]", "%]: for a partition's ends see `kaw topic offsets`");
         starts("%a{compression}", "%a{compression}: librdkafka does not tell it");
         starts("%a", "%a needs a name; ");
         starts("%v{hexx}", "%v{hexx…: use hex, base64, ");

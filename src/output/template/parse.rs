@@ -141,14 +141,14 @@ fn attribute(token: Token<'_>) -> Result<Piece, String> {
     }
 }
 
-/// What franz-go prints, and librdkafka keeps to itself.
+/// What franz-go prints, and no record brings here.
 fn hidden(letter: char) -> String {
-    let what = match letter {
-        'x' => "the producer's id",
-        'y' => "the producer's epoch",
-        '[' | '|' | ']' => "a partition's ends; `kaw topic offsets` does",
-        _ => "how often and until when a share group has a record",
-    };
-    let does_not_tell = "librdkafka does not tell";
-    format!("%{letter}: {does_not_tell} {what}")
+    match letter {
+        'x' | 'y' => {
+            let what = if letter == 'x' { "id" } else { "epoch" };
+            format!("%{letter}: librdkafka does not tell the producer's {what}")
+        }
+        '[' | '|' | ']' => format!("%{letter}: for a partition's ends see `kaw topic offsets`"),
+        _ => format!("%{letter}: there are no share groups here"),
+    }
 }
