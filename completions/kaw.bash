@@ -1010,7 +1010,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__produce)
-            opts="-D -K -k -H -p -Z -J -z -T -b -F -X -q -v -h --delimiter --key-delimiter --key --header --partition --timestamp --null --json --whole --compression --acks --delivery-timeout --tee --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-D -K -k -H -p -Z -J -f -z -T -b -F -X -q -v -h --delimiter --key-delimiter --key --header --partition --timestamp --null --json --format --whole --compression --acks --delivery-timeout --tee --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1057,6 +1057,14 @@ _kaw() {
                     return 0
                     ;;
                 --timestamp)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -146,10 +146,11 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from trim" -s h -l help -d 'Print help'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s D -l delimiter -d 'What ends a record: any bytes, with the escapes \\n \\t \\0 \\xNN' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s K -l key-delimiter -d 'What ends a record\'s key; a record without it has a null key' -r
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s k -l key -d 'The key of every record that brings none' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s H -l header -d 'A header of every record, may be repeated; NAME alone has the value null' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s p -l partition -d 'The partition of every record; -1 lets the key decide' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l timestamp -d 'The time of every record: 2026-01-31T08:00Z, seconds or milliseconds since 1970, -1h' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s f -l format -d 'How a record is read, in franz-go\'s tokens' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s z -l compression -d 'How batches are compressed' -r -f -a "none\t''
 gzip\t''
 snappy\t''
@@ -169,7 +170,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand produce" -l whole -d 'Each input
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s T -l tee -d 'Copy the input to stdout'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'
-complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s r -l regex -d 'Topics whose names match, also those that come up later' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -s c -l count -d 'Stop after this many records' -r
 complete -c kaw -n "__fish_kaw_using_subcommand consume" -l idle -d 'Stop after this long without a record' -r

@@ -86,3 +86,143 @@ it!(an_expression_that_fails_at_records_is_said_once_and_counted, |kaw| {
                 a path is silent\n";
     assert_eq!(done.err(), said);
 });
+
+it!(records_are_read_in_franz_gos_tokens, |kaw| {
+    let shown = r"%p|%k|%K|%s|%S|%h|%T\n";
+    let read = |format: &str, options: &str, input: &[u8]| {
+        let topic = "read -p 3";
+        kaw.ok(&format!("topic create {topic}"));
+        let done = kaw.cmd(&format!("produce read -f '{format}' {options}")).stdin(input).run();
+        done.ok();
+        let back = kaw.ok(&format!("consume -e read -f '{shown}'"));
+        kaw.ok("topic delete read");
+        back
+    };
+    let timed = r"%d %p %k:%v\n";
+    assert_eq!(read(timed, "", b"17 2 k:v\n18 2 :"), "2|k|1|v|1||17\n2||0||0||18\n");
+    assert_eq!(read(timed, "-Z -p 1", b"17 2 :\n"), "1||-1||-1||17\n");
+    let framed = b"\0\0\0\x01k\0\0\0\x02v\n\x02a=1;b=;";
+    let format = "%K{big32}%k%V{big32}%v%H{byte}%h{%k=%v;}";
+    assert_eq!(read(format, "-p 0 --timestamp 5000", framed), "0|k|1|v\n|2|a=1,b=|5000000\n");
+    assert_eq!(read("%v{hex},", "-k key -H n -p 0 --timestamp 5000", b"6162"), {
+        "0|key|3|ab|2|n=NULL|5000000\n"
+    });
+    let line = kaw.cmd("produce t -f %k%v").run().fails(2);
+    assert!(line.starts_with("kaw: -f: nothing says where %k ends before %v"), "{line}");
+});
+
+it!(input_that_is_no_record_says_where, |kaw| {
+    let file = kaw.file("bad", "1 a\n2 b");
+    let file = file.to_str().unwrap();
+    let said = |options: &str, input: &[u8], want: &[&str]| {
+        let done = kaw.cmd(&format!("produce t -p 0 {options}")).stdin(input).run().code(1);
+        let said = done.err().lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(said, want, "{options}");
+    };
+    said(
+        "-f %V%v",
+        b"1a1bx",
+        &[
+            "kaw: record 3: stdin, byte 4: 'x' where %V has to be a number; the rest of it is not \
+             read",
+            "read 3 = delivered 2 + failed 1",
+        ],
+    );
+    said(
+        r"-f '%k %v{base64}\n'",
+        b"a YQ==\nb !\nc YQ==\n",
+        &["kaw: record 2: stdin, byte 9: %v is not base64", "read 3 = delivered 2 + failed 1"],
+    );
+    said(
+        &format!(r"-f '%V %v\n' {file} -"),
+        b"1 c\n",
+        &[
+            &format!(
+                "kaw: record 2: {file}, byte 7: the input ends inside of the record, where %v has \
+                 1 of 2 bytes; the rest of it is not read"
+            ),
+            "read 3 = delivered 2 + failed 1",
+        ],
+    );
+    said(
+        "-J",
+        b"{\"value\":\"x\"}\n{\"value\":1\n[]\n",
+        &[
+            "kaw: record 2: not a JSON record: EOF while parsing an object at column 10",
+            "kaw: record 3: not a JSON record: it does not start with '{'",
+            "read 3 = delivered 1 + failed 2",
+        ],
+    );
+    assert_eq!(kaw.ok("consume -e t -p 0"), "a\nb\na\na\na\nc\nx\n");
+});
+
+// What one or the other of kcat, kcl, rpk, kaf, kafkactl and Apache's tools loses or changes.
+it!(no_input_is_lost_to_any_peers_pitfall, |kaw| {
+    let long = "x".repeat(200_000);
+    type Case<'a> = (&'a str, &'a [u8], &'a [&'a [u8]]);
+    let cases: [Case<'_>; 9] = [
+        ("blank lines", b"a\n\n\nb\n", &[b"a", b"", b"", b"b"]),
+        ("only blank lines", b"\n\n", &[b"", b""]),
+        ("an unterminated last line", b"a\nb", &[b"a", b"b"]),
+        ("lines of blanks", b" \n\t\n  \t \n", &[b" ", b"\t", b"  \t "]),
+        ("NUL", b"a\0b\n\0\n", &[b"a\0b", b"\0"]),
+        ("carriage returns", b"a\r\n\r\nb\r", &[b"a\r", b"\r", b"b\r"]),
+        ("no UTF-8", b"\xff\xfe\n\xc3\n", &[b"\xff\xfe", b"\xc3"]),
+        ("the word null", b"null\nNULL\n", &[b"null", b"NULL"]),
+        ("nothing", b"", &[]),
+    ];
+    let long_line = format!("{long}\nshort\n{long}");
+    let long_want = [long.as_bytes(), b"short", long.as_bytes()];
+    let long_case = ("lines past 64 KiB", long_line.as_bytes(), &long_want as &[&[u8]]);
+    for (number, (name, input, want)) in cases.into_iter().chain([long_case]).enumerate() {
+        for (way, options) in ["-p 0", r"-p 0 -f '%v\n'", r"-p 0 -f '%v{re#[^\n]*#}\n'"]
+            .into_iter()
+            .enumerate()
+            // The dot and its kin read UTF-8.
+            .filter(|(way, _)| *way < 2 || name != "no UTF-8")
+        {
+            let topic = format!("pitfall-{number}-{way}");
+            kaw.ok(&format!("topic create {topic}"));
+            let command = format!("produce {topic} {options}");
+            let count = want.len();
+            let account = format!("read {count} = delivered {count} + failed 0");
+            kaw.cmd(&command).stdin(input).run().ok().says(&account);
+            let back = kaw.cmd(&format!("consume -e {topic} -f '%R%s'")).run().ok();
+            let framed = |record: &&[u8]| [&(record.len() as u32).to_be_bytes(), *record].concat();
+            let want: Vec<u8> = want.iter().flat_map(framed).collect();
+            assert!(back.stdout == want, "{name}: {command}");
+        }
+    }
+});
+
+it!(what_is_printed_is_read_back_as_it_was, |kaw| {
+    let bare = concat!(
+        r#"{"partition":1,"timestamp":1700000000123,"key":null,"value":null}"#,
+        "\n",
+        r#"{"partition":1,"timestamp":1700000000124,"key":"","value":""}"#,
+        "\n",
+        r#"{"partition":0,"timestamp":1,"key_base64":"/wA=","value":"{\"a\": 1}\n\u0000"}"#,
+        "\n",
+    );
+    let headers = concat!(
+        r#"{"partition":0,"timestamp":2,"value":"v","headers":[{"key":"h","value":null},"#,
+        r#"{"key":"h","value":""},{"key_base64":"/w==","value":"x"}]}"#,
+        "\n",
+    );
+    let fields = |topic: &str| {
+        let json = kaw.ok(&format!("consume -e {topic} -J"));
+        let mut lines: Vec<_> = json.lines().map(|line| line.replace(topic, "t")).collect();
+        lines.sort_unstable();
+        lines
+    };
+    for (name, lines, options) in [
+        ("json", [bare, headers].concat(), "-J"),
+        ("sized", bare.to_owned(), "-f '%p %d %R%s%K,%k;'"),
+    ] {
+        let (from, to) = (format!("{name}-1"), format!("{name}-2"));
+        kaw.ok(&format!("topic create {from} {to} -p 2"));
+        kaw.cmd(&format!("produce {from} -J")).stdin(lines).run().ok();
+        kaw.sh(&format!("kaw consume -e {from} {options} | kaw produce {to} {options}")).run().ok();
+        assert_eq!(fields(&to), fields(&from), "{options}");
+    }
+});

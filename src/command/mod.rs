@@ -12,6 +12,8 @@ mod generated;
 mod group;
 mod interrupt;
 mod produce;
+#[cfg(test)]
+mod round_trip;
 mod stdio;
 mod table;
 mod topic;

@@ -3,26 +3,24 @@
 mod line;
 mod pump;
 mod screen;
+mod shape;
 mod source;
 mod tally;
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::cluster;
-use super::{Exit, Global, Usage};
-use crate::client::{Config, span};
-use crate::input::Layout;
-use crate::layout;
+use super::{Exit, Global};
+use crate::client::Config;
 use crate::quantity;
-use crate::record::{PartitionId, Timestamp};
 use line::Line;
 use pump::Pump;
 use screen::Screen;
+use shape::Shape;
 
 /// Send records to a topic: one a line, from stdin or files, until the end of input
 #[derive(clap::Args, Debug)]
@@ -43,7 +41,7 @@ pub struct Args {
     /// What ends a record's key; a record without it has a null key
     #[arg(short = 'K', long, value_name = "DELIM", conflicts_with_all = ["key", "json"])]
     pub key_delimiter: Option<String>,
-    /// The key of every record
+    /// The key of every record that brings none
     #[arg(short, long, conflicts_with = "json", allow_hyphen_values = true)]
     pub key: Option<OsString>,
     /// A header of every record, may be repeated; NAME alone has the value null
@@ -61,6 +59,22 @@ pub struct Args {
     /// Each line is a record as JSON, as `consume -J`, kcat and kcl print it
     #[arg(short = 'J', long)]
     pub json: bool,
+    /// How a record is read, in franz-go's tokens
+    ///
+    /// %v value, %k key, %p partition, %d timestamp in milliseconds, %t %o %e are read and left
+    /// out; a text goes up to what follows it: '%k:%v\n'. Lengths come before what they measure:
+    /// '%K{big32}%k%V{big32}%v', with {ascii} {hex8} … {big64} {little16} … {byte} {bool} or a
+    /// fixed one, '%V{3}%v'; -1 is null. Headers are counted: '%H %h{%k=%v;}%v\n'. Text may be
+    /// {hex}, {base64}, {json} (one value) or {re[\d+]}. kcat's %s, %S, %R and %T are read as they
+    /// are printed.
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["delimiter", "key_delimiter", "json", "whole"]
+    )]
+    pub format: Option<String>,
     /// Each input is one record
     #[arg(long, conflicts_with_all = ["delimiter", "json"])]
     pub whole: bool,
@@ -96,29 +110,8 @@ fn acks(text: &str) -> Result<&'static str, String> {
     }
 }
 
-/// How input becomes records.
-pub struct Shape {
-    pub cut: Cut,
-    pub kind: Kind,
-    /// `None` leaves it to the record; `Some(None)` to the partitioner, whatever the record says.
-    pub partition: Option<Option<PartitionId>>,
-    pub timestamp: Option<Timestamp>,
-}
-
-/// Where one record ends and the next begins.
-pub enum Cut {
-    After(Vec<u8>),
-    /// Each input is one.
-    Whole,
-}
-
-pub enum Kind {
-    Bytes { layout: Layout, key: Option<Vec<u8>>, headers: Vec<(Vec<u8>, Option<Vec<u8>>)> },
-    Json,
-}
-
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let shape = shape(&args)?;
+    let shape = Shape::of(&args)?;
     let sources = source::check(&args.files)?;
     let mut cluster = cluster::connect(global)?;
     set_options(&mut cluster.config, &args)?;
@@ -126,60 +119,6 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let line = Line::open(cluster, global, &args.topic, screen)?;
     let pump = Pump { shape, tee: args.tee, quiet: global.quiet, line, bytes_read: 0 };
     pump.run(&sources)
-}
-
-fn shape(args: &Args) -> Result<Shape, Usage> {
-    let cut = match args.whole {
-        true => Cut::Whole,
-        false => Cut::After(delimiter("-D", &args.delimiter)?),
-    };
-    let kind = match args.json {
-        true => Kind::Json,
-        false => Kind::Bytes {
-            layout: Layout {
-                key_delimiter: args
-                    .key_delimiter
-                    .as_deref()
-                    .map(|k| delimiter("-K", k))
-                    .transpose()?,
-                empty_is_null: args.empty_is_null,
-            },
-            key: args
-                .key
-                .as_ref()
-                .map(|key| key.as_bytes().to_vec())
-                .filter(|key| !(key.is_empty() && args.empty_is_null)),
-            headers: args.headers.iter().map(header).collect(),
-        },
-    };
-    let partition = args.partition.map(partition).transpose()?;
-    let timestamp = args.timestamp.as_deref().map(|text| span::time(text, now())).transpose();
-    Ok(Shape { cut, kind, partition, timestamp: timestamp.map_err(Usage)? })
-}
-
-fn delimiter(option: &str, text: &str) -> Result<Vec<u8>, Usage> {
-    match layout::delimiter(text).map_err(|why| Usage(format!("{option}: {why}")))? {
-        bytes if bytes.is_empty() => Err(Usage(format!("{option} needs at least one byte"))),
-        bytes => Ok(bytes),
-    }
-}
-
-fn header(text: &OsString) -> (Vec<u8>, Option<Vec<u8>>) {
-    let mut parts = text.as_bytes().splitn(2, |&byte| byte == b'=').map(<[u8]>::to_vec);
-    (parts.next().unwrap_or_default(), parts.next())
-}
-
-fn partition(number: i32) -> Result<Option<PartitionId>, Usage> {
-    match number {
-        -1 => Ok(None),
-        0.. => Ok(Some(PartitionId(number))),
-        _ => Err(Usage(format!("-p {number}: partitions count from 0; -1 lets the key decide"))),
-    }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }
 
 fn set_options(config: &mut Config, args: &Args) -> anyhow::Result<()> {

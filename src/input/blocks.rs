@@ -1,9 +1,12 @@
 //! Input cut into blocks of whole records, so that each record can be borrowed from its block.
 
 use std::io;
+use std::rc::Rc;
 
 use bytes::{Buf, Bytes, BytesMut};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
+
+use super::pattern::{Edge, Flaw, Pattern, Stop};
 
 const READ_BYTES_MIN: usize = 64 << 10;
 const READ_BYTES_MAX: usize = 1 << 20;
@@ -14,6 +17,8 @@ pub struct Splitter {
     record_bytes_max: usize,
     /// Input that is not yet in a block.
     rest: BytesMut,
+    /// How much of the input came before it.
+    passed: u64,
     /// So much of `rest` has no end of a record in it.
     searched: usize,
     read_bytes: usize,
@@ -27,6 +32,8 @@ enum Ends {
     After(Vec<u8>),
     /// Only where the input ends.
     Never,
+    /// Where a pattern ends. The next record needs so many bytes.
+    Matched(Rc<Pattern>, usize),
 }
 
 /// What one read of the input brought, in this order.
@@ -34,9 +41,21 @@ enum Ends {
 pub struct Read {
     /// Whole records, each with its delimiter, but for the last one of the input.
     pub block: Option<Bytes>,
-    /// After them comes a record that is larger than it may be, and left out.
-    pub too_large: bool,
+    /// Where in the input the block begins.
+    pub at: u64,
+    /// What comes after them, and cannot be a record.
+    pub left_out: Option<LeftOut>,
     pub is_end: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    TooLarge,
+    /// Nothing after it can be read.
+    Broken {
+        at: u64,
+        why: String,
+    },
 }
 
 impl Splitter {
@@ -55,11 +74,17 @@ impl Splitter {
         Splitter::ending(Ends::Never, record_bytes_max)
     }
 
+    /// A record is what matches the pattern.
+    pub fn matching(pattern: Rc<Pattern>, record_bytes_max: usize) -> Splitter {
+        Splitter::ending(Ends::Matched(pattern, 0), record_bytes_max)
+    }
+
     fn ending(ends: Ends, record_bytes_max: usize) -> Splitter {
         Splitter {
             ends,
             record_bytes_max,
             rest: BytesMut::new(),
+            passed: 0,
             searched: 0,
             read_bytes: READ_BYTES_MIN,
             skipping: false,
@@ -84,9 +109,13 @@ impl Splitter {
     }
 
     fn cut(&mut self) -> Read {
+        if matches!(self.ends, Ends::Matched(..)) {
+            return self.match_records(Edge::Open);
+        }
         if self.skipping {
             self.skip();
         }
+        let at = self.passed;
         let block = self.last_end().map(|end| self.take(end));
         if block.is_some() {
             // What is left of a block has been searched with it, but for a delimiter in two parts.
@@ -97,12 +126,42 @@ impl Splitter {
             self.skipping = true;
             self.skip();
         }
-        Read { block, too_large, is_end: false }
+        let left_out = too_large.then_some(LeftOut::TooLarge);
+        Read { block, at, left_out, is_end: false }
+    }
+
+    /// Hands out the records that match, up to one that cannot.
+    fn match_records(&mut self, edge: Edge) -> Read {
+        let at = self.passed;
+        let (end, flaw) = self.last_match(edge);
+        let block = (0 < end).then(|| self.take(end));
+        let left_out = flaw.map(|Flaw { at, why }| {
+            let at = self.passed + at as u64;
+            LeftOut::Broken { at, why }
+        });
+        let is_end = edge == Edge::Closed || left_out.is_some();
+        Read { block, at, left_out, is_end }
+    }
+
+    /// Where the last match ends, and what is wrong with the record after it.
+    fn last_match(&mut self, edge: Edge) -> (usize, Option<Flaw>) {
+        let Ends::Matched(pattern, need) = &mut self.ends else { unreachable!("it has a pattern") };
+        let mut end = 0;
+        while end < self.rest.len() && (*need <= self.rest.len() - end || edge == Edge::Closed) {
+            *need = 0;
+            match pattern.length(&self.rest[end..], edge) {
+                Ok(length) => end += length,
+                Err(Stop::More(bytes)) => *need = bytes,
+                Err(Stop::Flaw(flaw)) => return (end, Some(flaw)),
+            }
+        }
+        (end, None)
     }
 
     /// The first bytes of `rest` as a block. Few of them are copied: a slice would keep a buffer
     /// that is many times its size, as long as the block is kept, where input comes in drops.
     fn take(&mut self, end: usize) -> Bytes {
+        self.passed += end as u64;
         if end < self.read_bytes / 2 {
             let block = Bytes::copy_from_slice(&self.rest[..end]);
             self.rest.advance(end);
@@ -123,7 +182,7 @@ impl Splitter {
             Ends::After(bytes) => {
                 memmem::find_iter(unsearched, bytes).last().map(|at| at + bytes.len())
             }
-            Ends::Never => None,
+            Ends::Never | Ends::Matched(..) => None,
         };
         let found = end.map(|end| self.searched + end);
         self.searched = self.rest.len().saturating_sub(self.ends.width() - 1);
@@ -135,28 +194,34 @@ impl Splitter {
         let end = match &self.ends {
             Ends::At(byte) => memchr(*byte, &self.rest).map(|at| at + 1),
             Ends::After(bytes) => memmem::find(&self.rest, bytes).map(|at| at + bytes.len()),
-            Ends::Never => None,
+            Ends::Never | Ends::Matched(..) => None,
         };
         self.skipping = end.is_none();
         let kept = self.ends.width() - 1;
         let drop = end.unwrap_or(self.rest.len().saturating_sub(kept));
+        self.passed += drop as u64;
         // A buffer of its own: a large one would otherwise live on for its last few bytes.
         self.rest = BytesMut::from(&self.rest[drop..]);
         self.searched = 0;
     }
 
     fn end(&mut self) -> Read {
+        if matches!(self.ends, Ends::Matched(..)) {
+            return self.match_records(Edge::Closed);
+        }
+        let at = self.passed;
         let rest = self.take(self.rest.len());
         self.searched = 0;
         let is_record = !self.skipping && (!rest.is_empty() || matches!(self.ends, Ends::Never));
         self.skipping = false;
-        Read { block: is_record.then_some(rest), too_large: false, is_end: true }
+        Read { block: is_record.then_some(rest), at, left_out: None, is_end: true }
     }
 
-    /// The records of a block, without their delimiters.
-    pub fn records<'b>(&self, block: &'b [u8]) -> Box<dyn Iterator<Item = &'b [u8]> + 'b> {
+    /// The records of a block, without their delimiters; those of a pattern have them.
+    pub fn records<'b>(&'b self, block: &'b [u8]) -> Box<dyn Iterator<Item = &'b [u8]> + 'b> {
         match &self.ends {
             Ends::Never => Box::new(std::iter::once(block)),
+            Ends::Matched(pattern, _) => Box::new(Matches { pattern, rest: block }),
             Ends::At(byte) => {
                 Box::new(Records { block, from: 0, ends: memchr_iter(*byte, block), width: 1 })
             }
@@ -173,7 +238,7 @@ impl Ends {
     fn width(&self) -> usize {
         match self {
             Ends::After(bytes) => bytes.len(),
-            Ends::At(_) | Ends::Never => 1,
+            Ends::At(_) | Ends::Never | Ends::Matched(..) => 1,
         }
     }
 }
@@ -197,6 +262,21 @@ impl<'b, E: Iterator<Item = usize>> Iterator for Records<'b, E> {
         let last = &self.block[self.from..];
         self.from = self.block.len();
         (!last.is_empty()).then_some(last)
+    }
+}
+
+struct Matches<'p, 'b> {
+    pattern: &'p Pattern,
+    rest: &'b [u8],
+}
+
+impl<'b> Iterator for Matches<'_, 'b> {
+    type Item = &'b [u8];
+
+    fn next(&mut self) -> Option<&'b [u8]> {
+        let length = self.pattern.length(self.rest, Edge::Closed).ok()?;
+        let record = self.rest.split_off(..length)?;
+        (!record.is_empty()).then_some(record)
     }
 }
 
@@ -227,7 +307,7 @@ mod tests {
             for block in read.block.iter() {
                 found.extend(splitter.records(block).map(|record| Some(record.to_vec())));
             }
-            if read.too_large {
+            if read.left_out == Some(LeftOut::TooLarge) {
                 found.push(None);
             }
             if read.is_end {

@@ -11,33 +11,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::record::{Header, Outgoing, PartitionId, Record, Timestamp};
-
-type Part<'a> = Option<Cow<'a, [u8]>>;
-
-/// A record out of JSON. What had escapes or base64 in it is owned.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Parsed<'a> {
-    key: Part<'a>,
-    value: Part<'a>,
-    headers: Vec<(Cow<'a, [u8]>, Part<'a>)>,
-    partition: Option<PartitionId>,
-    timestamp: Option<Timestamp>,
-}
-
-impl Parsed<'_> {
-    /// The record, its headers put into `headers`.
-    pub fn outgoing<'s>(&'s self, headers: &'s mut Vec<Header<'s>>) -> Outgoing<'s> {
-        let of =
-            |(name, value): &'s (Cow<'_, [u8]>, Part<'_>)| Header { name, value: value.as_deref() };
-        headers.extend(self.headers.iter().map(of));
-        Outgoing {
-            record: Record { key: self.key.as_deref(), value: self.value.as_deref(), headers },
-            partition: self.partition,
-            timestamp: self.timestamp,
-        }
-    }
-}
+use super::parsed::{Parsed, Part};
+use crate::record::{PartitionId, Timestamp};
 
 /// Why a line is not a record.
 #[derive(Debug)]
@@ -251,29 +226,11 @@ fn from_raw<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, JsonError> {
 mod tests {
     use super::*;
 
-    fn shown_part(part: Option<&[u8]>) -> String {
-        part.map_or("null".to_owned(), |bytes| format!("'{}'", bytes.escape_ascii()))
-    }
-
     fn shown(line: &[u8]) -> String {
-        let parsed = match parse(line) {
-            Ok(parsed) => parsed,
-            Err(error) => return error.to_string(),
-        };
-        let mut headers = Vec::new();
-        let outgoing = parsed.outgoing(&mut headers);
-        let (key, value) = (shown_part(outgoing.record.key), shown_part(outgoing.record.value));
-        let mut text = format!("{key} = {value}");
-        for header in outgoing.record.headers {
-            text += &format!("; {}: {}", header.name.escape_ascii(), shown_part(header.value));
+        match parse(line) {
+            Ok(parsed) => crate::input::parsed::shown(&parsed),
+            Err(error) => error.to_string(),
         }
-        if let Some(partition) = outgoing.partition {
-            text += &format!("; in {partition}");
-        }
-        if let Some(timestamp) = outgoing.timestamp {
-            text += &format!("; at {timestamp}");
-        }
-        text
     }
 
     #[track_caller]

@@ -9,11 +9,9 @@ use rustix::io::Errno;
 
 use super::super::Exit;
 use super::line::{Line, TICK};
+use super::shape::{Origin, Shape};
 use super::source::{Input, Source};
-use super::{Cut, Kind, Shape};
-use crate::client::produce::Hold;
-use crate::input::{self, Splitter};
-use crate::record::{Header, Outgoing, Record};
+use crate::input::{LeftOut, Splitter};
 
 /// Input that is kept until it is delivered. Beyond it, reading waits.
 const HELD_BYTES_MAX: usize = 32 << 20;
@@ -70,10 +68,7 @@ impl Pump<'_> {
 
     fn send_input(&mut self, input: &mut Input) -> anyhow::Result<AllRead> {
         let record_bytes_max = self.line.producer.record_bytes_max();
-        let mut splitter = match &self.shape.cut {
-            Cut::After(delimiter) => Splitter::new(delimiter, record_bytes_max),
-            Cut::Whole => Splitter::whole(record_bytes_max),
-        };
+        let mut splitter = self.shape.splitter(record_bytes_max);
         while self.wait_for(input)? {
             let read = match splitter.read(input) {
                 Ok(read) => read,
@@ -82,10 +77,17 @@ impl Pump<'_> {
                 Err(error) => return Ok(Err(input.failed(error))),
             };
             if let Some(block) = read.block {
-                self.send_block(&splitter, block)?;
+                let origin = Origin { input: input.name(), at: read.at };
+                self.send_block(&splitter, block, origin)?;
             }
-            if read.too_large {
-                self.line.fail_too_large();
+            match read.left_out {
+                Some(LeftOut::TooLarge) => self.line.fail_too_large(),
+                Some(LeftOut::Broken { at, why }) => {
+                    let number = self.line.tally.read_one();
+                    let why = Origin { input: input.name(), at }.says(0, &why);
+                    self.line.fail(number, &format!("{why}; the rest of it is not read"));
+                }
+                None => {}
             }
             if read.is_end {
                 break;
@@ -134,63 +136,34 @@ impl Pump<'_> {
         Ok(has_input)
     }
 
-    fn send_block(&mut self, splitter: &Splitter, block: Bytes) -> anyhow::Result<()> {
+    fn send_block(
+        &mut self,
+        splitter: &Splitter,
+        block: Bytes,
+        origin: Origin<'_>,
+    ) -> anyhow::Result<()> {
         self.bytes_read += block.len() as u64;
-        let hold = self.line.producer.hold(block.clone());
+        let (shape, line) = (&self.shape, &mut self.line);
+        let hold = line.producer.hold(block.clone());
         for bytes in splitter.records(&block) {
-            let number = self.line.tally.read_one();
-            if !send_record(&self.shape, &mut self.line, hold, number, bytes)? {
-                self.line.tally.unread_one();
+            let number = line.tally.read_one();
+            let before = bytes.as_ptr().addr() - block.as_ptr().addr();
+            let origin = Origin { at: origin.at + before as u64, ..origin };
+            let is_sent = match shape.read(bytes, origin, |o| line.send(hold, number, o)) {
+                Ok(is_sent) => is_sent?,
+                Err(why) => {
+                    line.fail(number, &why);
+                    true
+                }
+            };
+            // A signal came before there was room.
+            if !is_sent {
+                line.tally.unread_one();
                 break;
             }
         }
-        self.line.submit()?;
-        self.line.producer.release(hold);
+        line.submit()?;
+        line.producer.release(hold);
         Ok(())
-    }
-}
-
-/// `false` when a signal came before there was room.
-fn send_record(
-    shape: &Shape,
-    line: &mut Line<'_>,
-    hold: Hold,
-    number: u64,
-    bytes: &[u8],
-) -> anyhow::Result<bool> {
-    match &shape.kind {
-        Kind::Bytes { layout, key, headers } => {
-            let (own_key, value) = layout.parse(bytes);
-            let header = |(name, value)| Header { name, value };
-            let parts = headers.iter().map(|(name, value)| (name.as_slice(), value.as_deref()));
-            let headers: Vec<Header<'_>> = parts.map(header).collect();
-            let key = own_key.or(key.as_deref());
-            let record = Record { key, value, headers: &headers };
-            let outgoing = Outgoing { record, ..Outgoing::default() };
-            line.send(hold, number, &shape.over(outgoing))
-        }
-        Kind::Json => match input::parse(bytes) {
-            Ok(parsed) => {
-                let mut headers = Vec::new();
-                line.send(hold, number, &shape.over(parsed.outgoing(&mut headers)))
-            }
-            Err(error) => {
-                line.fail(number, &error.to_string());
-                Ok(true)
-            }
-        },
-    }
-}
-
-impl Shape {
-    /// What was typed wins over what the record says.
-    fn over<'r>(&self, mut outgoing: Outgoing<'r>) -> Outgoing<'r> {
-        if let Some(partition) = self.partition {
-            outgoing.partition = partition;
-        }
-        if self.timestamp.is_some() {
-            outgoing.timestamp = self.timestamp;
-        }
-        outgoing
     }
 }

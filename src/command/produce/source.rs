@@ -83,6 +83,10 @@ impl Input {
         Ok(Input { file, name, is_regular, tee, tee_failed: None })
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What a failed read means for the command.
     pub fn failed(&mut self, error: io::Error) -> anyhow::Error {
         match self.tee_failed.take() {
