@@ -7,7 +7,9 @@ use std::time::Duration;
 use kafka_protocol::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
-use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
+use kafka_protocol::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopic,
+};
 use kafka_protocol::messages::{
     DeleteGroupsRequest, GroupId, OffsetCommitRequest, OffsetFetchRequest, TopicName,
 };
@@ -173,7 +175,7 @@ it!(offsets_grow_old_where_nobody_uses_them, |kaw| {
     broker.stop();
 });
 
-it!(groups_of_many_partitions_are_asked_for_at_once, |kaw| {
+it!(every_version_tells_what_was_committed, |kaw| {
     let broker = kaw.broker("");
     kaw.ok("topic create t");
     assert_eq!(commit(&broker.address, "g", "t", 7, ""), 0);
@@ -188,6 +190,15 @@ it!(groups_of_many_partitions_are_asked_for_at_once, |kaw| {
         let offsets: Vec<_> =
             partitions.map(|one| (one.committed_offset, one.error_code)).collect();
         assert_eq!(offsets, [(7, 0), (-1, 0)], "version {version}");
+    }
+    // Many groups at once, and all that they have (null).
+    let all = |id| OffsetFetchRequestGroup::default().with_group_id(group(id)).with_topics(None);
+    let request = OffsetFetchRequest::default().with_groups(vec![all("g"), all("nobody")]);
+    for version in 8..=9 {
+        let answer = Raw::open(&broker.address).unwrap().call(&request, version).unwrap();
+        let (g, nobody) = (&answer.groups[0], &answer.groups[1]);
+        assert_eq!(g.topics[0].partitions[0].committed_offset, 7, "version {version}");
+        assert!(nobody.topics.is_empty() && nobody.error_code == 0, "version {version}");
     }
     broker.stop();
 });
