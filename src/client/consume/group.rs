@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::admin::{Admin, Edge, Patience, Probe};
 use super::super::span::{AtEnd, Edges, Found, Place, Reach, Reading, Span};
@@ -24,6 +25,9 @@ const FIXED: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "false"),
     ("allow.auto.create.topics", "false"),
 ];
+
+/// While it joins, it is looked after this often.
+const NUDGE: Duration = Duration::from_millis(5);
 
 /// Whether others go on from where this one stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -279,6 +283,9 @@ impl Source for GroupReader {
                 Due::Revoke(targets) => self.revoke(&targets)?,
             }
         }
+        if !self.was_assigned {
+            self.member.nudge();
+        }
         let mut came = false;
         while self.due.is_empty() && !self.is_done() {
             match self.hear(each) {
@@ -318,6 +325,10 @@ impl Source for GroupReader {
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()> {
         self.member.wake(fd);
         Ok(())
+    }
+
+    fn wait_max(&self) -> Duration {
+        if self.was_assigned { Duration::MAX } else { NUDGE }
     }
 
     fn waits_for_printing(&self) -> bool {

@@ -76,6 +76,11 @@ pub trait Source {
     /// From now on a byte is written to an end of this pipe when there is something to read again.
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()>;
 
+    /// How long it may be left alone while nothing comes.
+    fn wait_max(&self) -> Duration {
+        Duration::MAX
+    }
+
     /// Whether something is to be done that has to wait until all that was passed on is printed.
     fn waits_for_printing(&self) -> bool {
         false

@@ -87,6 +87,20 @@ impl Member {
         done(unsafe { plain::rd_kafka_subscribe(self.native.as_ptr(), list.0) })
     }
 
+    /// Has librdkafka look whether it can go on joining: when the connection to the coordinator is
+    /// there it notices only with its next order, or after a second (rd_kafka_thread_main and
+    /// rd_kafka_cgrp_serve in librdkafka's source).
+    pub fn nudge(&self) {
+        let mut list = ptr::null_mut();
+        // SAFETY: the client is alive; the list is ours to free, and not looked at.
+        unsafe {
+            rd::rd_kafka_subscription(self.native.as_ptr(), &raw mut list);
+            if !list.is_null() {
+                rd::rd_kafka_topic_partition_list_destroy(list);
+            }
+        }
+    }
+
     /// Passes on the next thing that is there; whether there was any. `slot` finds a partition of
     /// which a record is the first.
     pub fn poll(

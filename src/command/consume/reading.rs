@@ -187,7 +187,8 @@ impl Reading {
         let stdout = io::stdout();
         // A closed reader is reported without being asked for (poll(2)).
         let mut fds = [PollFd::new(wake, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
-        let wait = TICK.min(self.goal.wait(Instant::now(), &self.tally));
+        let wait = TICK.min(self.source.wait_max());
+        let wait = wait.min(self.goal.wait(Instant::now(), &self.tally));
         let wait = Timespec::try_from(wait).expect("a tick fits");
         match poll(&mut fds, Some(&wait)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
