@@ -268,7 +268,7 @@ fn show_written(value: &GroupMetadataValue) -> String {
     format!("{}[{}]", value.generation, members.join(" "))
 }
 
-/// Plays a script: events, and below each what it comes to, indented.
+/// Plays a script: events, and below each what it comes to, indented, one answer a line.
 #[track_caller]
 fn check(settings: &str, script: &str) {
     let mut stage = Stage::new(settings);
@@ -280,7 +280,7 @@ fn check(settings: &str, script: &str) {
         played.push_str(&format!("{event}\n"));
         let came = stage.play(event);
         if !came.is_empty() {
-            played.push_str(&format!("    {came}\n"));
+            played.push_str(&format!("    {}\n", came.replace(", ", "\n    ")));
         }
     }
     let want: String = lines.iter().map(|line| format!("{}\n", &line[left..])).collect();

@@ -8,11 +8,14 @@ fn a_member_alone_gets_a_generation_at_once() {
         "",
         "
         new a range=subscription
-            new a: generation 1 range led by a [a=subscription], → CompletingRebalance
+            new a: generation 1 range led by a [a=subscription]
+            → CompletingRebalance
         beat a 1
             NONE
         sync a 1 a=all
-            wrote 1[a=all], sync a: 'all', → Stable
+            wrote 1[a=all]
+            sync a: 'all'
+            → Stable
         beat a 1
             NONE
         sync a 1
@@ -20,7 +23,9 @@ fn a_member_alone_gets_a_generation_at_once() {
         commit a 1
             NONE
         leave a
-            NONE, wrote 2[], → Empty
+            NONE
+            wrote 2[]
+            → Empty
         ",
     );
 }
@@ -35,11 +40,13 @@ fn an_id_is_given_out_first() {
         join b
             join b: UNKNOWN_MEMBER_ID 'b'
         join a
-            join a: generation 1 range led by a [a], → CompletingRebalance
+            join a: generation 1 range led by a [a]
+            → CompletingRebalance
         ask b
             ask b: MEMBER_ID_REQUIRED 'b'
         leave b
-            NONE, → PreparingRebalance
+            NONE
+            → PreparingRebalance
         ",
     );
 }
@@ -50,9 +57,12 @@ fn everybody_joins_again_when_one_comes() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         sync a 1 a=0,1
-            wrote 1[a=0,1], sync a: '0,1', → Stable
+            wrote 1[a=0,1]
+            sync a: '0,1'
+            → Stable
         new b
             → PreparingRebalance
         beat a 1
@@ -60,10 +70,15 @@ fn everybody_joins_again_when_one_comes() {
         sync a 1
             sync a: REBALANCE_IN_PROGRESS
         join a
-            join a: generation 2 range led by a [a b], new b: generation 2 range led by a [], → CompletingRebalance
+            join a: generation 2 range led by a [a b]
+            new b: generation 2 range led by a []
+            → CompletingRebalance
         sync b 2
         sync a 2 a=0 b=1
-            wrote 2[a=0 b=1], sync a: '0', sync b: '1', → Stable
+            wrote 2[a=0 b=1]
+            sync a: '0'
+            sync b: '1'
+            → Stable
         ",
     );
 }
@@ -74,9 +89,12 @@ fn who_does_not_join_again_in_time_is_out() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         sync a 1
-            wrote 1[a=], sync a: '', → Stable
+            wrote 1[a=]
+            sync a: ''
+            → Stable
         new b
             → PreparingRebalance
         wait 9
@@ -86,7 +104,8 @@ fn who_does_not_join_again_in_time_is_out() {
         beat a 1
             REBALANCE_IN_PROGRESS
         wait 11
-            new b: generation 2 range led by b [b], → CompletingRebalance
+            new b: generation 2 range led by b [b]
+            → CompletingRebalance
         beat a 2
             UNKNOWN_MEMBER_ID
         ",
@@ -99,9 +118,12 @@ fn a_rebalance_waits_no_longer_than_the_slowest_member_asks_for() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         sync a 1
-            wrote 1[a=], sync a: '', → Stable
+            wrote 1[a=]
+            sync a: ''
+            → Stable
         new b
             → PreparingRebalance
         wait 9
@@ -123,7 +145,8 @@ fn a_rebalance_waits_no_longer_than_the_slowest_member_asks_for() {
         beat a 1
             REBALANCE_IN_PROGRESS
         wait 6
-            new b: generation 2 range led by b [b], → CompletingRebalance
+            new b: generation 2 range led by b [b]
+            → CompletingRebalance
         ",
     );
 }
@@ -134,9 +157,12 @@ fn a_silent_member_is_out_when_its_session_ends() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         sync a 1
-            wrote 1[a=], sync a: '', → Stable
+            wrote 1[a=]
+            sync a: ''
+            → Stable
         wait 9
         commit a 1
             NONE
@@ -144,7 +170,8 @@ fn a_silent_member_is_out_when_its_session_ends() {
         beat a 1
             NONE
         wait 10
-            wrote 2[], → Empty
+            wrote 2[]
+            → Empty
         beat a 1
             UNKNOWN_MEMBER_ID
         ",
@@ -154,16 +181,20 @@ fn a_silent_member_is_out_when_its_session_ends() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         sync a 1
-            wrote 1[a=], sync a: '', → Stable
+            wrote 1[a=]
+            sync a: ''
+            → Stable
         ask b
             ask b: MEMBER_ID_REQUIRED 'b'
         join a
             → PreparingRebalance
         wait 9
         wait 1
-            join a: generation 2 range led by a [a], → CompletingRebalance
+            join a: generation 2 range led by a [a]
+            → CompletingRebalance
         join b
             join b: UNKNOWN_MEMBER_ID 'b'
         ",
@@ -176,16 +207,21 @@ fn a_leader_that_brings_no_assignment_is_out() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b
             → PreparingRebalance
         join a
-            join a: generation 2 range led by a [a b], new b: generation 2 range led by a [], → CompletingRebalance
+            join a: generation 2 range led by a [a b]
+            new b: generation 2 range led by a []
+            → CompletingRebalance
         sync b 2
         wait 10
-            sync b: REBALANCE_IN_PROGRESS, → PreparingRebalance
+            sync b: REBALANCE_IN_PROGRESS
+            → PreparingRebalance
         join b
-            join b: generation 3 range led by b [b], → CompletingRebalance
+            join b: generation 3 range led by b [b]
+            → CompletingRebalance
         ",
     );
     // Heartbeats keep it in, but not for longer than a rebalance may take.
@@ -193,7 +229,8 @@ fn a_leader_that_brings_no_assignment_is_out() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         wait 9
         beat a 1
             NONE
@@ -213,7 +250,8 @@ fn a_leader_that_brings_no_assignment_is_out() {
         beat a 1
             NONE
         wait 6
-            wrote 2[], → Empty
+            wrote 2[]
+            → Empty
         ",
     );
 }
@@ -224,15 +262,20 @@ fn a_follower_that_joins_unchanged_disturbs_nobody_but_a_leader_does() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b
             → PreparingRebalance
         join a
-            join a: generation 2 range led by a [a b], new b: generation 2 range led by a [], → CompletingRebalance
+            join a: generation 2 range led by a [a b]
+            new b: generation 2 range led by a []
+            → CompletingRebalance
         join a
             join a: generation 2 range led by a [a b]
         sync a 2 a=0 b=1
-            wrote 2[a=0 b=1], sync a: '0', → Stable
+            wrote 2[a=0 b=1]
+            sync a: '0'
+            → Stable
         join b
             join b: generation 2 range led by a []
         sync b 2
@@ -240,10 +283,15 @@ fn a_follower_that_joins_unchanged_disturbs_nobody_but_a_leader_does() {
         join b range=new
             → PreparingRebalance
         join a
-            join a: generation 3 range led by a [a b=new], join b: generation 3 range led by a [], → CompletingRebalance
+            join a: generation 3 range led by a [a b=new]
+            join b: generation 3 range led by a []
+            → CompletingRebalance
         sync b 3
         sync a 3 a=0
-            wrote 3[a=0 b=], sync a: '0', sync b: '', → Stable
+            wrote 3[a=0 b=]
+            sync a: '0'
+            sync b: ''
+            → Stable
         join a
             → PreparingRebalance
         ",
@@ -256,7 +304,8 @@ fn a_protocol_is_one_that_all_support_and_most_prefer() {
         "",
         "
         new a x,y
-            new a: generation 1 x led by a [a], → CompletingRebalance
+            new a: generation 1 x led by a [a]
+            → CompletingRebalance
         new b z
             new b: INCONSISTENT_GROUP_PROTOCOL ''
         connector c x
@@ -267,13 +316,18 @@ fn a_protocol_is_one_that_all_support_and_most_prefer() {
             → PreparingRebalance
         new e y,x,y
         join a x,y
-            join a: generation 2 y led by a [a d e], new d: generation 2 y led by a [], new e: generation 2 y led by a [], → CompletingRebalance
+            join a: generation 2 y led by a [a d e]
+            new d: generation 2 y led by a []
+            new e: generation 2 y led by a []
+            → CompletingRebalance
         leave d
-            NONE, → PreparingRebalance
+            NONE
+            → PreparingRebalance
         leave e
             NONE
         join a x,y
-            join a: generation 3 x led by a [a], → CompletingRebalance
+            join a: generation 3 x led by a [a]
+            → CompletingRebalance
         ",
     );
     check(
@@ -282,7 +336,8 @@ fn a_protocol_is_one_that_all_support_and_most_prefer() {
         new a ,
             new a: INCONSISTENT_GROUP_PROTOCOL ''
         connector a x
-            connector a: generation 1 x led by a [a], → CompletingRebalance
+            connector a: generation 1 x led by a [a]
+            → CompletingRebalance
         ",
     );
 }
@@ -293,7 +348,8 @@ fn a_group_takes_so_many_and_no_more() {
         "max=1",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b
             new b: GROUP_MAX_SIZE_REACHED ''
         ask b
@@ -316,7 +372,9 @@ fn a_group_that_was_empty_waits_for_more_members() {
         wait 1
         wait 2
         wait 1
-            new a: generation 1 range led by a [a b], new b: generation 1 range led by a [], → CompletingRebalance
+            new a: generation 1 range led by a [a b]
+            new b: generation 1 range led by a []
+            → CompletingRebalance
         ",
     );
     check(
@@ -325,9 +383,11 @@ fn a_group_that_was_empty_waits_for_more_members() {
         new a
             → PreparingRebalance
         leave a
-            NONE, new a: UNKNOWN_MEMBER_ID ''
+            NONE
+            new a: UNKNOWN_MEMBER_ID ''
         wait 3
-            wrote 1[], → Empty
+            wrote 1[]
+            → Empty
         ",
     );
 }
@@ -341,30 +401,41 @@ fn a_new_member_waits_five_minutes_at_most() {
             → PreparingRebalance
         wait 299
         wait 1
-            new a: UNKNOWN_MEMBER_ID '', wrote 1[], → Empty
+            new a: UNKNOWN_MEMBER_ID ''
+            wrote 1[]
+            → Empty
         ",
     );
 }
 
-#[test]
-fn a_static_member_comes_back_unnoticed() {
-    const GROUP: &str = "
+/// Two static members, each with its part.
+const GROUP: &str = "
         new a/1
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b/2
             → PreparingRebalance
         join a/1
-            join a: generation 2 range led by a [a b], new b: generation 2 range led by a [], → CompletingRebalance
+            join a: generation 2 range led by a [a b]
+            new b: generation 2 range led by a []
+            → CompletingRebalance
         sync b/2 2
         sync a/1 2 a=0 b=1
-            wrote 2[a=0 b=1], sync a: '0', sync b: '1', → Stable
+            wrote 2[a=0 b=1]
+            sync a: '0'
+            sync b: '1'
+            → Stable
         ";
+
+#[test]
+fn a_static_member_comes_back_unnoticed() {
     check(
         "",
         &format!(
             "{GROUP}
         new c/2
-            wrote 2[a=0 c=1], new c: generation 2 range led by a []
+            wrote 2[a=0 c=1]
+            new c: generation 2 range led by a []
         sync c/2 2
             sync c: '1'
         beat b/2 2
@@ -382,54 +453,75 @@ fn a_static_member_comes_back_unnoticed() {
         beat c/3 2
             UNKNOWN_MEMBER_ID
         new d/1
-            wrote 2[c=1 d=0], new d: generation 2 range led by a []
+            wrote 2[c=1 d=0]
+            new d: generation 2 range led by a []
         new9 e/1
-            wrote 2[c=1 e=0], new9 e: generation 2 range led by e [c e] skip
+            wrote 2[c=1 e=0]
+            new9 e: generation 2 range led by e [c e] skip
         !new9 f/1
-            lost, new9 f: COORDINATOR_NOT_AVAILABLE ''
+            lost
+            new9 f: COORDINATOR_NOT_AVAILABLE ''
         beat e/1 2
             NONE
         "
         ),
     );
-    // Not where it changes what all agreed on, nor while a rebalance is under way.
+}
+
+#[test]
+fn a_static_member_comes_back_into_a_rebalance() {
     check(
         "",
         &format!(
             "{GROUP}
         new c/2 other,range
-            wrote 2[a=0 c=1], new c: generation 2 range led by a []
+            wrote 2[a=0 c=1]
+            new c: generation 2 range led by a []
         join a/1
             → PreparingRebalance
         new d/2
-            join a: generation 3 range led by a [a d], new d: generation 3 range led by a [], → CompletingRebalance
+            join a: generation 3 range led by a [a d]
+            new d: generation 3 range led by a []
+            → CompletingRebalance
         sync d/2 3
         new e/2
-            sync d: FENCED_INSTANCE_ID, → PreparingRebalance
+            sync d: FENCED_INSTANCE_ID
+            → PreparingRebalance
         beat a/1 3
             REBALANCE_IN_PROGRESS
         new f/2
             new e: FENCED_INSTANCE_ID 'e'
         join a/1
-            join a: generation 4 range led by a [a f], new f: generation 4 range led by a [], → CompletingRebalance
+            join a: generation 4 range led by a [a f]
+            new f: generation 4 range led by a []
+            → CompletingRebalance
         "
         ),
     );
-    // It is given its session's time to come back, and an administrator can make it leave.
+}
+
+#[test]
+fn a_static_member_leaves_when_it_says_so_or_an_administrator_does() {
     check(
         "",
         &format!(
             "{GROUP}
         leave b/2
-            NONE, → PreparingRebalance
+            NONE
+            → PreparingRebalance
         join a/1
-            join a: generation 3 range led by a [a], → CompletingRebalance
+            join a: generation 3 range led by a [a]
+            → CompletingRebalance
         sync a 3
-            wrote 3[a=], sync a: '', → Stable
+            wrote 3[a=]
+            sync a: ''
+            → Stable
         leave /2
             UNKNOWN_MEMBER_ID
         leave /1
-            NONE, wrote 4[], → Empty
+            NONE
+            wrote 4[]
+            → Empty
         "
         ),
     );
@@ -441,16 +533,20 @@ fn a_static_member_keeps_its_place_through_a_rebalance_that_it_misses() {
         "",
         "
         new a/1
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         sync a 1 a=0
-            wrote 1[a=0], sync a: '0', → Stable
+            wrote 1[a=0]
+            sync a: '0'
+            → Stable
         new b
             → PreparingRebalance
         wait 8
         beat a 1
             REBALANCE_IN_PROGRESS
         wait 10
-            new b: generation 2 range led by b [b], → CompletingRebalance
+            new b: generation 2 range led by b [b]
+            → CompletingRebalance
         ",
     );
 }
@@ -467,13 +563,15 @@ fn every_mistake_has_its_error() {
         beat a 0
             UNKNOWN_MEMBER_ID
         leave a b
-            UNKNOWN_MEMBER_ID, UNKNOWN_MEMBER_ID
+            UNKNOWN_MEMBER_ID
+            UNKNOWN_MEMBER_ID
         commit a 0
             UNKNOWN_MEMBER_ID
         commit - -1
             NONE
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         commit - -1
             UNKNOWN_MEMBER_ID
         commit a 0
@@ -495,7 +593,9 @@ fn every_mistake_has_its_error() {
         join b/1
             join b: UNKNOWN_SERVER_ERROR 'b'
         leave a a
-            NONE, UNKNOWN_MEMBER_ID, → PreparingRebalance
+            NONE
+            UNKNOWN_MEMBER_ID
+            → PreparingRebalance
         die
             → Dead
         new c
@@ -518,17 +618,26 @@ fn a_generation_that_cannot_be_written_is_none() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         !sync a 1 a=0
-            lost, sync a: COORDINATOR_NOT_AVAILABLE, → PreparingRebalance
+            lost
+            sync a: COORDINATOR_NOT_AVAILABLE
+            → PreparingRebalance
         join a
-            join a: generation 2 range led by a [a], → CompletingRebalance
+            join a: generation 2 range led by a [a]
+            → CompletingRebalance
         sync a 2 a=0
-            wrote 2[a=0], sync a: '0', → Stable
+            wrote 2[a=0]
+            sync a: '0'
+            → Stable
         !leave a
-            NONE, lost, → Empty
+            NONE
+            lost
+            → Empty
         new b
-            new b: generation 4 range led by b [b], → CompletingRebalance
+            new b: generation 4 range led by b [b]
+            → CompletingRebalance
         ",
     );
 }
@@ -539,13 +648,18 @@ fn members_go_on_after_a_restart() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b/2
             → PreparingRebalance
         join a
-            join a: generation 2 range led by a [a b], new b: generation 2 range led by a [], → CompletingRebalance
+            join a: generation 2 range led by a [a b]
+            new b: generation 2 range led by a []
+            → CompletingRebalance
         sync a 2 a=0 b=1
-            wrote 2[a=0 b=1], sync a: '0', → Stable
+            wrote 2[a=0 b=1]
+            sync a: '0'
+            → Stable
         sync b/2 2
             sync b: '1'
         restart
@@ -554,7 +668,8 @@ fn members_go_on_after_a_restart() {
         sync b/2 2
             sync b: '1'
         new c/2
-            wrote 2[a=0 c=1], new c: generation 2 range led by a []
+            wrote 2[a=0 c=1]
+            new c: generation 2 range led by a []
         wait 9
         beat a 2
             NONE
@@ -570,7 +685,8 @@ fn the_last_request_counts_and_the_one_before_is_answered() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b
             → PreparingRebalance
         join b
@@ -581,16 +697,21 @@ fn the_last_request_counts_and_the_one_before_is_answered() {
         "",
         "
         new a
-            new a: generation 1 range led by a [a], → CompletingRebalance
+            new a: generation 1 range led by a [a]
+            → CompletingRebalance
         new b
             → PreparingRebalance
         join a
-            join a: generation 2 range led by a [a b], new b: generation 2 range led by a [], → CompletingRebalance
+            join a: generation 2 range led by a [a b]
+            new b: generation 2 range led by a []
+            → CompletingRebalance
         sync b 2
         sync b 2
             sync b: REBALANCE_IN_PROGRESS
         leave b
-            NONE, sync b: UNKNOWN_MEMBER_ID, → PreparingRebalance
+            NONE
+            sync b: UNKNOWN_MEMBER_ID
+            → PreparingRebalance
         ",
     );
 }
