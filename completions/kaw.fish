@@ -158,6 +158,20 @@ lz4\t''
 zstd\t''"
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l acks -d 'Who must have a record before it counts as delivered: 0 nobody, 1 the leader, all' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l delivery-timeout -d 'How long a record may take until it has failed [default: 30s]' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l partitioner -d 'Which partition a record goes to by its key; the default is Java\'s' -r -f -a "murmur2_random\t''
+murmur2\t''
+consistent_random\t''
+consistent\t''
+fnv1a_random\t''
+fnv1a\t''
+random\t''"
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l rate -d 'Send no faster than this: 500/s, 12.3k/s, 600/m' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l replay -d 'Keep the gaps between the input\'s timestamps, so many times as quick: 1, 2x, 0.5x' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l report -d 'Write what became of each record to a file, as JSON lines in the order of the input' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l rejects -d 'Write input that was not delivered to a file, as JSON lines with its number and the reason' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l resume -d 'Keep a checkpoint of how far the input was delivered or rejected; the same command again goes on from there' -r -F
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l transaction-records -d 'Commit every N records' -r
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l transactional-id -d 'Who the transactions belong to; one who comes later shuts the earlier out [default: made from host and topic]' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s b -l brokers -d 'Kafka brokers; without any, the built-in broker is found or started' -r
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s F -l config -d 'Configuration file: librdkafka\'s key=value lines or a Java client.properties [env: KAW_CONFIG]' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l profile -d 'The configuration file ~/.config/kaw/NAME.conf [env: KAW_PROFILE]' -r
@@ -167,6 +181,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand produce" -l connect-timeout -d '
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s Z -l null -d 'An empty key or value is null'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s J -l json -d 'Each line is a record as JSON, as `consume -J`, kcat and kcl print it'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -l whole -d 'Each input is one record'
+complete -c kaw -n "__fish_kaw_using_subcommand produce" -l transactional -d 'All input in one transaction: all of it is there in the end, or nothing'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s T -l tee -d 'Copy the input to stdout'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s q -l quiet -d 'Print no progress, summaries or warnings'
 complete -c kaw -n "__fish_kaw_using_subcommand produce" -s v -l verbose -d 'Say more; twice adds librdkafka\'s log'

@@ -42,3 +42,4 @@ mod refused;
 mod secure;
 mod syncs;
 mod topic;
+mod trail;

@@ -24,7 +24,7 @@ use again::{Again, Owned};
 use group::{Group, Room};
 use rules::{Rules, Suspicion};
 
-pub use super::sys::{Full, Hold, Token};
+pub use super::sys::{Full, Hold, Token, Undone};
 pub use rules::Rule;
 
 /// What kaw wants of a producer where the user says nothing.
@@ -74,6 +74,9 @@ pub struct Producer {
     is_given_up: bool,
     /// Refused without being sent, to be reported.
     refused: Vec<(Token, Refusal)>,
+    reports_times: bool,
+    /// Transactions were begun, and how long a step of theirs may take.
+    transactions: Option<Duration>,
     /// When a broker last refused what surely breaks a rule.
     confirmed: BTreeMap<Rule, Instant>,
 }
@@ -96,6 +99,8 @@ pub struct Report {
     pub token: Token,
     /// When the report was taken, which is once for all that came together.
     pub at: Instant,
+    /// Of the record in the log; asked for with `report_times`.
+    pub timestamp: Option<Timestamp>,
     pub result: Result<Place, Refusal>,
 }
 
@@ -151,10 +156,17 @@ impl Producer {
             takes_back: false,
             is_given_up: false,
             refused: Vec::new(),
+            reports_times: false,
+            transactions: None,
             confirmed: BTreeMap::new(),
         };
         producer.ask();
         Ok(producer)
+    }
+
+    /// From now on reports say which time a record has.
+    pub fn report_times(&mut self) {
+        self.reports_times = true;
     }
 
     /// `message.max.bytes`: what is larger cannot be sent at all.
@@ -228,11 +240,12 @@ impl Producer {
             false => Duration::ZERO,
         };
         let (mut at, mut passed) = (None, 0);
-        let mut pass = |token, result| {
+        let mut pass = |token, timestamp, result| {
             passed += 1;
             let at = *at.get_or_insert_with(Instant::now);
-            each(Report { token, at, result });
+            each(Report { token, at, timestamp, result });
         };
+        let reports_times = self.reports_times;
         let (again, takes_back) = (&mut self.again, self.takes_back && !self.is_given_up);
         let is_given_up = self.is_given_up;
         self.sender.reports(wait, |report| {
@@ -240,7 +253,8 @@ impl Producer {
             let is_back = (takes_back && code == Code::PURGE_QUEUE)
                 || (!is_given_up && code.is_about_a_batch());
             if !(is_back && again.keep(&report)) {
-                pass(report.token(), result(&report));
+                let time = if reports_times { report.timestamp() } else { None };
+                pass(report.token(), time, result(&report));
             }
         });
         self.take_back();
@@ -248,7 +262,7 @@ impl Producer {
             self.settle();
         }
         for (token, refusal) in self.refused.drain(..) {
-            pass(token, Err(refusal));
+            pass(token, None, Err(refusal));
         }
         passed
     }
@@ -319,6 +333,41 @@ impl Producer {
     }
 }
 
+/// Transactions: all that is sent between two steps is there, or none of it.
+impl Producer {
+    /// Shuts out earlier producers of the same `transactional.id`, and begins the first one. A step
+    /// may take so long.
+    pub fn begin_transactions(&mut self, wait: Duration) -> Result<(), Undone> {
+        self.transactions = Some(wait);
+        sys::init_transactions(self.sender.native(), wait)?;
+        sys::begin_transaction(self.sender.native())
+    }
+
+    /// With nothing in flight: commits.
+    pub fn commit(&mut self) -> Result<(), Undone> {
+        let wait = self.transactions.expect("transactions were begun");
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match sys::commit_transaction(self.sender.native(), left) {
+                Err(undone) if undone.is_retriable && Instant::now() < deadline => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Begins the next one.
+    pub fn begin_next(&mut self) -> Result<(), Undone> {
+        sys::begin_transaction(self.sender.native())
+    }
+
+    /// Nothing that was sent since the last step is to be there.
+    pub fn abort(&mut self) -> Result<(), Undone> {
+        let wait = self.transactions.expect("transactions were begun");
+        sys::abort_transaction(self.sender.native(), wait)
+    }
+}
+
 /// How what a topic may refuse is sent.
 impl Producer {
     /// What is known of the topic's settings is not so, or no more.
@@ -368,7 +417,13 @@ impl Producer {
         let mut entries = self.config.entries();
         entries.push(("batch.size".to_owned(), batch_bytes_max.to_string()));
         match self.sender.reopen(&entries, self.config.log(), &self.topic) {
-            Ok(()) => self.room.batch_bytes_max = batch_bytes_max,
+            Ok(()) => {
+                self.room.batch_bytes_max = batch_bytes_max;
+                if let Some(wait) = self.transactions {
+                    // Where that fails, so does every record, and says why.
+                    let _ = self.begin_transactions(wait);
+                }
+            }
             // The one that works stays; what is refused is sent again in smaller groups.
             Err(_) => self.settings = Settings::Unknown,
         }

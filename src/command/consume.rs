@@ -195,7 +195,17 @@ impl Opening<'_> {
         if args.group.is_some() {
             let commits = if args.no_commit { Commits::No } else { Commits::Yes };
             let reader = GroupReader::open(config, patience, span, commits)?;
-            let topics = names.find(reader.admin())?;
+            let topics = match names {
+                Names::These(names) if !args.wait => names.clone(),
+                names => {
+                    reader.admin().reach()?;
+                    let topics = names.find(reader.admin())?;
+                    for topic in &topics {
+                        reader.admin().topic(topic)?;
+                    }
+                    topics
+                }
+            };
             return Ok(Box::new(reader.join(&topics)?));
         }
         let partitions: Vec<_> = args.partitions.iter().map(|&id| PartitionId(id.into())).collect();

@@ -1,11 +1,14 @@
 //! `kaw produce TOPIC [FILE…]`: what was typed to what is sent.
 
+mod files;
 mod line;
+mod pace;
 mod pump;
 mod screen;
 mod shape;
 mod source;
 mod tally;
+mod trail;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,13 +17,17 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use super::cluster;
-use super::{Exit, Global};
+use super::{Exit, Global, Usage};
 use crate::client::Config;
 use crate::quantity;
+use files::{Begin, Checkpoint, Lines, Mark};
 use line::Line;
+use pace::Pace;
 use pump::Pump;
 use screen::Screen;
 use shape::Shape;
+use source::Source;
+use trail::{Sinks, Trail};
 
 /// Send records to a topic: one a line, from stdin or files, until the end of input
 #[derive(clap::Args, Debug)]
@@ -87,6 +94,36 @@ pub struct Args {
     /// How long a record may take until it has failed [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = quantity::time)]
     pub delivery_timeout: Option<Duration>,
+    /// Which partition a record goes to by its key; the default is Java's
+    #[arg(long, value_name = "NAME")]
+    pub partitioner: Option<Partitioner>,
+    /// Send no faster than this: 500/s, 12.3k/s, 600/m
+    #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
+    pub rate: Option<f64>,
+    /// Keep the gaps between the input's timestamps, so many times as quick: 1, 2x, 0.5x
+    #[arg(long, value_name = "SPEED", value_parser = Pace::replay, conflicts_with = "rate")]
+    pub replay: Option<Pace>,
+    /// Write what became of each record to a file, as JSON lines in the order of the input
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Write input that was not delivered to a file, as JSON lines with its number and the reason
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
+    /// Keep a checkpoint of how far the input was delivered or rejected; the same command again
+    /// goes on from there
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// All input in one transaction: all of it is there in the end, or nothing
+    #[arg(long, conflicts_with_all = ["report", "rejects", "resume", "acks"])]
+    pub transactional: bool,
+    /// Commit every N records
+    #[arg(long, value_name = "N", requires = "transactional")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub transaction_records: Option<u64>,
+    /// Who the transactions belong to; one who comes later shuts the earlier out
+    /// [default: made from host and topic]
+    #[arg(long, value_name = "ID", requires = "transactional")]
+    pub transactional_id: Option<String>,
     /// Copy the input to stdout
     #[arg(short = 'T', long)]
     pub tee: bool,
@@ -101,6 +138,23 @@ pub enum Compression {
     Zstd,
 }
 
+/// librdkafka's partitioners.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Partitioner {
+    Murmur2Random,
+    Murmur2,
+    ConsistentRandom,
+    Consistent,
+    #[value(name = "fnv1a_random")]
+    Fnv1aRandom,
+    Fnv1a,
+    Random,
+}
+
+/// Kafka's largest transaction.max.timeout.ms by default: a long input takes its time.
+const TRANSACTION_MS: &str = "900000";
+
 fn acks(text: &str) -> Result<&'static str, String> {
     match text {
         "0" => Ok("0"),
@@ -112,13 +166,52 @@ fn acks(text: &str) -> Result<&'static str, String> {
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let shape = Shape::of(&args)?;
+    if args.replay.is_some() && !shape.has_timestamps() {
+        let why = "--replay needs timestamps in the input: pass -J, or -f with %d or %T";
+        return Err(Usage(why.to_owned()).into());
+    }
     let sources = source::check(&args.files)?;
+    let (trail, start) = trail(&args, &sources)?;
     let mut cluster = cluster::connect(global)?;
     set_options(&mut cluster.config, &args)?;
+    if args.transactional && cluster.lease.is_some() {
+        let why = "--transactional: the built-in broker has no transactions; pass -b for a cluster";
+        return Err(Usage(why.to_owned()).into());
+    }
     let screen = Screen::new(!global.quiet, source::bytes_ahead(&sources));
-    let line = Line::open(cluster, global, &args.topic, screen)?;
-    let pump = Pump { shape, tee: args.tee, quiet: global.quiet, line, bytes_read: 0 };
+    let mut line = Line::open(cluster, global, &args.topic, screen)?;
+    if let Some(trail) = trail {
+        line.follow(trail, start.records);
+    }
+    if let Some(pace) = args.rate.map(Pace::Rate).or(args.replay) {
+        line.keep_pace(pace);
+    }
+    if args.transactional {
+        line.begin_transactions(args.transaction_records)?;
+    }
+    let pump = Pump { shape, tee: args.tee, quiet: global.quiet, line, bytes_read: 0, start };
     pump.run(&sources)
+}
+
+/// The files that follow the records, and where an earlier run has come to.
+fn trail(args: &Args, sources: &[Source]) -> anyhow::Result<(Option<Trail>, Mark)> {
+    let inputs: Vec<String> = sources.iter().map(Source::name).collect();
+    let checkpoint = args.resume.as_deref();
+    let checkpoint =
+        checkpoint.map(|path| Checkpoint::open(path, &args.topic, &inputs)).transpose()?;
+    let begin = checkpoint.as_ref().map_or(Begin::Anew, Checkpoint::begin);
+    let start = checkpoint.as_ref().map(Checkpoint::done).unwrap_or_default();
+    let lines =
+        |path: &Option<PathBuf>| path.as_deref().map(|path| Lines::open(path, begin)).transpose();
+    let (report, rejects) = (lines(&args.report)?, lines(&args.rejects)?);
+    Ok((Trail::new(&args.topic, Sinks { report, rejects, checkpoint }), start))
+}
+
+/// The same on every run of the same command here, so that a later one ends what an earlier one
+/// has left open.
+fn transactional_id(topic: &str) -> String {
+    let host = rustix::system::uname();
+    format!("kaw-{}-{topic}", host.nodename().to_string_lossy())
 }
 
 fn set_options(config: &mut Config, args: &Args) -> anyhow::Result<()> {
@@ -131,6 +224,16 @@ fn set_options(config: &mut Config, args: &Args) -> anyhow::Result<()> {
         if acks != "all" {
             config.set("enable.idempotence", "false")?;
         }
+    }
+    if let Some(name) = args.partitioner.and_then(|name| name.to_possible_value()) {
+        config.set("partitioner", name.get_name())?;
+    }
+    if args.transactional {
+        let id = args.transactional_id.clone().unwrap_or_else(|| transactional_id(&args.topic));
+        config.set("transactional.id", &id)?;
+        config.set_default("transaction.timeout.ms", TRANSACTION_MS)?;
+        config.set("enable.idempotence", "true")?;
+        config.set("acks", "all")?;
     }
     if let Some(time) = args.delivery_timeout {
         config.set("delivery.timeout.ms", &time.as_millis().max(1).to_string())?;

@@ -79,9 +79,19 @@ impl Admin {
 
     /// Waits until a broker has answered.
     pub fn reach(&self) -> Result<(), Error> {
+        self.reach_while(LOOK_UP, || ())
+    }
+
+    /// The same, and does something every so often meanwhile.
+    pub(in crate::client) fn reach_while(
+        &self,
+        look_up: Duration,
+        meanwhile: impl Fn(),
+    ) -> Result<(), Error> {
         let start = Instant::now();
         let mut told = false;
-        while !self.native.reached_within(LOOK_UP) {
+        while !self.native.reached_within(look_up) {
+            meanwhile();
             let complaint = self.native.latest_complaint();
             let why = complaint.as_ref().map_or("no answer".to_owned(), |c| cause(&c.text));
             if let Some(error) = complaint.and_then(|c| Error::final_of(&self.brokers, &c)) {

@@ -77,14 +77,12 @@ impl Candidate {
         &self.admin
     }
 
-    /// Joins the group, for these topics.
+    /// Joins the group, for these topics; one that is not there is heard of later.
     pub fn join(self, topics: &[String]) -> Result<GroupReader, Error> {
         let Candidate { native, admin, group, span, commits, tell } = self;
-        for topic in topics {
-            admin.topic(topic)?;
-        }
         let member = GroupMember::join(Arc::clone(&native), topics)
             .map_err(|code| Error::Refused { what: format!("group '{group}'"), code })?;
+        admin.reach_while(NUDGE, || member.nudge())?;
         Ok(GroupReader {
             member,
             native,
@@ -103,7 +101,7 @@ impl Candidate {
 }
 
 impl GroupReader {
-    /// Connects. `span` says where to begin what the group has committed nothing of, and whether
+    /// Starts a client; it connects on its own. `span` says where to begin what the group has committed nothing of, and whether
     /// to stop at the end.
     pub fn open(
         config: &Config,
@@ -116,7 +114,6 @@ impl GroupReader {
         config.set("enable.auto.commit", commit)?;
         let native = native(&config, FIXED)?;
         let admin = Admin::over(Arc::clone(&native), &config, patience);
-        admin.reach()?;
         let group = config.get("group.id").unwrap_or_default().to_owned();
         Ok(Candidate { native, admin, group, span, commits, tell: patience.tell })
     }
@@ -257,6 +254,9 @@ impl GroupReader {
             News::Trouble(target, code, text) => trouble = Some((target, code, text)),
         });
         if let Some((target, code, text)) = trouble {
+            if let (Some((topic, _)), Code::UNKNOWN_TOPIC_OR_PART) = (&target, code) {
+                return self.admin.topic(topic).err().map(Err);
+            }
             let index = target.and_then(|(topic, partition)| find(&topic, partition));
             let part = index.map(|index| &self.parts[index]);
             if let Err(error) = judge(&self.admin, part, code, text) {

@@ -11,6 +11,7 @@ mod consume;
 mod group;
 mod heard;
 mod produce;
+mod transaction;
 
 pub use admin::{
     Answer, Call, Change, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Group, Isolation, Listed,
@@ -22,6 +23,9 @@ pub use blocks::{Hold, Token};
 pub use consume::{Message, Reader};
 pub use group::{Member as GroupMember, News, Target};
 pub use produce::{Full, Report, Sender, Topic};
+pub use transaction::{
+    Undone, abort_transaction, begin_transaction, commit_transaction, init_transactions,
+};
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};

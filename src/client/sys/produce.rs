@@ -287,6 +287,14 @@ impl<'a> Report<'a> {
         Some((PartitionId(message.partition), offset))
     }
 
+    /// The time that the record has in the log, as far as that is known.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive.
+        let time = unsafe { rd::rd_kafka_message_timestamp(self.message?, &raw mut kind) };
+        (0 <= time).then_some(Timestamp(time))
+    }
+
     /// Why the record was refused, in librdkafka's words. The broker's own are out of reach:
     /// `rd_kafka_message_produce_errstr` points into the answer to the request, which is freed
     /// before the report is taken (2.12.1, rd_kafka_msgbatch_handle_Produce_result_record_errors).

@@ -4,16 +4,20 @@
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
+use bytes::Bytes;
 
 use super::super::Global;
 use super::super::cluster::Cluster;
 use super::super::interrupt::Interrupt;
+use super::files::Mark;
+use super::pace::Pace;
 use super::screen::Screen;
 use super::tally::{Tally, Why};
-use crate::client::produce::{Full, Hold, Producer, Refusal};
+use super::trail::{Fate, Trail};
+use crate::client::produce::{Full, Hold, Producer, Refusal, Undone};
 use crate::client::{Code, Error, cause};
 use crate::quantity::show_time;
-use crate::record::{Outgoing, PartitionId};
+use crate::record::{Outgoing, PartitionId, Timestamp};
 
 /// How often signals, time limits and the state of the broker are looked at while waiting.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -24,6 +28,8 @@ const STALL: Duration = Duration::from_secs(2);
 /// waits for this. It must be longer than a batch takes: an idempotent producer of librdkafka has
 /// one batch of a partition in flight, and polls without a pause once the next has lingered.
 const LINGER_MS: u64 = 500;
+/// Waits that are shorter are slept through.
+const PACE_SLACK: Duration = Duration::from_millis(1);
 /// Without a report for so long, batches of many partitions may be waiting for each other's room.
 const ROOM_PATIENCE: Duration = Duration::from_millis(10);
 
@@ -37,6 +43,26 @@ pub struct Line<'a> {
     quiet: bool,
     watch: Watch,
     partition_max: Option<PartitionId>,
+    trail: Option<Trail>,
+    pace: Option<Schedule>,
+    transactions: Option<Transactions>,
+}
+
+/// When records are due.
+struct Schedule {
+    pace: Pace,
+    sent: u64,
+    start: Instant,
+}
+
+/// What is there only once it is committed.
+struct Transactions {
+    /// Commits after so many records; without it, at the end of the input.
+    records_max: Option<u64>,
+    /// Records sent in the one that is open.
+    records: u64,
+    /// The tally's mark at its begin.
+    mark: u64,
 }
 
 /// Since when nothing has gone on.
@@ -74,7 +100,51 @@ impl<'a> Line<'a> {
             quiet: global.quiet,
             watch: Watch { start, reached: false, progress: start, said: None },
             partition_max: None,
+            trail: None,
+            pace: None,
+            transactions: None,
         })
+    }
+
+    /// What becomes of records is told along the way; this run goes on after so many.
+    pub fn follow(&mut self, trail: Trail, before: u64) {
+        self.producer.report_times();
+        self.trail = Some(trail);
+        self.tally = Tally::after(before);
+    }
+
+    /// Records are sent when they are due.
+    pub fn keep_pace(&mut self, pace: Pace) {
+        self.pace = Some(Schedule { pace, sent: 0, start: Instant::now() });
+    }
+
+    /// All is there at the end, or nothing; or so many records at a time.
+    pub fn begin_transactions(&mut self, records_max: Option<u64>) -> anyhow::Result<()> {
+        self.transactions = Some(Transactions { records_max, records: 0, mark: 0 });
+        let began = self.producer.begin_transactions(self.cluster.connect_timeout);
+        began.map_err(|undone| cannot("begin", &undone))
+    }
+
+    /// A record was read: `bytes` of this block, at this place of the input.
+    pub fn note(&mut self, number: u64, mark: Mark, block: &Bytes, bytes: &[u8]) {
+        if let Some(trail) = &mut self.trail {
+            trail.read(number, mark, block, bytes);
+        }
+    }
+
+    /// All before this place was read.
+    pub fn read_to(&mut self, mark: Mark) {
+        if let Some(trail) = &mut self.trail {
+            trail.read_to(mark);
+        }
+    }
+
+    /// The last record was not taken after all: a signal came first.
+    pub fn unread(&mut self) {
+        self.tally.unread_one();
+        if let Some(trail) = &mut self.trail {
+            trail.unread();
+        }
     }
 
     /// Sends one record, waiting for room. `false` when a signal came before there was any.
@@ -89,13 +159,80 @@ impl<'a> Line<'a> {
             return Ok(true);
         }
         self.partition_max = self.partition_max.max(outgoing.partition);
+        if !self.is_due(outgoing.timestamp)? {
+            return Ok(false);
+        }
         while let Err(Full) = self.producer.send(hold, number, outgoing) {
             if self.interrupt.exit().is_some() {
                 return Ok(false);
             }
             self.wait_for_room()?;
         }
+        self.sent_in_transaction()?;
         Ok(true)
+    }
+
+    /// Waits until a record with this time is due. `false` when a signal came first.
+    fn is_due(&mut self, timestamp: Option<Timestamp>) -> anyhow::Result<bool> {
+        let Some(schedule) = &mut self.pace else { return Ok(true) };
+        let due = schedule.pace.due(schedule.sent, timestamp);
+        schedule.sent += 1;
+        let start = schedule.start;
+        while let Some(left) = due.checked_sub(start.elapsed()).filter(|left| !left.is_zero()) {
+            if self.interrupt.exit().is_some() {
+                return Ok(false);
+            }
+            if left < PACE_SLACK {
+                std::thread::sleep(left);
+                continue;
+            }
+            // What came before is not to wait for what comes after.
+            self.submit()?;
+            self.producer.flush();
+            self.take_reports(left.min(TICK))?;
+            self.producer.fill();
+        }
+        Ok(true)
+    }
+
+    /// Counts a record, and commits where that is enough of them.
+    fn sent_in_transaction(&mut self) -> anyhow::Result<()> {
+        let Some(open) = &mut self.transactions else { return Ok(()) };
+        open.records += 1;
+        if open.records_max.is_none_or(|max| open.records < max) {
+            return Ok(());
+        }
+        open.records = 0;
+        self.drain()?;
+        self.commit()?;
+        self.producer.begin_next().map_err(|undone| cannot("begin", &undone))
+    }
+
+    /// Everything was delivered: it is to be there.
+    fn commit(&mut self) -> anyhow::Result<()> {
+        if self.tally.has_failures() {
+            anyhow::bail!("a record failed, so the transaction is aborted");
+        }
+        self.producer.commit().map_err(|undone| cannot("commit", &undone))?;
+        if let Some(open) = &mut self.transactions {
+            open.mark = self.tally.mark();
+        }
+        Ok(())
+    }
+
+    /// The end of the input, or of the run: commits where all went well, else aborts what is open.
+    pub fn end_transactions(&mut self, all_well: bool) -> anyhow::Result<()> {
+        let Some(open) = &self.transactions else { return Ok(()) };
+        let mark = open.mark;
+        let committed = match all_well && !self.tally.has_failures() {
+            true => self.commit(),
+            false => Err(anyhow!("the transaction was aborted; nothing of it is there")),
+        };
+        let Err(error) = committed else { return Ok(()) };
+        self.tally.take_back(mark);
+        // What is not aborted here is by the broker, when its time is over.
+        let _ = self.producer.abort();
+        Err(error)
     }
 
     /// Waits for reports, and has batches sent that are not full where there are none.
@@ -130,26 +267,46 @@ impl<'a> Line<'a> {
 
     pub fn fail(&mut self, number: u64, reason: &str) {
         self.tally.failed(number, reason, &self.screen);
+        if let Some(trail) = &mut self.trail {
+            trail.is(number, Fate::Failed { why: reason.to_owned() });
+        }
     }
 
     /// A record was left out of the input because of its size.
-    pub fn fail_too_large(&mut self) {
-        let number = self.tally.read_one();
+    pub fn fail_too_large(&mut self, mark: Mark) {
         let reason = self.why().too_large();
-        self.fail(number, &reason);
+        self.fail_left_out(mark, &reason);
+    }
+
+    /// What came here in the input cannot be a record.
+    pub fn fail_left_out(&mut self, mark: Mark, reason: &str) {
+        let number = self.tally.read_one();
+        if let Some(trail) = &mut self.trail {
+            trail.left_out(number, mark);
+        }
+        self.fail(number, reason);
     }
 
     /// Takes what reports there are, waiting at most so long for the first, and looks whether it
     /// makes sense to go on.
     pub fn take_reports(&mut self, wait: Duration) -> anyhow::Result<()> {
         let mut refused = Vec::new();
-        let tally = &mut self.tally;
+        let (tally, trail) = (&mut self.tally, &mut self.trail);
         let count = self.producer.reports(wait, |report| match report.result {
-            Ok(_) => tally.delivered(),
+            Ok(place) => {
+                tally.delivered();
+                if let Some(trail) = trail {
+                    let timestamp = report.timestamp;
+                    trail.is(report.token, Fate::Delivered { place, timestamp });
+                }
+            }
             Err(refusal) => refused.push((report.token, refusal)),
         });
         for (number, refusal) in &refused {
             self.refused(*number, refusal)?;
+        }
+        if let Some(trail) = &mut self.trail {
+            trail.tell()?;
         }
         if refused.len() < count {
             self.producer.forgive();
@@ -213,6 +370,11 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// The run is over: what has no answer was given up.
+    pub fn close_trail(&mut self, why: &str) -> anyhow::Result<()> {
+        self.trail.take().map_or(Ok(()), |trail| trail.close(why))
+    }
+
     fn why(&self) -> Why<'_> {
         Why {
             topic: self.topic,
@@ -223,6 +385,10 @@ impl<'a> Line<'a> {
             partition_max: self.partition_max,
         }
     }
+}
+
+fn cannot(step: &str, undone: &Undone) -> anyhow::Error {
+    anyhow!("cannot {step} the transaction: {}", undone.why.trim_end_matches('.'))
 }
 
 /// What librdkafka would change on the way is refused instead.

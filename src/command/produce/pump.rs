@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::super::Exit;
+use super::files::Mark;
 use super::line::{Line, TICK};
 use super::shape::{Origin, Shape};
 use super::source::{Input, Source};
@@ -29,6 +30,8 @@ pub struct Pump<'a> {
     pub quiet: bool,
     pub line: Line<'a>,
     pub bytes_read: u64,
+    /// Where an earlier run has come to.
+    pub start: Mark,
 }
 
 impl Pump<'_> {
@@ -36,13 +39,16 @@ impl Pump<'_> {
     pub fn run(mut self, sources: &[Source]) -> anyhow::Result<Exit> {
         // What was read is delivered, also where an input failed.
         let result = self.send_all(sources).and_then(|read| self.line.drain().and(read));
-        let Line { mut tally, mut screen, interrupt, .. } = self.line;
-        screen.clear();
+        let all_well = result.is_ok() && self.line.interrupt.exit().is_none();
+        let ended = self.line.end_transactions(all_well);
         if result.is_err() {
-            tally.give_up();
+            self.line.tally.give_up();
         }
+        let closed = self.line.close_trail("given up");
+        let Line { tally, mut screen, interrupt, .. } = self.line;
+        screen.clear();
         tally.close(&screen, !self.quiet);
-        result?;
+        result.and(ended).and(closed)?;
         Ok(match interrupt.exit() {
             Some(exit) => exit,
             None if tally.all_delivered() => Exit::Done,
@@ -51,12 +57,16 @@ impl Pump<'_> {
     }
 
     fn send_all(&mut self, sources: &[Source]) -> anyhow::Result<AllRead> {
-        for source in sources {
+        for (index, source) in sources.iter().enumerate().skip(self.start.input) {
+            let from = if index == self.start.input { self.start.byte } else { 0 };
             if matches!(source, Source::Stdin) && io::stdin().is_terminal() && !self.quiet {
                 self.line.screen.say("kaw: one record a line; Ctrl-D ends the input");
             }
             let read = match Input::open(source, self.tee) {
-                Ok(mut input) => self.send_input(&mut input)?,
+                Ok(mut input) => match input.skip(from) {
+                    Ok(()) => self.send_input(&mut input, index, from)?,
+                    failed => failed,
+                },
                 failed => failed.map(drop),
             };
             if read.is_err() {
@@ -66,7 +76,13 @@ impl Pump<'_> {
         Ok(Ok(()))
     }
 
-    fn send_input(&mut self, input: &mut Input) -> anyhow::Result<AllRead> {
+    /// Sends the records of an input, from this byte on.
+    fn send_input(
+        &mut self,
+        input: &mut Input,
+        index: usize,
+        from: u64,
+    ) -> anyhow::Result<AllRead> {
         let record_bytes_max = self.line.producer.record_bytes_max();
         let mut splitter = self.shape.splitter(record_bytes_max);
         while self.wait_for(input)? {
@@ -76,24 +92,36 @@ impl Pump<'_> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Ok(Err(input.failed(error))),
             };
+            let mut at = from + read.at;
             if let Some(block) = read.block {
-                let origin = Origin { input: input.name(), at: read.at };
-                self.send_block(&splitter, block, origin)?;
+                let origin = Origin { input: input.name(), at };
+                at += block.len() as u64;
+                if !self.send_block(&splitter, block, origin, index)? {
+                    break;
+                }
             }
             match read.left_out {
-                Some(LeftOut::TooLarge) => self.line.fail_too_large(),
+                Some(LeftOut::TooLarge) => self.line.fail_too_large(self.mark(index, at)),
                 Some(LeftOut::Broken { at, why }) => {
-                    let number = self.line.tally.read_one();
+                    let at = from + at;
                     let why = Origin { input: input.name(), at }.says(0, &why);
-                    self.line.fail(number, &format!("{why}; the rest of it is not read"));
+                    let why = format!("{why}; the rest of it is not read");
+                    self.line.fail_left_out(self.mark(index, at), &why);
                 }
                 None => {}
             }
             if read.is_end {
+                // It may have grown when a later run goes on with it.
+                self.line.read_to(self.mark(index, input.position));
                 break;
             }
         }
         Ok(Ok(()))
+    }
+
+    /// A place in the input, after the records that were read so far.
+    fn mark(&self, input: usize, byte: u64) -> Mark {
+        Mark { input, byte, records: self.line.tally.last_number() }
     }
 
     /// Waits until there is input, and room for it. `false` when no more is to be read.
@@ -136,19 +164,24 @@ impl Pump<'_> {
         Ok(has_input)
     }
 
+    /// `false` when a signal came before there was room.
     fn send_block(
         &mut self,
         splitter: &Splitter,
         block: Bytes,
         origin: Origin<'_>,
-    ) -> anyhow::Result<()> {
+        index: usize,
+    ) -> anyhow::Result<bool> {
         self.bytes_read += block.len() as u64;
-        let (shape, line) = (&self.shape, &mut self.line);
-        let hold = line.producer.hold(block.clone());
+        let hold = self.line.producer.hold(block.clone());
+        let mut took_all = true;
         for bytes in splitter.records(&block) {
-            let number = line.tally.read_one();
             let before = bytes.as_ptr().addr() - block.as_ptr().addr();
             let origin = Origin { at: origin.at + before as u64, ..origin };
+            let mark = self.mark(index, origin.at);
+            let (shape, line) = (&self.shape, &mut self.line);
+            let number = line.tally.read_one();
+            line.note(number, mark, &block, bytes);
             let is_sent = match shape.read(bytes, origin, |o| line.send(hold, number, o)) {
                 Ok(is_sent) => is_sent?,
                 Err(why) => {
@@ -156,14 +189,18 @@ impl Pump<'_> {
                     true
                 }
             };
-            // A signal came before there was room.
             if !is_sent {
-                line.tally.unread_one();
+                line.unread();
+                took_all = false;
                 break;
             }
         }
-        line.submit()?;
-        line.producer.release(hold);
-        Ok(())
+        self.line.submit()?;
+        self.line.producer.release(hold);
+        if took_all {
+            let end = origin.at + block.len() as u64;
+            self.line.read_to(self.mark(index, end));
+        }
+        Ok(took_all)
     }
 }

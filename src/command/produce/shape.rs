@@ -64,6 +64,15 @@ impl Shape {
         })
     }
 
+    /// Whether the input says when records were.
+    pub fn has_timestamps(&self) -> bool {
+        match &self.kind {
+            Kind::Json(_) => true,
+            Kind::Matching(pattern) => pattern.has_timestamps(),
+            Kind::Delimited(..) => false,
+        }
+    }
+
     pub fn splitter(&self, record_bytes_max: usize) -> Splitter {
         match &self.kind {
             Kind::Matching(pattern) => Splitter::matching(pattern.clone(), record_bytes_max),

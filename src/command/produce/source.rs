@@ -1,7 +1,7 @@
 //! The inputs of `produce`: files and stdin, all looked at before anything is sent.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,16 @@ use super::super::stdio::{Stdout, stdout_failed};
 pub enum Source {
     Stdin,
     File(PathBuf),
+}
+
+impl Source {
+    /// As it is named in messages and checkpoints.
+    pub fn name(&self) -> String {
+        match self {
+            Source::Stdin => "stdin".to_owned(),
+            Source::File(path) => path.display().to_string(),
+        }
+    }
 }
 
 /// Every input there will be, or why one of them cannot be read.
@@ -65,6 +75,8 @@ pub struct Input {
     name: String,
     /// It never keeps a reader waiting.
     pub is_regular: bool,
+    /// Where it was read to.
+    pub position: u64,
     tee: Option<Stdout>,
     tee_failed: Option<io::Error>,
 }
@@ -80,7 +92,31 @@ impl Input {
         };
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         let tee = if tee { Some(Stdout::open()?) } else { None };
-        Ok(Input { file, name, is_regular, tee, tee_failed: None })
+        Ok(Input { file, name, is_regular, position: 0, tee, tee_failed: None })
+    }
+
+    /// Leaves out what an earlier run has read.
+    pub fn skip(&mut self, bytes: u64) -> anyhow::Result<()> {
+        self.position = bytes;
+        if bytes == 0 {
+            return Ok(());
+        }
+        let skipped = match self.is_regular {
+            true => self.file.metadata().and_then(|metadata| {
+                // stdin may be a file that somebody has begun to read.
+                self.file.seek(SeekFrom::Current(bytes.min(i64::MAX as u64) as i64))?;
+                Ok(bytes.min(metadata.len()))
+            }),
+            false => io::copy(&mut (&mut self.file).take(bytes), &mut io::sink()),
+        };
+        match skipped.with_context(|| format!("cannot read {}", self.name))? {
+            skipped if skipped == bytes => Ok(()),
+            skipped => bail!(
+                "{} ends at byte {skipped}, before byte {bytes}, where the run that is resumed had \
+                 come to; is it the same input?",
+                self.name
+            ),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -108,6 +144,7 @@ impl AsFd for Input {
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
+        self.position += count as u64;
         if let Some(stdout) = &mut self.tee {
             // What was read is lost to whoever tries again: no error here may ask for that.
             stdout.write_all(&buffer[..count]).map_err(|error| {

@@ -14,6 +14,8 @@ const SAID_MAX: u64 = 10;
 /// Counts records; every one that was read is delivered or failed in the end.
 #[derive(Default)]
 pub struct Tally {
+    /// Records of an earlier run, which are not counted again.
+    before: u64,
     read: u64,
     delivered: u64,
     failed: u64,
@@ -24,10 +26,35 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The number of the next record, from 1.
+    /// Goes on after so many records of an earlier run.
+    pub fn after(before: u64) -> Tally {
+        Tally { before, ..Tally::default() }
+    }
+
+    /// The number of the next record in the input, from 1.
     pub fn read_one(&mut self) -> u64 {
         self.read += 1;
-        self.read
+        self.before + self.read
+    }
+
+    /// The number of the last record that was read.
+    pub fn last_number(&self) -> u64 {
+        self.before + self.read
+    }
+
+    /// What was delivered since `mark` is there no more: its transaction was aborted.
+    pub fn take_back(&mut self, mark: u64) {
+        self.failed += self.delivered - mark;
+        self.delivered = mark;
+    }
+
+    /// How many records were delivered so far.
+    pub fn mark(&self) -> u64 {
+        self.delivered
+    }
+
+    pub fn has_failures(&self) -> bool {
+        0 < self.failed
     }
 
     /// A record that was not taken after all: a signal came first.

@@ -109,6 +109,13 @@ impl Pattern {
         Ok(Pattern { steps: parse::parse(format)?, empty_is_null })
     }
 
+    /// Whether a record says when it was.
+    pub fn has_timestamps(&self) -> bool {
+        let is_time =
+            |step: &Step| matches!(step, Step::Number { quantity: Quantity::Timestamp, .. });
+        self.steps.iter().any(is_time)
+    }
+
     /// How many bytes the first record has.
     pub fn length(&self, bytes: &[u8], edge: Edge) -> Result<usize, Stop> {
         scan::scan(&self.steps, bytes, edge).map(|(_, length)| length)
