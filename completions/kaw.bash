@@ -1010,7 +1010,7 @@ _kaw() {
             return 0
             ;;
         kaw__subcmd__produce)
-            opts="-D -K -k -H -p -Z -J -f -z -T -b -F -X -q -v -h --delimiter --key-delimiter --key --header --partition --timestamp --null --json --format --whole --compression --acks --delivery-timeout --tee --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
+            opts="-D -K -k -H -p -Z -J -f -z -T -b -F -X -q -v -h --delimiter --key-delimiter --key --header --partition --timestamp --null --json --format --whole --compression --acks --delivery-timeout --partitioner --rate --replay --report --rejects --resume --transactional --transaction-records --transactional-id --tee --brokers --config --profile --data-dir --connect-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1081,6 +1081,38 @@ _kaw() {
                     return 0
                     ;;
                 --delivery-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partitioner)
+                    COMPREPLY=($(compgen -W "murmur2_random murmur2 consistent_random consistent fnv1a_random fnv1a random" -- "${cur}"))
+                    return 0
+                    ;;
+                --rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --replay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rejects)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transaction-records)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --transactional-id)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
