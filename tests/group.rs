@@ -215,3 +215,64 @@ fn masked(text: &str, address: &str) -> String {
     });
     lines.join("\n")
 }
+
+it!(a_new_group_begins_where_it_is_told_and_goes_on_from_its_commits, |kaw| {
+    kaw.cmd("produce t").stdin("1\n2\n3\n4\n5\n").run().ok();
+    assert_eq!(kaw.ok("consume -g g -c 2 t"), "1\n2\n");
+    assert_eq!(kaw.ok("consume -g g --no-commit -e t"), "3\n4\n5\n");
+    assert_eq!(kaw.ok("consume -g g -e t"), "3\n4\n5\n");
+    assert_eq!(kaw.ok("consume -g g -e t"), "");
+    assert_eq!(kaw.ok("consume -g other -o -1 -e t"), "5\n");
+    assert_eq!(kaw.ok("consume -g third -o end -e t"), "");
+    assert_eq!(kaw.ok("consume -e t -o stored -X group.id=g"), "");
+    let line = kaw.cmd("consume -g g -o 1..2 t").run().fails(2);
+    assert!(line.contains("with -g it says only where to begin"), "{line}");
+    let line = kaw.cmd("consume -g g nothing").run().fails(1);
+    assert_eq!(
+        line,
+        "kaw: topic 'nothing' does not exist; create it with `kaw topic create nothing`"
+    );
+    kaw.cmd("consume -g g -p 0 t").run().fails(2);
+    kaw.cmd("consume --no-commit t").run().fails(2);
+});
+
+it!(groups_are_listed_described_reset_and_deleted, |kaw| {
+    kaw.ok("topic create t -p 2");
+    kaw.cmd("produce t -p 0").stdin("1\n2\n3\n").run().ok();
+    kaw.ok("consume -g g -c 2 t");
+    assert_eq!(kaw.ok("group list"), "g\n");
+    assert_eq!(kaw.ok("group list --detailed"), "GROUP  STATE  TYPE\ng      Empty  Classic\n");
+    assert_eq!(kaw.ok("group list no"), "");
+    assert_eq!(
+        kaw.ok("group describe g --lag-only"),
+        "GROUP  TOPIC  PARTITION  COMMITTED  END  LAG\n\
+         g      t              0          2    3    1\n"
+    );
+    let dry = kaw.cmd("group reset g --to start --dry-run").run().ok();
+    assert_eq!(dry.err(), "kaw: nothing was changed (--dry-run)\n");
+    let table = "GROUP  TOPIC  PARTITION  FROM  TO  LAG\ng      t              0     2   0    3\n";
+    assert_eq!(dry.out(), table);
+    assert_eq!(kaw.ok("group reset g --to start"), table);
+    assert_eq!(
+        kaw.ok("group reset g --to end --topic t:1 -J"),
+        "{\"group\":\"g\",\"topic\":\"t\",\"partition\":1,\"from\":null,\"to\":0,\"lag\":0}\n"
+    );
+    let member = kaw.cmd("consume -g g t -u").start();
+    member.until_out("1\n2\n3\n");
+    let line = kaw.cmd("group reset g --to start").run().fails(1);
+    assert!(line.contains("group 'g' is Stable and has a member; stop them first"), "{line}");
+    let line = kaw.cmd("group delete g").run().fails(1);
+    assert_eq!(line, "kaw: group 'g' has members; stop them first");
+    let json = kaw.ok("group describe g -J");
+    assert!(json.contains(r#""state":"Stable""#) && json.contains(r#""client":"kaw""#), "{json}");
+    member.signal(rustix::process::Signal::INT);
+    member.done().code(130);
+    assert_eq!(kaw.ok("group delete g"), "g deleted\n");
+    let line = kaw.cmd("group delete g").run().fails(1);
+    assert_eq!(line, "kaw: group 'g' does not exist; --if-exists allows that");
+    assert_eq!(kaw.ok("group delete g --if-exists"), "g does not exist\n");
+    let line = kaw.cmd("group describe g").run().fails(1);
+    assert_eq!(line, "kaw: group 'g' does not exist; `kaw group list` shows all");
+    let line = kaw.cmd("group reset g --to start").run().fails(1);
+    assert_eq!(line, "kaw: group 'g' has committed nothing; name topics with --topic");
+});

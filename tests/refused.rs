@@ -64,12 +64,6 @@ it!(a_broker_is_told_of_no_brokers, |kaw| {
     }
 });
 
-it!(a_group_on_the_built_in_broker_is_refused_at_once, |kaw| {
-    kaw.cmd("produce t").stdin("a\n").run().ok();
-    let line = "consume -e t -o stored -X group.id=g";
-    refused(kaw, line, 2, Duration::from_secs(1), &["-o stored", "no groups"]);
-});
-
 it!(a_name_that_is_no_host_is_named_in_time, |kaw| {
     all_refused(kaw, "no-such-host.invalid:9092", &["no-such-host.invalid"]);
 });

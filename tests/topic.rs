@@ -115,3 +115,41 @@ it!(offsets_are_edges_or_the_place_of_a_time, |kaw| {
     kaw.cmd("topic offsets a --at soon").run().fails(2);
     kaw.cmd("topic offsets a --at stored").run().fails(2);
 });
+
+it!(a_topic_is_altered_while_it_is_used, |kaw| {
+    kaw.ok("topic create t -p 2 -c retention.ms=60000");
+    assert_eq!(
+        kaw.ok("topic alter t -p 3 -c max.message.bytes=1000 --dry-run"),
+        "t can be altered\n"
+    );
+    assert_eq!(kaw.ok("topic alter t -p 3 -c max.message.bytes=1000"), "t altered\n");
+    let text = kaw.ok("topic describe t");
+    assert!(text.contains("max.message.bytes") && text.contains("retention.ms"), "{text}");
+    assert!(kaw.ok("topic list t --detailed --no-headers").starts_with("t  3  1  0"));
+    assert_eq!(kaw.ok("topic alter t --delete-config retention.ms"), "t altered\n");
+    let text = kaw.ok("topic describe t");
+    assert!(!text.contains("retention.ms"), "{text}");
+    let line = kaw.cmd("topic alter t -p 3").run().fails(1);
+    assert!(line.starts_with("kaw: cannot alter 't': "), "{line}");
+    let line = kaw.cmd("topic alter t -c no.such=1").run().fails(1);
+    assert!(line.contains("no.such"), "{line}");
+    let line = kaw.cmd("topic alter nothing -p 3").run().fails(1);
+    assert_eq!(line, "kaw: topic 'nothing' does not exist");
+    kaw.cmd("topic alter t").run().fails(2);
+    kaw.cmd("topic alter t -c x").run().fails(2);
+});
+
+it!(records_are_trimmed_up_to_an_offset, |kaw| {
+    kaw.ok("topic create t -p 2");
+    kaw.cmd("produce t -p 0").stdin("1\n2\n3\n4\n").run().ok();
+    let two = "TOPIC  PARTITION  START  DELETED\nt              0      2        2\n";
+    assert_eq!(kaw.ok("topic trim t:0 --to 2 --dry-run"), two);
+    assert_eq!(kaw.ok("consume -e t"), "1\n2\n3\n4\n");
+    assert_eq!(kaw.ok("topic trim t:0 --to 2"), two);
+    assert_eq!(kaw.ok("consume -e t"), "3\n4\n");
+    let line = kaw.cmd("topic trim t:0 --to 1").run().fails(1);
+    assert!(line.starts_with("kaw: offset 1 of t-0 is gone; its log starts at 2"), "{line}");
+    assert_eq!(kaw.ok("topic trim t --to end --no-headers"), "t  0  4  2\nt  1  0  0\n");
+    assert_eq!(kaw.ok("consume -e t"), "");
+    kaw.cmd("topic trim t").run().fails(2);
+});

@@ -100,7 +100,6 @@ pub enum Command {
     Topic(topic::Args),
     Produce(produce::Args),
     Consume(consume::Args),
-    #[command(hide = true)]
     Group(group::Args),
     Bench(bench::Args),
     Broker(broker::Args),

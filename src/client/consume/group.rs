@@ -55,6 +55,7 @@ pub struct GroupReader {
     span: Span,
     commits: Commits,
     tell: fn(&str),
+    topics: Vec<String>,
     parts: Vec<Part>,
     by_target: BTreeMap<Target, usize>,
     /// Of the last record of each part.
@@ -90,6 +91,7 @@ impl Candidate {
             span,
             commits,
             tell,
+            topics: topics.to_vec(),
             parts: Vec::new(),
             by_target: BTreeMap::new(),
             epochs: Vec::new(),
@@ -254,8 +256,10 @@ impl GroupReader {
             News::Trouble(target, code, text) => trouble = Some((target, code, text)),
         });
         if let Some((target, code, text)) = trouble {
-            if let (Some((topic, _)), Code::UNKNOWN_TOPIC_OR_PART) = (&target, code) {
-                return self.admin.topic(topic).err().map(Err);
+            // Which topic is meant is in the text alone; it may be there by now.
+            if code == Code::UNKNOWN_TOPIC_OR_PART && target.is_none() {
+                let missing = self.topics.iter().find_map(|topic| self.admin.topic(topic).err());
+                return missing.map_or(Some(Ok(flow)), |error| Some(Err(error)));
             }
             let index = target.and_then(|(topic, partition)| find(&topic, partition));
             let part = index.map(|index| &self.parts[index]);
@@ -341,6 +345,7 @@ impl Source for GroupReader {
 
     fn want(&mut self, topics: &[String]) -> Result<(), Error> {
         let failed = |code| Error::Refused { what: "cannot subscribe".to_owned(), code };
+        self.topics = topics.to_vec();
         self.member.subscribe(topics).map_err(failed)
     }
 

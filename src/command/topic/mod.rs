@@ -24,11 +24,9 @@ enum Command {
     Create(create::Create),
     List(list::List),
     Describe(describe::Describe),
-    #[command(hide = true)]
     Alter(alter::Alter),
     Delete(create::Delete),
     Offsets(offsets::Offsets),
-    #[command(hide = true)]
     Trim(offsets::Trim),
 }
 
