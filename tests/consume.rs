@@ -249,3 +249,19 @@ it!(an_offset_that_is_gone_is_an_error_or_the_nearest, |kaw| {
     assert_eq!(kaw.ok("consume -e five -o 9 --clamp -f %o"), "");
     assert_eq!(kaw.ok("consume -e five -o 3 --clamp -f %o"), "34");
 });
+
+it!(a_topic_that_is_deleted_while_it_is_read_is_said, |kaw| {
+    for again in [false, true] {
+        kaw.cmd("produce t").stdin("1\n2\n3\n").run().ok();
+        let reader = kaw.cmd("consume t").start();
+        reader.until_out("1\n2\n3\n");
+        kaw.ok("topic delete t");
+        if again {
+            kaw.cmd("produce t").stdin("new\n").run().ok();
+        }
+        let line = reader.done().fails(1);
+        let gone = "topic 't' was deleted while it was read";
+        // A broker may say it first, in its own way.
+        assert!(line.contains(gone) || line.contains("t-0 has no offset 3"), "{line}");
+    }
+});

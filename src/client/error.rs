@@ -142,6 +142,10 @@ pub enum Error {
     NoTopic {
         name: String,
     },
+    /// The topic was deleted, and perhaps made anew, while it was read.
+    Gone {
+        name: String,
+    },
     /// No topic has such a name.
     NoMatch {
         pattern: String,
@@ -227,8 +231,17 @@ impl fmt::Display for Error {
             Error::NoTopic { name } => {
                 write!(f, "topic '{name}' does not exist; create it with `kaw topic create {name}`")
             }
+            Error::Gone { name } => {
+                write!(
+                    f,
+                    "topic '{name}' was deleted while it was read; read it again from its start"
+                )
+            }
             Error::NoMatch { pattern } => {
                 write!(f, "no topic matches '{pattern}'; `kaw topic list` shows all")
+            }
+            Error::NoPartition { topic, partition, count: 1 } => {
+                write!(f, "{topic} has partition 0 alone; there is no partition {partition}")
             }
             Error::NoPartition { topic, partition, count } => write!(
                 f,

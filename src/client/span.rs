@@ -242,17 +242,20 @@ fn parse_one(spec: &str, now: Timestamp) -> Result<Span, String> {
     if from.is_empty() && until.is_none_or(str::is_empty) {
         return Err(not_an_offset());
     }
-    Ok(Span {
-        from: match from {
-            "" => Place::Start,
-            from => place(from).ok_or_else(not_an_offset)?,
-        },
-        until: match until {
-            None | Some("") => None,
-            Some(until) => Some(place(until).ok_or_else(not_an_offset)?),
-        },
-        at_end: AtEnd::Follow,
-    })
+    let from = match from {
+        "" => Place::Start,
+        from => place(from).ok_or_else(not_an_offset)?,
+    };
+    let until = match until {
+        None | Some("") => None,
+        Some(until) => Some(place(until).ok_or_else(not_an_offset)?),
+    };
+    if let (Place::At(from), Some(Place::At(until))) = (from, until)
+        && until < from
+    {
+        return Err(format!("'{spec}' ends before it starts"));
+    }
+    Ok(Span { from, until, at_end: AtEnd::Follow })
 }
 
 fn place(text: &str) -> Option<Place> {

@@ -66,7 +66,19 @@ pub fn is_security(key: &str) -> bool {
 /// librdkafka takes what is no port for one, and connects in vain for as long as it may.
 fn check_ports(origin: impl fmt::Display, brokers: &str) -> Result<(), Usage> {
     for broker in brokers.split(',').map(str::trim) {
-        let address = broker.rsplit_once("://").map_or(broker, |(_, address)| address);
+        let address = match broker.rsplit_once("://") {
+            Some((scheme, address)) if is_listener(scheme) => address,
+            Some((scheme, _)) => {
+                let why =
+                    format!("{origin}: {broker}: Kafka does not speak {scheme}; write HOST:PORT");
+                return Err(Usage(why));
+            }
+            None => broker,
+        };
+        if address.contains(char::is_whitespace) {
+            let why = format!("{origin}: '{broker}' has blanks; write HOST:PORT,HOST:PORT");
+            return Err(Usage(why));
+        }
         let Some((host, port)) = address.rsplit_once(':') else { continue };
         // The colons of a bare IPv6 address come before no port.
         let is_address = host.contains(':') && !host.ends_with(']');
@@ -76,6 +88,12 @@ fn check_ports(origin: impl fmt::Display, brokers: &str) -> Result<(), Usage> {
         }
     }
     Ok(())
+}
+
+/// Kafka's protocols of listeners, which librdkafka takes as schemes.
+fn is_listener(scheme: &str) -> bool {
+    let all = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+    all.iter().any(|name| scheme.eq_ignore_ascii_case(name))
 }
 
 /// The folder in a variable of the XDG kind, or the like below the user's home.

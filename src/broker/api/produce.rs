@@ -15,7 +15,6 @@ use crate::protocol::produce::{
     ProduceResponseTopic, ProduceTopic, RecordError,
 };
 use crate::record::{Invalid, Keys, Offset, Rules, Scratch, Timestamp, Zstd, validate};
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// To what compressed records may inflate where they must be looked at.
@@ -44,7 +43,8 @@ pub fn handle(call: &mut Call<'_>, request: ProduceRequest) -> Outcome<ProduceRe
         Acks::All if call.node.durability() == Durability::Fsync && !promises.is_empty() => {
             let catalogue = call.node.topics.catalogue_durable();
             let tickets = promises.into_iter().map(Promise::ask).collect();
-            Outcome::Later(Box::pin(kept(response, tickets, catalogue)))
+            let failure = storage_error(call.session.entrance);
+            Outcome::Later(Box::pin(kept(response, tickets, catalogue, failure)))
         }
         _ => response.into(),
     }
@@ -87,6 +87,7 @@ async fn kept(
     mut response: ProduceResponse,
     asked: Vec<Asked>,
     catalogue: Ticket,
+    failure: ErrorCode,
 ) -> super::Answer<ProduceResponse> {
     // What says that there is such a topic counts as much as what is in it.
     let catalogue = catalogue.wait().await;
@@ -94,7 +95,7 @@ async fn kept(
         if ticket.wait().await.and(catalogue).is_err() {
             let (error_code, why) = match partition.is_gone() {
                 true => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted"),
-                false => (ErrorCode::KAFKA_STORAGE_ERROR, "the disk did not sync"),
+                false => (failure, "the disk did not sync"),
             };
             let partition = &mut response.topics[topic].partitions[at];
             *partition = failed(partition, error_code, why);
@@ -223,25 +224,22 @@ impl Appender<'_> {
             AppendError::Disk { .. } | AppendError::Poisoned => {
                 let topic = &partition.core.name;
                 tracing::error!(%topic, partition = %partition.id, %error, "cannot append");
-                self.storage_error(error)
+                storage_error(self.entrance)
             }
         });
         answer.error_message = Some(text(error.to_string()));
         answer
     }
+}
 
-    /// Clients try again at KAFKA_STORAGE_ERROR until their delivery timeout is over, and say
-    /// nothing meanwhile. A disk does not become free by itself: those of kaw's own commands that
-    /// come by the door hear of it at once.
-    fn storage_error(&self, error: &AppendError) -> ErrorCode {
-        match error {
-            AppendError::Disk { error, .. }
-                if error.kind() == ErrorKind::StorageFull && self.entrance == Entrance::Door =>
-            {
-                ErrorCode::UNKNOWN_SERVER_ERROR
-            }
-            _ => ErrorCode::KAFKA_STORAGE_ERROR,
-        }
+/// What a client hears where the disk does not take what it sends. Clients try again at
+/// KAFKA_STORAGE_ERROR until their delivery timeout is over, and say nothing meanwhile. A disk does
+/// not become free or whole by itself: those of kaw's own commands that come by the door hear of it
+/// at once.
+fn storage_error(entrance: Entrance) -> ErrorCode {
+    match entrance {
+        Entrance::Door => ErrorCode::UNKNOWN_SERVER_ERROR,
+        Entrance::Public(_) => ErrorCode::KAFKA_STORAGE_ERROR,
     }
 }
 

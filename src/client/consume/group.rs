@@ -103,8 +103,8 @@ impl Candidate {
 }
 
 impl GroupReader {
-    /// Starts a client; it connects on its own. `span` says where to begin what the group has committed nothing of, and whether
-    /// to stop at the end.
+    /// Starts a client; it connects on its own. `span` says where to begin what the group has
+    /// committed nothing of, and whether to stop at the end.
     pub fn open(
         config: &Config,
         patience: Patience,

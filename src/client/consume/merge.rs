@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::super::admin::{Admin, Patience, Probe};
 use super::super::sys::{Message, Native, Reader};
 use super::{
-    Code, Complaint, Config, Error, FIXED, Kept, Offset, Part, Received, Source, Wanted, find,
-    give_up, judge, native, probe,
+    Code, Complaint, Config, Error, FIXED, Kept, Offset, Part, Received, Source, Wanted, check,
+    find, give_up, judge, native, probe,
 };
 use crate::record::Timestamp;
 
@@ -196,6 +196,10 @@ impl Source for Merge {
             lane.reader.wake(fd.try_clone()?);
         }
         Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        check(&self.admin, self.lanes.iter().map(|lane| &lane.part))
     }
 
     fn want(&mut self, topics: &[String]) -> Result<(), Error> {

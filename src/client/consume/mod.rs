@@ -91,6 +91,12 @@ pub trait Source {
         Ok(())
     }
 
+    /// Looks, after a silence, whether what is read is still there: a topic that was deleted, or made
+    /// anew with fewer records than were read, is silent for ever.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Reads these topics, those that are new to it from their start.
     fn want(&mut self, topics: &[String]) -> Result<(), Error>;
 
@@ -292,6 +298,10 @@ impl Source for Consumer {
         Ok(())
     }
 
+    fn check(&self) -> Result<(), Error> {
+        check(&self.admin, &self.parts)
+    }
+
     fn want(&mut self, topics: &[String]) -> Result<(), Error> {
         for part in find::new_parts(&self.admin, topics, &self.parts)? {
             self.start(part)?;
@@ -338,6 +348,25 @@ fn give_up<'a>(parts: impl IntoIterator<Item = &'a mut Part>) -> Vec<String> {
         part.name()
     });
     names.collect()
+}
+
+fn check<'a>(admin: &Admin, parts: impl IntoIterator<Item = &'a Part>) -> Result<(), Error> {
+    let open: Vec<_> = parts.into_iter().filter(|part| !part.reading.is_done()).collect();
+    let mut topics: Vec<_> = open.iter().map(|part| part.topic.as_str()).collect();
+    topics.dedup();
+    for topic in topics {
+        match admin.topic(topic) {
+            Err(Error::NoTopic { name }) => return Err(Error::Gone { name }),
+            result => drop(result?),
+        }
+    }
+    let places: Vec<_> = open.iter().map(|part| (part.topic.as_str(), part.partition)).collect();
+    for (part, edges) in open.iter().zip(find::edges(admin, &places)?) {
+        if edges.end < part.reading.position {
+            return Err(Error::Gone { name: part.topic.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// Whether reading can go on after this error: what a broker that is away or was replaced makes

@@ -164,6 +164,10 @@ impl Source for Tail {
         self.inner.wake(fd)
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.inner.check()
+    }
+
     fn want(&mut self, topics: &[String]) -> Result<(), Error> {
         match self.stage {
             Stage::Following => self.inner.want(topics),

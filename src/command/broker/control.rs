@@ -53,12 +53,27 @@ pub fn status(global: &Global, args: StatusArgs) -> anyhow::Result<Exit> {
                     ("state", "stopped; the next command starts it".to_owned()),
                     ("data", dir.clone()),
                     ("size", quantity::show_bytes(bytes)),
-                    ("wipe", format!("rm -r {dir}")),
+                    ("wipe", format!("rm -r {}", quoted(&place.data_dir))),
                 ]),
             }
         }
     };
     print(&text)
+}
+
+/// What stops the broker of this directory and of no other.
+pub fn stop_command(dir: &Path) -> String {
+    format!("kaw broker stop --data-dir {}", quoted(dir))
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:@%,=".contains(letter);
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 pub fn stop(global: &Global, StopArgs {}: StopArgs) -> anyhow::Result<Exit> {
@@ -175,7 +190,7 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         ("topics", format!("{} with {} partitions", status.topic_count, status.partition_count)),
         ("durability", status.durability.to_string()),
         ("listeners", or_dash(&notice.listeners.join(" "))),
-        ("wipe", format!("kaw broker stop && rm -r {}", dir.display())),
+        ("wipe", format!("{} && rm -r {}", stop_command(dir), quoted(dir))),
     ]);
     text.push('\n');
     text.push_str(&clients(status).print(Look::of_stdout(), true));

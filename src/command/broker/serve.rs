@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use super::control::stop_command;
 use super::host::{self, Wish};
 use super::{address, taken};
 use crate::broker::home::{Claim, Contender, Home, Mode, Notice};
@@ -174,8 +175,9 @@ fn already_served(place: &Place, notice: &Notice) -> anyhow::Error {
         some => format!(" on {}", some.join(" and ")),
     };
     anyhow!(
-        "{dir} is served already by kaw (pid {pid}){there}; use that, stop it with `kaw broker \
-         stop`, or choose another directory with --data-dir"
+        "{dir} is served already by kaw (pid {pid}){there}; use that, stop it with `{}`, or choose \
+         another directory with --data-dir",
+        stop_command(&place.data_dir)
     )
 }
 

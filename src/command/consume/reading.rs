@@ -22,6 +22,8 @@ use crate::output::{Fate, Printer};
 
 /// While nothing comes, time is looked at this often.
 const TICK: Duration = Duration::from_millis(250);
+/// After so long a silence it is looked whether what is read is still there, and again and again.
+const CHECK: Duration = Duration::from_secs(3);
 /// New topics are looked for this often.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -36,6 +38,8 @@ pub struct Reading {
     interrupt: Interrupt,
     quiet: Quiet,
     probe: Option<Probe>,
+    /// When something came, or it was looked whether all is still there.
+    checked: Instant,
     /// New topics of these names are read too; when they were looked for last.
     watched: Option<(Regex, Instant)>,
     brokers: String,
@@ -63,6 +67,7 @@ impl Reading {
             interrupt,
             quiet: Quiet::new(now, at_end),
             probe: None,
+            checked: now,
             watched: None,
             brokers: String::new(),
             tell: |_| {},
@@ -116,6 +121,7 @@ impl Reading {
             }
             if self.read()? {
                 self.quiet.moved(Instant::now());
+                self.checked = Instant::now();
                 self.probe = None;
                 continue;
             }
@@ -124,6 +130,7 @@ impl Reading {
             if let Some(error) = self.lease.as_ref().and_then(Lease::broken) {
                 return Err(error.into());
             }
+            self.check()?;
             self.look_for_topics()?;
             self.take_answer();
             let source = &self.source;
@@ -199,6 +206,15 @@ impl Reading {
             true => Err(ClosedStdout.into()),
             false => Ok(()),
         }
+    }
+
+    fn check(&mut self) -> anyhow::Result<()> {
+        // A broker that is away is told of by others.
+        if self.checked.elapsed() < CHECK || self.source.complaint().is_some() {
+            return Ok(());
+        }
+        self.checked = Instant::now();
+        Ok(self.source.check()?)
     }
 
     fn look_for_topics(&mut self) -> anyhow::Result<()> {

@@ -146,11 +146,16 @@ impl Read for Input {
         let count = self.file.read(buffer)?;
         self.position += count as u64;
         if let Some(stdout) = &mut self.tee {
-            // What was read is lost to whoever tries again: no error here may ask for that.
-            stdout.write_all(&buffer[..count]).map_err(|error| {
-                self.tee_failed = Some(error);
-                io::Error::from(io::ErrorKind::Other)
-            })?;
+            match stdout.write_all(&buffer[..count]) {
+                Ok(()) => {}
+                // Who read the copy has seen enough; the records are still to be sent.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.tee = None,
+                // What was read is lost to whoever tries again: no error here may ask for that.
+                Err(error) => {
+                    self.tee_failed = Some(error);
+                    return Err(io::ErrorKind::Other.into());
+                }
+            }
         }
         Ok(count)
     }

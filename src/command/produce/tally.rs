@@ -153,8 +153,9 @@ impl Why<'_> {
             Code::STORAGE_ERROR => "the broker cannot write to its disk; is it full?".to_owned(),
             Code::PURGE_QUEUE | Code::PURGE_INFLIGHT => "given up".to_owned(),
             // The built-in broker has no other use for this code (`broker/api/produce.rs`).
-            Code::UNKNOWN => "the broker cannot write it; if it is kaw's own, its disk is full: \
-                 free some space, then produce the rest again"
+            Code::UNKNOWN => "the broker cannot write it; if it is kaw's own, its disk is full \
+                 or broken, as broker.log in its data directory says: mend that, then produce the \
+                 rest again"
                 .to_owned(),
             code => format!("{} ({})", refusal.why.trim_end_matches('.'), code.name()),
         }
@@ -250,8 +251,8 @@ mod tests {
         check(
             Code::UNKNOWN,
             Some(0),
-            "the broker cannot write it; if it is kaw's own, its disk is full: \
-             free some space, then produce the rest again",
+            "the broker cannot write it; if it is kaw's own, its disk is full or broken, as \
+             broker.log in its data directory says: mend that, then produce the rest again",
         );
     }
 
