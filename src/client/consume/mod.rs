@@ -91,8 +91,8 @@ pub trait Source {
         Ok(())
     }
 
-    /// Looks, after a silence, whether what is read is still there: a topic that was deleted, or made
-    /// anew with fewer records than were read, is silent for ever.
+    /// Looks, after a silence, whether what is read is still there: a topic that was deleted, or
+    /// made anew with fewer records than were read, is silent for ever.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
