@@ -165,6 +165,47 @@ kaw consume -e made-by-produce -f '%o %s %S %K\n'
 printf 'k:\n' | kaw produce one -K : -Z --timestamp 1700000000000
 kaw consume -e one -o 3 -J
 kaw consume -e nothing
+kaw topic offsets words one
+kaw topic offsets one --at @2023-11-15 -J
+kaw topic offsets one:0 --at 99
+kaw topic alter words -p 4 -c retention.ms=-1
+kaw topic alter words -p 4
+kaw topic alter words --delete-config retention.ms -c cleanup.policy=delete
+kaw topic alter words -c retention.ms=soon
+kaw topic alter nothing -p 4
+kaw topic list --detailed --no-headers
+kaw topic create timed -p 2
+printf '{"value":"1","partition":0,"timestamp":1700000001000}\n{"value":"3","partition":0,"timestamp":1700000003000}\n' | kaw produce timed -J
+printf '{"value":"2","partition":1,"timestamp":1700000002000}\n{"value":"4","partition":1,"timestamp":1700000004000}\n' | kaw produce timed -J --report /dev/stdout
+kaw consume -e timed --merge
+kaw consume -e timed --tail 3
+kaw consume -e timed --merge --where '.value > 2' --select .value
+kaw consume -e timed --expect 4 | wc -l
+kaw consume -e timed --expect 5 | wc -l
+kaw consume -e -r '^tim' -o @1700000003 --merge
+kaw consume timed --expect 9 --within 2s | wc -l
+kaw consume timed --idle 1s | wc -l
+kaw consume timed -g readers -c 4 | wc -l
+kaw consume timed -g readers -e
+kaw group list
+kaw group list --detailed
+kaw group describe readers --lag-only
+kaw group reset readers --to start --dry-run
+kaw group reset readers --to @1700000003 -J
+kaw group reset readers --to 99
+kaw consume timed -g readers -e | sort
+kaw group describe readers | cut -d ' ' -f 1
+kaw group describe nobody
+kaw group delete readers
+kaw group delete readers
+kaw topic trim timed --to +1 --dry-run
+kaw topic trim timed:1 --to +1
+kaw topic trim timed:1 --to 0
+kaw topic offsets timed
+rm -f limited.mark; printf 'a\nb\nc\n' | kaw produce limited --rate 100/s --resume limited.mark
+printf 'a\nb\nc\nd\n' | kaw produce limited --resume limited.mark
+printf '1 2 3\n' | kaw produce framed -f '%k %v %T\n' && kaw consume -e framed -f '%k %v %T\n'
+printf 'x\n' | kaw produce framed --partitioner none
 kaw topic delete words one
 kaw topic delete words
 kaw topic delete words --if-exists
