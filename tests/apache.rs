@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::harness::Kaw;
+use crate::harness::{Kaw, until};
 
 const DUMP_LOG: &str = "org.apache.kafka.tools.DumpLogSegments";
 
@@ -218,9 +218,41 @@ it!(the_same_commands_print_the_same_against_apache_kafka, |kaw| {
     let Some(apache) = kaw.apache() else { return };
     let theirs = transcript(kaw, &apache.address);
     same(&ours, &theirs);
+    all_or_nothing(kaw, &apache.address);
     apache.stop();
     broker.stop();
 });
+
+/// What is sent in a transaction is there in the end, or nothing of it.
+fn all_or_nothing(kaw: &Kaw, address: &str) {
+    let run =
+        |line: &str, input: String| kaw.cmd(&format!("{line} -b {address}")).stdin(input).run();
+    let lines = |range: std::ops::RangeInclusive<u32>| -> String {
+        range.map(|n| format!("{n}\n")).collect()
+    };
+    let count =
+        |topic: &str| run(&format!("consume -e {topic}"), String::new()).out().lines().count();
+    run("produce tx --transactional", lines(1..=1000)).ok();
+    assert_eq!(count("tx"), 1000);
+    let bad = "{\"value\":\"a\"}\nbad\n{\"value\":\"c\"}\n";
+    let failed = run("produce tx -J --transactional", bad.to_owned()).code(1);
+    let failed = failed.says("read 3 = delivered 0 + failed 3");
+    failed.says("kaw: the transaction was aborted; nothing of it is there");
+    assert_eq!(count("tx"), 1000);
+    // Every four at a time: what is committed stays.
+    let input = "{\"value\":\"a\"}\n".repeat(9) + "bad\n";
+    let failed = run("produce tx -J --transactional --transaction-records 4", input).code(1);
+    failed.says("read 10 = delivered 8 + failed 2");
+    assert_eq!(count("tx"), 1008);
+    let mut slow =
+        kaw.cmd(&format!("produce tx --transactional -b {address}")).stdin_open().start();
+    slow.write(lines(1..=1000));
+    let all = || run("consume -e tx --isolation uncommitted", String::new());
+    until("records on their way", || (2000 < all().out().lines().count()).then_some(()));
+    slow.signal(rustix::process::Signal::INT);
+    slow.done().code(130).says("the transaction was aborted");
+    assert_eq!(count("tx"), 1008);
+}
 
 /// Each command with what it printed and its exit code.
 fn transcript(kaw: &Kaw, address: &str) -> String {

@@ -48,7 +48,11 @@ impl Pump<'_> {
         let Line { tally, mut screen, interrupt, .. } = self.line;
         screen.clear();
         tally.close(&screen, !self.quiet);
-        result.and(ended).and(closed)?;
+        result.and(closed)?;
+        match (ended, interrupt.exit()) {
+            (Err(error), Some(_)) => screen.say(&format!("kaw: {error}")),
+            (ended, _) => ended?,
+        }
         Ok(match interrupt.exit() {
             Some(exit) => exit,
             None if tally.all_delivered() => Exit::Done,
