@@ -78,7 +78,7 @@ complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcomman
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l data-dir -d 'Where the built-in broker keeps its data' -r -F
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long a broker may take to answer' -r
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l internal -d 'Kafka\'s own topics too'
-complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l detailed -d 'Partitions, replicas and records too'
+complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l detailed -d 'Partitions, replicas, records and bytes too'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s J -l json -d 'Print JSON, one object a line'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -l no-headers -d 'Print tables without headings'
 complete -c kaw -n "__fish_kaw_using_subcommand topic; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print no progress, summaries or warnings'

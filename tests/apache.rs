@@ -162,6 +162,9 @@ printf 'x' | kaw produce words -p 2 && kaw consume -e words -p 2 -f '%s\n' | tai
 printf 'x' | kaw produce words -p 9
 printf 'new\n' | kaw produce made-by-produce -z zstd
 kaw consume -e made-by-produce -f '%o %s %S %K\n'
+kaw topic list made --detailed
+kaw topic list -J made
+kaw topic describe made-by-produce
 printf 'k:\n' | kaw produce one -K : -Z --timestamp 1700000000000
 kaw consume -e one -o 3 -J
 kaw consume -e nothing

@@ -6,7 +6,7 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::harness::{Apache, Kaw, Running, found, free_port};
+use crate::harness::{Apache, Done, Kaw, Running, found, free_port};
 
 const CERTIFICATES: &str = include_str!("secure.sh");
 
@@ -62,13 +62,29 @@ impl<'a> Secured<'a> {
         port.map_or_else(|| self.apache.address.clone(), |port| format!("127.0.0.1:{port}"))
     }
 
-    /// A record goes to this listener and comes back with these options.
+    /// A record goes to this listener and comes back with these options, and the way that sizes
+    /// take, which is another, is open too.
     #[track_caller]
     fn reaches(&self, listener: &str, options: &str) {
+        self.carries(listener, options);
+        let found = self.weighs(listener, options);
+        assert!(found.err().is_empty(), "{found}");
+        let bytes = found.out().split_whitespace().last().and_then(|bytes| bytes.parse().ok());
+        assert!(bytes.is_some_and(|bytes: u64| 0 < bytes), "{found}");
+    }
+
+    #[track_caller]
+    fn carries(&self, listener: &str, options: &str) {
         let way = format!("-b {} {options}", self.at(listener));
         self.kaw.cmd(&format!("produce -q t {way}")).stdin(format!("{options}\n")).run().ok();
         let back = self.kaw.cmd(&format!("consume -e -o -1 t {way}")).run().ok();
         back.prints(&format!("{options}\n"));
+    }
+
+    #[track_caller]
+    fn weighs(&self, listener: &str, options: &str) -> Done {
+        let way = format!("-b {} {options}", self.at(listener));
+        self.kaw.cmd(&format!("topic list t --detailed {way}")).run().ok()
     }
 
     #[track_caller]
@@ -306,8 +322,13 @@ fn tokens(to: &Secured) {
              -X sasl.oauthbearer.client.id=dave -X sasl.oauthbearer.client.secret={secret}"
         )
     };
-    to.reaches("open", &client("dave-secret", &url));
+    to.carries("open", &client("dave-secret", &url));
     provider.until_out("Basic dave grant_type=client_credentials");
+    // Tokens are librdkafka's alone, and that is worth a word to who asks.
+    let unknown = to.weighs("open", &client("dave-secret", &url));
+    assert!(unknown.err().is_empty() && unknown.out().ends_with(" -\n"), "{unknown}");
+    let unknown = to.weighs("open", &format!("{} -v", client("dave-secret", &url)));
+    unknown.says("BYTES are not known: only librdkafka can log in with OAUTHBEARER");
     let said = ["no token", "invalid_client", "client's id and secret"];
     to.refuses("open", &client("no-secret", &url), 1, &said);
     let nobody = format!("http://127.0.0.1:{}/token", free_port());
@@ -327,9 +348,9 @@ fn tokens(to: &Secured) {
         to.kaw.file("token.properties", text);
         "-F token.properties"
     };
-    to.reaches("open", file(&url, ""));
+    to.carries("open", file(&url, ""));
     provider.until_out("scope=kafka");
     let (_provider, url) = self::provider(to.kaw, Some("broker.pem")).expect("found before");
     to.refuses("open", file(&url, ""), 1, &["no token", "certificate", "client's id and"]);
-    to.reaches("open", file(&url, " ssl.truststore.location=\"authority.pem\""));
+    to.carries("open", file(&url, " ssl.truststore.location=\"authority.pem\""));
 }

@@ -1,5 +1,7 @@
 //! `kaw topic`: made, listed, described and deleted.
 
+use std::fs;
+
 it!(a_topic_is_made_once_and_deleted_once, |kaw| {
     assert_eq!(kaw.ok("topic create b a -p 2"), "b created\na created\n");
     assert_eq!(kaw.ok("topic list"), "a\nb\n");
@@ -31,20 +33,22 @@ it!(a_dry_run_makes_nothing, |kaw| {
 it!(a_list_is_names_or_columns_or_json, |kaw| {
     kaw.ok("topic create orders -p 2");
     kaw.ok("topic create order-lines other");
-    kaw.cmd("produce orders -p 1").stdin("a\nb\n").run().ok();
+    kaw.cmd("produce orders -p 1").stdin("a\n").run().ok();
+    kaw.cmd("produce orders -p 1").stdin("b\n").run().ok();
     assert_eq!(kaw.ok("topic list"), "order-lines\norders\nother\n");
     assert_eq!(kaw.ok("topic list '^orders$'"), "orders\n");
     assert_eq!(kaw.ok("topic list order"), "order-lines\norders\n");
     assert_eq!(
         kaw.ok("topic list order --detailed"),
-        "TOPIC        PARTITIONS  REPLICAS  RECORDS\n\
-         order-lines           1         1        0\n\
-         orders                2         1        2\n"
+        "TOPIC        PARTITIONS  REPLICAS  RECORDS  BYTES\n\
+         order-lines           1         1        0      0\n\
+         orders                2         1        2    138\n"
     );
-    assert_eq!(kaw.ok("topic list orders --detailed --no-headers"), "orders  2  1  2\n");
+    assert_eq!(kaw.ok("topic list orders --detailed --no-headers"), "orders  2  1  2  138\n");
     assert_eq!(
         kaw.ok("topic list orders -J"),
-        "{\"topic\":\"orders\",\"partitions\":2,\"replicas\":1,\"records\":2,\"internal\":false}\n"
+        "{\"topic\":\"orders\",\"partitions\":2,\"replicas\":1,\"records\":2,\"bytes\":138,\
+         \"internal\":false}\n"
     );
     kaw.cmd("topic list '['").run().fails(2);
 });
@@ -56,10 +60,11 @@ it!(a_description_has_partitions_and_what_was_set, |kaw| {
     let (partitions, configs) = text.split_once("\n\n").expect("two tables");
     let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let rows: Vec<_> = partitions.lines().map(cells).collect();
-    assert_eq!(rows[0], cells("TOPIC PARTITION LEADER EPOCH REPLICAS ISR START END RECORDS"));
+    assert_eq!(rows[0], cells("TOPIC PARTITION LEADER EPOCH REPLICAS ISR START END RECORDS BYTES"));
+    let bytes = fs::metadata(kaw.data().join("t-1/00000000000000000000.log")).unwrap().len();
     assert_eq!(
         (rows.len(), &rows[1][6..], &rows[2][6..]),
-        (3, &cells("0 0 0")[..], &cells("0 2 2")[..])
+        (3, &cells("0 0 0 0")[..], &cells(&format!("0 2 2 {bytes}"))[..])
     );
     let rows: Vec<_> = configs.lines().map(cells).collect();
     assert_eq!(
@@ -69,6 +74,7 @@ it!(a_description_has_partitions_and_what_was_set, |kaw| {
     let all = kaw.ok("topic describe t -a");
     assert!(all.contains("segment.bytes") && all.contains("default"), "{all}");
     let json = kaw.ok("topic describe t -J");
+    assert!(json.contains(&format!(r#""records":2,"bytes":{bytes}}}"#)), "{json}");
     assert!(json.contains(r#"{"name":"retention.ms","value":"60000","source":"topic"}"#), "{json}");
 });
 

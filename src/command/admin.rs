@@ -6,16 +6,22 @@ use std::time::SystemTime;
 use regex::Regex;
 
 use super::stdio::{print, tell};
+use super::table::Look;
 use super::{Exit, Global, Usage, cluster};
 use crate::client::Error;
-use crate::client::admin::{Admin, Answer, Edge, Patience, Place, Refusal, TopicInfo};
+use crate::client::admin::{
+    Admin, Answer, Asked, Edge, Measured, Patience, Place, Refusal, Sizes, TopicInfo,
+};
 use crate::client::span::{Edges, Found, Place as Wanted};
+use crate::quantity::show_bytes;
 use crate::record::{Offset, PartitionId, Timestamp};
 
 /// A client, and what must live as long as it does.
 pub struct Connected {
     pub admin: Admin,
-    _cluster: cluster::Cluster,
+    cluster: cluster::Cluster,
+    tell: fn(&str),
+    verbose: bool,
 }
 
 /// A client of the cluster that is meant.
@@ -23,7 +29,8 @@ pub fn connect(global: &Global) -> anyhow::Result<Connected> {
     let cluster = cluster::connect(global)?;
     let tell = if global.quiet { |_: &str| {} } else { tell };
     let patience = Patience { max: cluster.connect_timeout, tell };
-    Ok(Connected { admin: Admin::open(&cluster.config, patience)?, _cluster: cluster })
+    let (admin, verbose) = (Admin::open(&cluster.config, patience)?, 0 < global.verbose);
+    Ok(Connected { admin, cluster, tell, verbose })
 }
 
 /// Prints what was done, and on stderr what was not.
@@ -53,11 +60,12 @@ pub fn said(refusal: &Refusal) -> String {
     text.trim_end_matches(['.', ' ', '\n']).replace('\n', " ")
 }
 
-/// Where a partition's log begins and ends, as far as its leader says.
+/// Where a partition's log begins and ends, as far as its leader says, and what it takes there.
 #[derive(Clone, Copy, Default)]
 pub struct Log {
     pub start: Option<Offset>,
     pub end: Place,
+    pub bytes: Option<u64>,
 }
 
 impl Log {
@@ -67,8 +75,48 @@ impl Log {
     }
 }
 
-/// The logs of topics, in the order of their partitions.
-pub fn logs(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<HashMap<String, Vec<Log>>> {
+impl Connected {
+    /// The logs of topics, in the order of their partitions. Sizes are asked for meanwhile; to be
+    /// without one is no error.
+    pub fn logs(&self, topics: &[TopicInfo]) -> anyhow::Result<HashMap<String, Vec<Log>>> {
+        let asked = self.admin.ask_sizes(&self.cluster.config, topics);
+        let mut logs = logs(&self.admin, topics)?;
+        let sizes = self.sizes(asked);
+        for topic in topics {
+            let Some(logs) = logs.get_mut(&topic.name) else { continue };
+            for (partition, log) in topic.partitions.iter().zip(logs) {
+                log.bytes = sizes.get(&(topic.name.clone(), partition.id)).copied();
+            }
+        }
+        Ok(logs)
+    }
+
+    /// What the brokers say; one line tells of those that say nothing.
+    fn sizes(&self, asked: Result<Asked, String>) -> Sizes {
+        let Measured { sizes, silent } = match asked {
+            Ok(asked) => asked.collect(),
+            // librdkafka may know a way in that we do not; that is so every time.
+            Err(why) => {
+                if self.verbose {
+                    (self.tell)(&format!("BYTES are not known: {why}"));
+                }
+                return Sizes::new();
+            }
+        };
+        match silent.as_slice() {
+            [] => {}
+            [why] => (self.tell)(&format!("some BYTES are not known: {why}")),
+            [why, others @ ..] => {
+                let count = others.len();
+                (self.tell)(&format!("some BYTES are not known: {why} (and {count} more)"));
+            }
+        }
+        sizes
+    }
+}
+
+/// The logs of topics, in the order of their partitions, without their sizes.
+fn logs(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<HashMap<String, Vec<Log>>> {
     let all = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |p| (topic, p)));
     // A partition without a leader has nobody to ask.
     let led = all.filter(|(_, partition)| partition.leader.is_some());
@@ -76,8 +124,9 @@ pub fn logs(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<HashMap<Strin
     let at = |edge| led.iter().map(|&(topic, id)| (topic, id, edge)).collect::<Vec<_>>();
     let [starts, ends] = admin.places([&at(Edge::Start), &at(Edge::End)])?;
     let answers = led.iter().zip(starts.iter().zip(ends));
+    let log = |(start, end): (&Place, Place)| Log { start: start.offset, end, bytes: None };
     let answers: HashMap<(&str, PartitionId), Log> =
-        answers.map(|(&of, (start, end))| (of, Log { start: start.offset, end })).collect();
+        answers.map(|(&of, places)| (of, log(places))).collect();
     let log = |topic: &TopicInfo, id| answers.get(&(topic.name.as_str(), id)).copied();
     let of = |topic: &TopicInfo| {
         topic.partitions.iter().map(|p| log(topic, p.id).unwrap_or_default()).collect()
@@ -190,6 +239,14 @@ pub fn locate(admin: &Admin, targets: &[Target], place: Wanted) -> anyhow::Resul
 pub fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A cell of a size: for people with its unit, for programs in bytes.
+pub fn size(bytes: Option<u64>) -> String {
+    match Look::of_stdout() {
+        Look::Bordered => shown(bytes.map(show_bytes)),
+        Look::Plain => shown(bytes),
+    }
 }
 
 /// A cell; nothing is an empty one.

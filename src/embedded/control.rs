@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::broker::home::{self, Notice};
 use crate::protocol::private::{LeaveRequest, StatusRequest, StatusResponse};
+use crate::protocol::scram::Hash;
 use crate::wire::{Connection, Error, Login};
 
 /// How a control connection is called in a broker's list of its clients.
@@ -26,7 +27,7 @@ impl Control {
         let mut connection = Connection::open(address, CLIENT_ID, deadline)?;
         let (user, nonce) = (home::user(notice.port), home::random_word(NONCE_BYTES));
         let login = Login { user: &user, password: notice.secret.reveal(), nonce: &nonce };
-        connection.sasl_scram(login, deadline)?;
+        connection.sasl_scram(Hash::Sha256, login, deadline)?;
         Ok(Control { connection, deadline })
     }
 

@@ -21,6 +21,14 @@ pub enum Hash {
 }
 
 impl Hash {
+    /// What SASL calls SCRAM with it.
+    pub fn mechanism(self) -> &'static str {
+        match self {
+            Hash::Sha256 => "SCRAM-SHA-256",
+            Hash::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+
     fn mac(self, key: &[u8], text: &[u8]) -> Vec<u8> {
         match self {
             Hash::Sha256 => mac::<Hmac<Sha256>>(key, text),

@@ -2,17 +2,20 @@
 //! Never knows: what the requests are for.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::error::{Error, Stranger, Trouble};
 use super::scram::{Login, Opening};
+use super::stream::{Stream, Timed};
+use super::tls::Tls;
 use super::versions::Versions;
 use crate::protocol::api_versions::ApiVersionsRequest;
 use crate::protocol::sasl::{SaslAuthenticateRequest, SaslHandshakeRequest};
+use crate::protocol::scram::Hash;
 use crate::protocol::{
     ApiKey, ErrorCode, Request, Secret, Text, decode_response, encode_request, response_correlation,
 };
@@ -21,8 +24,9 @@ use crate::protocol::{
 const FRAME_BYTES_MAX: usize = 100 << 20;
 
 pub struct Connection {
-    stream: TcpStream,
-    address: SocketAddr,
+    stream: Stream,
+    /// As it is told to people.
+    address: String,
     client_id: String,
     correlation: i32,
     /// Asked for when first needed.
@@ -35,22 +39,40 @@ impl Connection {
         client_id: &str,
         deadline: Instant,
     ) -> Result<Connection, Error> {
-        let opened = left(deadline).and_then(|left| TcpStream::connect_timeout(&address, left));
-        let opened = opened.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-        let stream =
-            opened.map_err(|error| Error { address, trouble: Trouble::Unreachable(error) })?;
-        let client_id = client_id.to_owned();
-        Ok(Connection { stream, address, client_id, correlation: 0, versions: None })
+        let stream = dial(address, deadline)?;
+        Ok(Connection::over(Stream::Plain(stream), address, client_id))
     }
 
-    /// Authenticates with SCRAM-SHA-256, and has the broker do the same: whoever took its port
-    /// learns nothing of the password and is not believed.
-    pub fn sasl_scram(&mut self, login: Login<'_>, deadline: Instant) -> Result<(), Error> {
-        // Every broker since 1.0 speaks these versions, so nobody needs to be asked.
-        let handshake = SaslHandshakeRequest { mechanism: Text::from("SCRAM-SHA-256") };
-        let answer = self.call_at(&handshake, 1, deadline)?;
-        self.refuse::<SaslHandshakeRequest>(answer.error_code, None)?;
-        let opening = Opening::new(login);
+    /// The same under TLS with the host of this name.
+    pub fn open_tls(
+        address: SocketAddr,
+        (tls, host): (&Tls, &str),
+        client_id: &str,
+        deadline: Instant,
+    ) -> Result<Connection, Error> {
+        let secured = tls.over(host, dial(address, deadline)?);
+        let stream = secured.map_err(|error| Error {
+            address: address.to_string(),
+            trouble: Trouble::Insecure(error),
+        })?;
+        Ok(Connection::over(Stream::Tls(stream), address, client_id))
+    }
+
+    fn over(stream: Stream, address: SocketAddr, client_id: &str) -> Connection {
+        let (address, client_id) = (address.to_string(), client_id.to_owned());
+        Connection { stream, address, client_id, correlation: 0, versions: None }
+    }
+
+    /// Authenticates with SCRAM, and has the broker do the same: whoever took its port learns
+    /// nothing of the password and is not believed.
+    pub fn sasl_scram(
+        &mut self,
+        hash: Hash,
+        login: Login<'_>,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        self.sasl_handshake(hash.mechanism(), deadline)?;
+        let opening = Opening::new(hash, login);
         let challenge = self.sasl_token(opening.message(), deadline)?;
         let proof = opening.prove(&challenge);
         let proof = proof.map_err(|why| self.error(Trouble::Unproven(why)))?;
@@ -59,6 +81,26 @@ impl Connection {
         // Who is known may be offered more.
         self.versions = None;
         Ok(())
+    }
+
+    /// Authenticates by telling the password (RFC 4616).
+    pub fn sasl_plain(
+        &mut self,
+        user: &str,
+        password: &str,
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        self.sasl_handshake("PLAIN", deadline)?;
+        self.sasl_token(format!("\0{user}\0{password}"), deadline)?;
+        self.versions = None;
+        Ok(())
+    }
+
+    fn sasl_handshake(&mut self, mechanism: &str, deadline: Instant) -> Result<(), Error> {
+        // Every broker since 1.0 speaks these versions, so nobody needs to be asked.
+        let handshake = SaslHandshakeRequest { mechanism: Text::from(mechanism) };
+        let answer = self.call_at(&handshake, 1, deadline)?;
+        self.refuse::<SaslHandshakeRequest>(answer.error_code, None)
     }
 
     fn sasl_token(&mut self, token: String, deadline: Instant) -> Result<Bytes, Error> {
@@ -129,7 +171,8 @@ impl Connection {
         frame: &[u8],
         deadline: Instant,
     ) -> Result<Bytes, Error> {
-        let mut stream = Timed { stream: &self.stream, deadline };
+        let stream = &mut self.stream;
+        stream.until(deadline);
         let mut size = [0; 4];
         let sent = stream.write_all(frame).and_then(|()| stream.read_exact(&mut size));
         sent.map_err(|error| self.lost(calling, error))?;
@@ -139,7 +182,7 @@ impl Connection {
         }
         // It grows with what comes, whatever the length says.
         let mut answer = Vec::new();
-        let got = stream.take(length as u64).read_to_end(&mut answer);
+        let got = (&mut self.stream).take(length as u64).read_to_end(&mut answer);
         match got {
             Ok(got) if got == length => Ok(answer.into()),
             Ok(_) => Err(self.lost(calling, io::ErrorKind::UnexpectedEof.into())),
@@ -163,47 +206,22 @@ impl Connection {
         })
     }
 
-    fn error(&self, trouble: Trouble) -> Error {
-        Error { address: self.address, trouble }
+    pub(super) fn error(&self, trouble: Trouble) -> Error {
+        Error { address: self.address.clone(), trouble }
     }
+}
+
+fn dial(address: SocketAddr, deadline: Instant) -> Result<Timed, Error> {
+    Timed::open(address, deadline).map_err(|error| Error {
+        address: address.to_string(),
+        trouble: Trouble::Unreachable(error),
+    })
 }
 
 /// Readable while no call is under way: the broker has closed the connection.
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
-    }
-}
-
-/// A stream that gives up at the deadline, however slowly bytes trickle.
-struct Timed<'a> {
-    stream: &'a TcpStream,
-    deadline: Instant,
-}
-
-fn left(deadline: Instant) -> io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    match left.is_zero() {
-        true => Err(io::ErrorKind::TimedOut.into()),
-        false => Ok(left),
-    }
-}
-
-impl Read for Timed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(left(self.deadline)?))?;
-        self.stream.read(buffer)
-    }
-}
-
-impl Write for Timed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(left(self.deadline)?))?;
-        self.stream.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

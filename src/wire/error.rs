@@ -3,14 +3,13 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 
 use super::scram::Unproven;
 use crate::protocol::{ApiKey, DecodeError, EncodeError, ErrorCode};
 
 #[derive(Debug)]
 pub struct Error {
-    pub address: SocketAddr,
+    pub address: String,
     pub trouble: Trouble,
 }
 
@@ -18,6 +17,8 @@ pub struct Error {
 pub enum Trouble {
     /// Nobody let us in.
     Unreachable(io::Error),
+    /// TLS came to nothing.
+    Insecure(io::Error),
     /// The connection broke, or the other side closed it.
     Broken {
         calling: ApiKey,
@@ -72,11 +73,15 @@ impl Stranger {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.address;
+        let address = &self.address;
         match &self.trouble {
             Trouble::Unreachable(error) => {
                 let why = plain(error);
                 write!(f, "cannot reach {address} ({why}); check that a broker listens there")
+            }
+            Trouble::Insecure(error) => {
+                let why = plain(error);
+                write!(f, "no TLS with {address} ({why}); check security.protocol and ssl.*")
             }
             Trouble::Broken { error, .. } if error.kind() == io::ErrorKind::UnexpectedEof => {
                 write!(f, "{address} closed the connection; check the port, password and log")
@@ -108,7 +113,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot ask {address} for {calling} ({error}); update the broker")
             }
             Trouble::NotOffered { calling } => {
-                write!(f, "{address} does not offer {calling}; check that it is a broker of kaw")
+                write!(f, "{address} does not offer {calling}; check which broker it is")
             }
             Trouble::Refused { calling, code, message: None } => {
                 write!(f, "{address} refused {calling} ({code})")

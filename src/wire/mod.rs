@@ -1,11 +1,18 @@
-//! A small blocking Kafka client: connect, authenticate, call.
+//! A small blocking Kafka client: connect, TLS, authenticate, call.
 //! Never knows: librdkafka, the broker, tokio.
 
 mod connection;
+mod door;
 mod error;
+mod log_dirs;
 mod scram;
+mod stream;
+mod tls;
 mod versions;
 
 pub use connection::Connection;
+pub use door::{Account, Door, Mechanism};
 pub use error::Error;
+pub use log_dirs::Sizes;
 pub use scram::Login;
+pub use tls::{Names, Tls};

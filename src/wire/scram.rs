@@ -41,6 +41,7 @@ impl fmt::Display for Unproven {
 
 /// The beginning: the client's first message, and what to do with the server's.
 pub struct Opening<'a> {
+    hash: Hash,
     login: Login<'a>,
     bare: String,
 }
@@ -52,9 +53,9 @@ pub struct Proof {
 }
 
 impl<'a> Opening<'a> {
-    pub fn new(login: Login<'a>) -> Opening<'a> {
+    pub fn new(hash: Hash, login: Login<'a>) -> Opening<'a> {
         let bare = format!("n={},r={}", scram::sasl_name(login.user), login.nonce);
-        Opening { login, bare }
+        Opening { hash, login, bare }
     }
 
     pub fn message(&self) -> String {
@@ -75,7 +76,7 @@ impl<'a> Opening<'a> {
             return Err(Unproven::Iterations);
         }
         let salting = Salting { salt, iterations };
-        let keys = Keys::of(self.login.password, Hash::Sha256, salting);
+        let keys = Keys::of(self.login.password, self.hash, salting);
         let without_proof = format!("c=biws,r={nonce}");
         let exchange = scram::exchange(&self.bare, challenge, &without_proof);
         let proof = scram::base64(&keys.proof(&exchange));
@@ -105,12 +106,15 @@ mod tests {
     const NONCE: &str = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 
     fn proof(challenge: &str) -> Result<Proof, Unproven> {
-        Opening::new(LOGIN).prove(challenge.as_bytes())
+        Opening::new(Hash::Sha256, LOGIN).prove(challenge.as_bytes())
     }
 
     #[test]
     fn the_example_of_rfc_7677() {
-        assert_eq!(Opening::new(LOGIN).message(), format!("n,,n=user,r={}", LOGIN.nonce));
+        assert_eq!(
+            Opening::new(Hash::Sha256, LOGIN).message(),
+            format!("n,,n=user,r={}", LOGIN.nonce)
+        );
         let challenge = format!("r={NONCE},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
         let proof = proof(&challenge).map_err(|_| ()).unwrap();
         let want = format!("c=biws,r={NONCE},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");

@@ -2,10 +2,11 @@
 //! Never knows: what was typed, tables.
 
 mod groups;
+mod sizes;
 mod topics;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::sys::{self, Kind, Native};
@@ -13,10 +14,12 @@ use super::{Code, Config, Error, cause};
 use crate::record::{LeaderEpoch, Offset, PartitionId};
 
 pub use super::sys::{
-    Answer, ConfigInfo, ConfigSource, Edge, Group, Isolation, Listed, Member, NewTopic,
+    Answer, BrokerInfo, ConfigInfo, ConfigSource, Edge, Group, Isolation, Listed, Member, NewTopic,
     PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo,
 };
+pub use crate::wire::Sizes;
 pub use groups::Committed;
+pub use sizes::{Asked, Measured};
 pub use topics::{Change, Changes};
 
 /// How long a cluster may take to answer, and who is told while it does not.
@@ -37,6 +40,8 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 pub struct Admin {
     native: Arc<Native>,
     brokers: String,
+    /// Where the brokers are, as of the last answer that said so.
+    listed: Mutex<Vec<BrokerInfo>>,
     isolation: Isolation,
     patience: Patience,
 }
@@ -74,7 +79,8 @@ impl Admin {
             Some("read_uncommitted") => Isolation::Uncommitted,
             _ => Isolation::Committed,
         };
-        Admin { native, brokers: config.brokers().to_owned(), isolation, patience }
+        let (brokers, listed) = (config.brokers().to_owned(), Mutex::default());
+        Admin { native, brokers, listed, isolation, patience }
     }
 
     /// Waits until a broker has answered.

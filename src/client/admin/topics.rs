@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
-use super::super::sys::{self, Topic};
+use super::super::sys::{self, Metadata, Topic};
 use super::{Admin, Answer, Code, ConfigInfo, Error, NewTopic, PartitionAnswer, Run, TopicInfo};
 use crate::record::{Offset, PartitionId};
 
@@ -26,7 +26,7 @@ pub type Changes = Vec<(String, Change)>;
 impl Admin {
     /// All topics, sorted by name.
     pub fn topics(&self) -> Result<Vec<TopicInfo>, Error> {
-        let topics = sys::metadata(&self.native, None, self.patience.max);
+        let topics = self.metadata(None);
         let mut topics = topics.map_err(|code| self.failed("cannot list topics", code))?;
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
@@ -43,7 +43,7 @@ impl Admin {
         name: &str,
     ) -> Result<TopicInfo, Error> {
         let what = || format!("topic '{name}'");
-        let topics = sys::metadata(&self.native, Some(handle), self.patience.max);
+        let topics = self.metadata(Some(handle));
         let topics = topics.map_err(|code| self.failed(&what(), code))?;
         let Some(topic) = topics.into_iter().find(|topic| topic.name == name) else {
             return Err(Error::NoTopic { name: name.to_owned() });
@@ -56,6 +56,12 @@ impl Admin {
             Code::INVALID_TOPIC => Err(Error::Topic { name: name.to_owned() }),
             code => Err(Error::Refused { what: what(), code }),
         }
+    }
+
+    fn metadata(&self, only: Option<&Topic>) -> Result<Vec<TopicInfo>, Code> {
+        let Metadata { brokers, topics } = sys::metadata(&self.native, only, self.patience.max)?;
+        *self.listed.lock().expect("no holder panics") = brokers;
+        Ok(topics)
     }
 
     /// Makes topics; returns when this client can see those that were made.

@@ -14,10 +14,11 @@ mod produce;
 mod transaction;
 
 pub use admin::{
-    Answer, Call, Change, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Group, Isolation, Listed,
-    Member, NewTopic, PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo, add_partitions,
-    alter_configs, ask_edges, ask_group_offsets, committed, configs, create, delete, delete_groups,
-    describe_groups, edges, group_offsets, list_groups, metadata, set_group_offsets, trim,
+    Answer, BrokerInfo, Call, Change, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Group, Isolation,
+    Listed, Member, Metadata, NewTopic, PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo,
+    add_partitions, alter_configs, ask_edges, ask_group_offsets, committed, configs, create,
+    delete, delete_groups, describe_groups, edges, group_offsets, list_groups, metadata,
+    set_group_offsets, trim,
 };
 pub use blocks::{Hold, Token};
 pub use consume::{Message, Reader};

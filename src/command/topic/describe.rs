@@ -8,7 +8,7 @@ use super::is_internal;
 use crate::client::Error;
 use crate::client::admin::{Admin, ConfigInfo, ConfigSource, PartitionInfo, TopicInfo};
 use crate::command::Exit;
-use crate::command::admin::{Log, logs, said, shown};
+use crate::command::admin::{Connected, Log, said, shown, size};
 use crate::command::stdio::tell;
 use crate::command::table::{Column, Shape, Table};
 use crate::record::Offset;
@@ -27,7 +27,8 @@ pub struct Describe {
 }
 
 impl Describe {
-    pub fn run(&self, admin: &Admin) -> anyhow::Result<Exit> {
+    pub fn run(&self, to: &Connected) -> anyhow::Result<Exit> {
+        let admin = &to.admin;
         let mut exit = Exit::Done;
         let mut topics = Vec::new();
         for name in &self.names {
@@ -49,7 +50,7 @@ impl Describe {
         if topics.is_empty() {
             return Ok(exit);
         }
-        let logs = logs(admin, &topics)?;
+        let logs = to.logs(&topics)?;
         let configs = self.configs(admin, &topics)?;
         let lines = match self.shape.json {
             true => {
@@ -92,6 +93,7 @@ fn partitions(topics: &[TopicInfo], logs: &HashMap<String, Vec<Log>>) -> Table {
         Column::Number("START"),
         Column::Number("END"),
         Column::Number("RECORDS"),
+        Column::Number("BYTES"),
     ]);
     for topic in topics {
         for (partition, log) in topic.partitions.iter().zip(&logs[&topic.name]) {
@@ -105,6 +107,7 @@ fn partitions(topics: &[TopicInfo], logs: &HashMap<String, Vec<Log>>) -> Table {
                 shown(log.start),
                 shown(log.end.offset),
                 shown(log.records()),
+                size(log.bytes),
             ]);
         }
     }
@@ -143,6 +146,7 @@ fn described(topic: &TopicInfo, logs: &[Log], configs: &[ConfigInfo]) -> String 
             "start": log.start.map(Offset::get),
             "end": log.end.offset.map(Offset::get),
             "records": log.records(),
+            "bytes": log.bytes,
         })
     };
     let config = |config: &ConfigInfo| {

@@ -4,8 +4,7 @@ use regex::Regex;
 use serde_json::json;
 
 use super::{is_internal, replicas};
-use crate::client::admin::Admin;
-use crate::command::admin::{Log, compile, logs, shown};
+use crate::command::admin::{Connected, Log, compile, shown, size};
 use crate::command::stdio::print;
 use crate::command::table::{Column, Shape, Table};
 use crate::command::{Exit, Usage};
@@ -19,7 +18,7 @@ pub struct List {
     /// Kafka's own topics too
     #[arg(long)]
     internal: bool,
-    /// Partitions, replicas and records too
+    /// Partitions, replicas, records and bytes too
     #[arg(long)]
     detailed: bool,
     #[command(flatten)]
@@ -31,8 +30,8 @@ impl List {
         self.pattern.as_deref().map(compile).transpose()
     }
 
-    pub fn run(&self, admin: &Admin, pattern: Option<&Regex>) -> anyhow::Result<Exit> {
-        let mut topics = admin.topics()?;
+    pub fn run(&self, to: &Connected, pattern: Option<&Regex>) -> anyhow::Result<Exit> {
+        let mut topics = to.admin.topics()?;
         topics.retain(|topic| {
             (self.internal || !is_internal(&topic.name))
                 && pattern.is_none_or(|pattern| pattern.is_match(&topic.name))
@@ -42,24 +41,27 @@ impl List {
                 &topics.iter().map(|topic| format!("{}\n", topic.name)).collect::<String>(),
             );
         }
-        let logs = logs(admin, &topics)?;
+        let logs = to.logs(&topics)?;
         let columns = [
             Column::Text("TOPIC"),
             Column::Number("PARTITIONS"),
             Column::Number("REPLICAS"),
             Column::Number("RECORDS"),
+            Column::Number("BYTES"),
         ];
         let mut table = Table::new(&columns);
         let mut lines = String::new();
         for topic in &topics {
             let (partitions, replicas) = (topic.partitions.len(), replicas(topic));
             let records: Option<i64> = logs[&topic.name].iter().map(Log::records).sum();
+            let bytes: Option<u64> = logs[&topic.name].iter().map(|log| log.bytes).sum();
             if self.shape.json {
                 let line = json!({
                     "topic": topic.name,
                     "partitions": partitions,
                     "replicas": replicas,
                     "records": records,
+                    "bytes": bytes,
                     "internal": is_internal(&topic.name),
                 });
                 lines += &format!("{line}\n");
@@ -69,6 +71,7 @@ impl List {
                 partitions.to_string(),
                 replicas.to_string(),
                 shown(records),
+                size(bytes),
             ]);
         }
         self.shape.print(lines, [table])

@@ -43,9 +43,9 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         }
         Command::List(list) => {
             let pattern = list.pattern()?;
-            list.run(&connect(global)?.admin, pattern.as_ref())
+            list.run(&connect(global)?, pattern.as_ref())
         }
-        Command::Describe(describe) => describe.run(&connect(global)?.admin),
+        Command::Describe(describe) => describe.run(&connect(global)?),
         Command::Alter(alter) => {
             let changes = alter.changes()?;
             alter.run(&connect(global)?.admin, &changes)

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use super::*;
 use crate::protocol::Envelope;
@@ -10,7 +11,7 @@ use crate::protocol::api_versions::{ApiVersionRange, ApiVersionsResponse};
 use crate::protocol::encode_response;
 use crate::protocol::private::{StatusRequest, StatusResponse};
 use crate::protocol::sasl::{SaslAuthenticateResponse, SaslHandshakeResponse};
-use crate::protocol::scram::{self, Hash, Keys, Salting};
+use crate::protocol::scram::{self, Keys, Salting};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -133,7 +134,7 @@ fn authenticated(scram: Scram, tokens: &[String]) -> SaslAuthenticateResponse {
 fn a_caller_comes_in_and_asks_an_older_broker() {
     let (address, broker) = serve(old_broker(Scram::Knows, Arc::default()));
     let mut connection = Connection::open(address, "kaw test", soon()).unwrap();
-    connection.sasl_scram(LOGIN, soon()).unwrap();
+    connection.sasl_scram(Hash::Sha256, LOGIN, soon()).unwrap();
     assert_eq!(connection.call(&StatusRequest {}, soon()).unwrap().pid, 77);
     drop(connection);
     broker.join().unwrap();
@@ -144,7 +145,7 @@ fn check_login(scram: Scram, want: &str) {
     let told = Arc::new(Mutex::default());
     let (address, _broker) = serve(old_broker(scram, Arc::clone(&told)));
     let mut connection = Connection::open(address, "kaw test", soon()).unwrap();
-    let error = connection.sasl_scram(LOGIN, soon()).unwrap_err();
+    let error = connection.sasl_scram(Hash::Sha256, LOGIN, soon()).unwrap_err();
     assert_eq!(error.to_string(), format!("{address} {want}"));
     let told = String::from_utf8(told.lock().unwrap().clone()).unwrap();
     assert!(!told.contains(LOGIN.password), "{told}");

@@ -26,7 +26,10 @@ pub use groups::{
     list_groups, set_group_offsets,
 };
 pub use offsets::{Edge, EdgeAnswer, Isolation, ask_edges, committed, edges, trim};
-pub use topics::{NewTopic, PartitionInfo, TopicInfo, add_partitions, create, delete, metadata};
+pub use topics::{
+    BrokerInfo, Metadata, NewTopic, PartitionInfo, TopicInfo, add_partitions, create, delete,
+    metadata,
+};
 
 /// What was refused, in the broker's own words.
 #[derive(Clone, Debug, PartialEq, Eq)]

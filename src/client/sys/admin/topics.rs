@@ -30,6 +30,14 @@ mod plain {
     }
 }
 
+/// What one broker knows of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Those that are up.
+    pub brokers: Vec<BrokerInfo>,
+    pub topics: Vec<TopicInfo>,
+}
+
 /// What the cluster says of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicInfo {
@@ -49,6 +57,14 @@ pub struct PartitionInfo {
     pub isr: Vec<i32>,
 }
 
+/// Where a broker is, as it says itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerInfo {
+    pub id: i32,
+    pub host: String,
+    pub port: u16,
+}
+
 /// A topic to be made. What is `None` is left to the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
@@ -59,11 +75,7 @@ pub struct NewTopic {
 }
 
 /// All topics, or one, as one broker knows them.
-pub fn metadata(
-    native: &Native,
-    only: Option<&Topic>,
-    wait: Duration,
-) -> Result<Vec<TopicInfo>, Code> {
+pub fn metadata(native: &Native, only: Option<&Topic>, wait: Duration) -> Result<Metadata, Code> {
     let only = only.map_or(ptr::null_mut(), Topic::as_ptr);
     let all = c_int::from(only.is_null());
     let mut metadata = ptr::null();
@@ -80,11 +92,18 @@ pub fn metadata(
         if code != 0 {
             return Err(Code(code));
         }
+        let brokers = array((*metadata).brokers, (*metadata).broker_cnt);
+        let brokers = brokers.iter().filter_map(broker_info).collect();
         let topics = array((*metadata).topics, (*metadata).topic_cnt);
         let topics = topics.iter().map(|topic| topic_info(topic)).collect();
         rd::rd_kafka_metadata_destroy(metadata);
-        Ok(topics)
+        Ok(Metadata { brokers, topics })
     }
+}
+
+fn broker_info(broker: &rd::rd_kafka_metadata_broker) -> Option<BrokerInfo> {
+    let port = u16::try_from(broker.port).ok()?;
+    Some(BrokerInfo { id: broker.id, host: text_of(broker.host), port })
 }
 
 /// # Safety
