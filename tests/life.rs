@@ -418,3 +418,16 @@ it!(a_command_with_a_broker_of_its_own_may_take_signals_lightly, |kaw| {
     }
     run.done().code(7);
 });
+
+it!(a_broker_that_is_stuck_is_named, |kaw| {
+    kaw.cmd("produce t").stdin("a\n").run().ok();
+    let pid = kaw.serving(|_| true);
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let named = format!("though process {} holds it; end it with `kill -9", pid.as_raw_nonzero());
+    for line in ["topic list --connect-timeout 1s", "broker status --connect-timeout 1s"] {
+        let said = kaw.cmd(line).run().fails(1);
+        assert!(said.contains(&named), "{said}");
+    }
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    assert_eq!(kaw.ok("consume -e t"), "a\n");
+});

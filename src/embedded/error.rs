@@ -15,6 +15,8 @@ pub enum Error {
     Said(String),
     /// Nobody answered in time.
     Silent { dir: PathBuf, doing: String },
+    /// The broker listens and does nothing.
+    Stuck { dir: PathBuf, pid: u32 },
     /// The broker came back, but not where the command's connections look for it.
     Moved { dir: PathBuf, from: u16, to: u16 },
     /// The broker came back with a new door: somebody removed the old one.
@@ -37,6 +39,12 @@ impl fmt::Display for Error {
                 "the built-in broker of {} {doing}; see {}, or pass -b",
                 dir.display(),
                 dir.join("broker.log").display()
+            ),
+            Error::Stuck { dir, pid } => write!(
+                f,
+                "the built-in broker of {} does not answer, though process {pid} holds it; end it \
+                 with `kill -9 {pid}`, and the next command starts another",
+                dir.display()
             ),
             Error::Moved { dir, from, to } => write!(
                 f,

@@ -46,7 +46,10 @@ pub fn seek(place: &Place, deadline: Instant) -> Result<Stay, Error> {
                     return Ok(Stay { port, secret, control, child });
                 }
                 Err(error) => {
-                    let trouble = place.silent(&format!("let nobody in: {error}"));
+                    let trouble = match error.is_silence() {
+                        true => Error::Stuck { dir: place.data_dir.clone(), pid: notice.pid },
+                        false => place.silent(&format!("let nobody in: {error}")),
+                    };
                     // Of the last attempt it may be said only that time ran out.
                     match turned_away.replace(trouble.clone()) {
                         Some(before) if deadline <= Instant::now() => before,

@@ -71,6 +71,13 @@ impl Stranger {
     }
 }
 
+impl Error {
+    /// Somebody listens there, and says nothing.
+    pub fn is_silence(&self) -> bool {
+        matches!(self.trouble, Trouble::Silent { .. })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let address = &self.address;

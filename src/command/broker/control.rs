@@ -12,7 +12,7 @@ use crate::broker::home::{self, Mode, Notice, Sight};
 use crate::command::stdio::print;
 use crate::command::table::{Column, Look, Table};
 use crate::command::{Exit, Global, note};
-use crate::embedded::{Control, Place, Status};
+use crate::embedded::{self, Control, Place, Status};
 use crate::quantity;
 
 /// Between two looks at a broker that leaves.
@@ -109,6 +109,10 @@ fn find(place: &Place) -> anyhow::Result<Option<(Notice, Control)>> {
             Sight::Nobody => return Ok(None),
             Sight::Served(notice) => match Control::open(&notice, deadline) {
                 Ok(control) => return Ok(Some((notice, control))),
+                Err(error) if error.is_silence() => {
+                    let (dir, pid) = (place.data_dir.clone(), notice.pid);
+                    embedded::Error::Stuck { dir, pid }.into()
+                }
                 Err(error) => anyhow!("{error}"),
             },
             Sight::Held(holder) => {
