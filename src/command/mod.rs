@@ -5,6 +5,7 @@ mod admin;
 mod bench;
 mod broker;
 mod cluster;
+mod color;
 mod config;
 mod consume;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{client, quantity};
+use color::Color;
 use stdio::{ClosedStdout, print, tell};
 
 /// How a command ended, as its exit code (CLI.md).
@@ -154,6 +156,9 @@ pub struct Global {
     /// Say more; twice adds librdkafka's log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    /// When there is colour; auto is on a terminal, and heeds NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
 }
 
 /// A variable that is empty counts as not set, which clap's own parser of paths refuses.
@@ -166,6 +171,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = broker::embedded_main() {
         return code;
     }
+    Color::typed(std::env::args_os().skip(1)).choose();
     let result = match Cli::try_parse() {
         Ok(cli) => run(cli),
         Err(error) => parse_failed(&error),
@@ -227,6 +233,7 @@ fn parse_failed(error: &clap::Error) -> anyhow::Result<Exit> {
     }
     print(&match error.kind() {
         ErrorKind::DisplayVersion => version(),
+        _ if color::on_stdout() => error.render().ansi().to_string(),
         _ => error.render().to_string(),
     })
 }

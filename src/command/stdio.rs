@@ -8,7 +8,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::Exit;
+use super::{Exit, color};
+
+/// How a line begins that is no data.
+const NAME: &str = "kaw:";
 
 /// stdout without a buffer. A write waits for room, also where another program that shares the
 /// pipe or the terminal has made it non-blocking.
@@ -74,7 +77,22 @@ pub fn print(text: &str) -> anyhow::Result<Exit> {
 
 /// One line on stderr. Nothing can be done where that is closed.
 pub fn tell(news: &str) {
-    let _ = io::stderr().write_all(line(&format!("kaw: {news}")).as_bytes());
+    say(&format!("kaw: {news}"));
+}
+
+/// The same of a line that may begin with who speaks.
+pub fn say(news: &str) {
+    let text = match news.strip_prefix(NAME) {
+        Some(rest) if color::on_stderr() => color::red(NAME) + &line(rest),
+        _ => line(news),
+    };
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// How many columns a terminal has, where that is known.
+pub fn width(terminal: impl AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_col != 0).then_some(size.ws_col)
 }
 
 /// A message as one line: what a user typed or a broker said may hold line ends, and what a

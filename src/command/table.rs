@@ -3,21 +3,41 @@
 use std::io::{self, IsTerminal};
 
 use comfy_table::presets::{NOTHING, UTF8_FULL_CONDENSED};
-use comfy_table::{CellAlignment, ContentArrangement};
+use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Width};
 
-use super::{Exit, stdio};
+use super::{Exit, color, stdio};
+
+/// Lines that are drawn between cells, and at the beginning of those between rows.
+const BARS: [&str; 2] = ["│", "┆"];
+const RULES: [char; 3] = ['┌', '╞', '└'];
+
+/// A column of text may be cut into lines of so many letters, not shorter ones.
+const LETTERS_MIN: u16 = 10;
 
 /// How tables are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    Bordered,
+pub struct Look {
+    pub ruling: Ruling,
+    pub colored: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// Borders, within so many columns of a terminal where its width is known.
+    Borders {
+        width: Option<u16>,
+    },
     Plain,
 }
 
 impl Look {
     /// What suits whoever reads stdout.
     pub fn of_stdout() -> Look {
-        if io::stdout().is_terminal() { Look::Bordered } else { Look::Plain }
+        let ruling = match io::stdout().is_terminal() {
+            true => Ruling::Borders { width: stdio::width(io::stdout()) },
+            false => Ruling::Plain,
+        };
+        Look { ruling, colored: color::on_stdout() }
     }
 }
 
@@ -67,29 +87,68 @@ impl Table {
 
     pub fn print(self, look: Look, headed: bool) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_style(match look {
-            Look::Bordered => UTF8_FULL_CONDENSED,
-            Look::Plain => NOTHING,
-        });
-        table.set_content_arrangement(ContentArrangement::Disabled);
+        table.force_no_tty();
         if headed {
-            table.set_header(self.columns.iter().map(|column| column.name()));
+            let bold = |column: &Column| Cell::new(column.name()).add_attribute(Attribute::Bold);
+            table.set_header(self.columns.iter().map(bold));
         }
         table.add_rows(self.rows);
         for (column, shape) in self.columns.iter().zip(table.column_iter_mut()) {
             shape.set_cell_alignment(column.alignment());
         }
-        match look {
-            Look::Bordered => table.lines().map(|line| line + "\n").collect(),
-            Look::Plain => table.lines().map(|line| plain(&line)).collect(),
+        match look.ruling {
+            Ruling::Plain => {
+                table.load_style(NOTHING);
+                table.set_content_arrangement(ContentArrangement::Disabled);
+                let heads = usize::from(headed && look.colored);
+                let (bold, rest) = (table.lines().take(heads), table.lines().skip(heads));
+                let bold = bold.map(|line| color::bold(&plain(&line)) + "\n");
+                bold.chain(rest.map(|line| plain(&line) + "\n")).collect()
+            }
+            Ruling::Borders { width } => {
+                table.load_style(UTF8_FULL_CONDENSED);
+                if look.colored {
+                    table.enforce_styling();
+                }
+                fit(&mut table, &self.columns, width);
+                let dimmed = |line| if look.colored { dimmed(line) } else { line };
+                table.lines().map(|line| dimmed(line) + "\n").collect()
+            }
         }
     }
+}
+
+/// Cuts long texts into lines, so that the table fits; a number stays whole.
+fn fit(table: &mut comfy_table::Table, columns: &[Column], width: Option<u16>) {
+    let Some(width) = width else {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        return;
+    };
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(width);
+    let letters = table.column_max_content_widths();
+    let all = columns.iter().zip(letters).zip(table.column_iter_mut());
+    for ((column, letters), shape) in all {
+        let padded = letters.min(LETTERS_MIN) + shape.padding_width();
+        shape.set_constraint(match column {
+            Column::Number(_) => ColumnConstraint::ContentWidth,
+            Column::Text(_) => ColumnConstraint::LowerBoundary(Width::Fixed(padded)),
+        });
+    }
+}
+
+/// What is drawn steps back behind what is said.
+fn dimmed(line: String) -> String {
+    if line.starts_with(RULES) {
+        return color::dim(&line);
+    }
+    BARS.iter().fold(line, |line, bar| line.replace(bar, &color::dim(bar)))
 }
 
 /// Without the blank that pads the first column, and those that pad the last.
 fn plain(line: &str) -> String {
     let line = line.trim_end();
-    format!("{}\n", line.strip_prefix(' ').unwrap_or(line))
+    line.strip_prefix(' ').unwrap_or(line).to_owned()
 }
 
 /// What the output looks like.
@@ -128,19 +187,25 @@ mod tests {
         table
     }
 
+    const PLAIN: Look = Look { ruling: Ruling::Plain, colored: false };
+
+    fn borders(width: Option<u16>, colored: bool) -> Look {
+        Look { ruling: Ruling::Borders { width }, colored }
+    }
+
     #[test]
     fn a_pipe_gets_aligned_columns() {
         assert_eq!(
-            table().print(Look::Plain, true),
+            table().print(PLAIN, true),
             "TOPIC    RECORDS\norders  12345678\nx              -\n"
         );
-        assert_eq!(table().print(Look::Plain, false), "orders  12345678\nx              -\n");
+        assert_eq!(table().print(PLAIN, false), "orders  12345678\nx              -\n");
     }
 
     #[test]
     fn a_terminal_gets_borders() {
         assert_eq!(
-            table().print(Look::Bordered, true),
+            table().print(borders(Some(80), false), true),
             "┌────────┬──────────┐\n\
              │ TOPIC  ┆ RECORDS  │\n\
              ╞════════╪══════════╡\n\
@@ -149,5 +214,35 @@ mod tests {
              └────────┴──────────┘\n"
                 .replace("RECORDS  ", " RECORDS ")
         );
+    }
+
+    #[test]
+    fn long_texts_are_cut_into_lines_and_numbers_never() {
+        let mut table = table();
+        table.add(vec!["a-topic-with-a-long-name".into(), "1234567890123".into()]);
+        assert_eq!(
+            table.print(borders(Some(36), false), false),
+            "┌──────────────────┬───────────────┐\n\
+             │ orders           ┆      12345678 │\n\
+             │ x                ┆             - │\n\
+             │ a-topic-with-a-l ┆ 1234567890123 │\n\
+             │ ong-name         ┆               │\n\
+             └──────────────────┴───────────────┘\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_that_is_far_too_narrow_still_gets_words() {
+        let text = table().print(borders(Some(5), false), false);
+        assert!(text.contains("orders") && text.contains("12345678"), "{text}");
+    }
+
+    #[test]
+    fn headings_stand_out_and_borders_step_back() {
+        let text = table().print(borders(None, true), true);
+        assert!(text.starts_with("\x1b[2m┌"), "{text}");
+        assert!(text.contains("\x1b[1m") && text.contains("\x1b[2m┆\x1b[0m"), "{text}");
+        let plain = table().print(Look { colored: true, ..PLAIN }, true);
+        assert!(plain.starts_with("\x1b[1mTOPIC    RECORDS\x1b[0m\norders  "), "{plain}");
     }
 }
