@@ -34,6 +34,7 @@ mod life;
 mod membership;
 mod offsets;
 mod order;
+mod person;
 mod pipeline;
 mod produce;
 mod python;

@@ -6,31 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
-use clap_complete::Shell;
 
 use super::Cli;
+use super::completion::{self, Shell};
 
 /// Every generated file by its path in the project.
 fn generated() -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut command = Cli::command();
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut command, "kaw", &mut script);
-        files.insert(Path::new("completions").join(file_name(shell)), script);
+    for shell in Shell::ALL {
+        let script = completion::script(shell).into_bytes();
+        files.insert(Path::new("completions").join(shell.file()), script);
     }
     command.build();
     add_pages(&mut files, "kaw", command);
     files
-}
-
-/// The names under which the shells look for completions by themselves.
-fn file_name(shell: Shell) -> &'static str {
-    match shell {
-        Shell::Zsh => "_kaw",
-        Shell::Fish => "kaw.fish",
-        _ => "kaw.bash",
-    }
 }
 
 fn add_pages(files: &mut BTreeMap<PathBuf, Vec<u8>>, name: &str, command: Command) {

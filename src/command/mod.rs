@@ -6,6 +6,7 @@ mod bench;
 mod broker;
 mod cluster;
 mod color;
+mod completion;
 mod config;
 mod consume;
 #[cfg(test)]
@@ -106,6 +107,7 @@ pub enum Command {
     Bench(bench::Args),
     Broker(broker::Args),
     Config(config::Args),
+    Completion(completion::Args),
 }
 
 /// Options that every command takes.
@@ -168,7 +170,7 @@ fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
 
 /// Parses the command line, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
-    if let Some(code) = broker::embedded_main() {
+    if let Some(code) = broker::embedded_main().or_else(completion::main) {
         return code;
     }
     Color::typed(std::env::args_os().skip(1)).choose();
@@ -223,6 +225,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
         Some(Command::Config(args)) => config::run(&cli.global, &args),
+        Some(Command::Completion(args)) => completion::run(&args),
     }
 }
 
