@@ -4,9 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest};
+use rustix::process::{Signal, kill_process};
 
-use crate::harness::Kaw;
 use crate::harness::raw::Raw;
+use crate::harness::{Kaw, free_port};
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
@@ -65,3 +66,63 @@ it!(readmes_table_of_apis_is_what_the_broker_advertises, |kaw| {
     }
     assert_eq!(stands, table, "KAW_BLESS=1 cargo test --release readmes_table");
 });
+
+/// What the examples in a command's help need to be there.
+const NEEDED: &str = r#"
+cd $HOME
+printf '{"id":%d,"amount":%d}\n' 1 50 2 500 3 5000 4 7 > monday.txt
+cp monday.txt tuesday.txt
+echo picture | tee cat.jpg > dog.jpg
+mkdir -p .zfunc .config/kaw .config/fish/completions .local/share/bash-completion/completions
+echo client.id=prod > .config/kaw/prod.conf
+if [ "$1" != topic ]; then
+    for b in "-q" "-q -b localhost:9092"; do
+        kaw $b produce orders monday.txt
+        kaw $b consume -g readers -c 2 orders > read.txt
+    done
+    kaw consume -e -J orders > recorded.jsonl
+fi
+"#;
+
+/// Commands that go on until they are told to stop.
+const ENDLESS: [&str; 4] = [
+    "kaw consume orders",
+    r"kaw consume -r '^ord' -f '%t %s\n'",
+    "kaw broker --listen 127.0.0.1:9092 --topic orders:3",
+    "kaw broker --ephemeral --listen 127.0.0.1:0",
+];
+
+it!(every_example_in_help_does_what_it_says, |kaw| {
+    let commands = ["", "produce", "consume", "topic", "group", "bench", "broker", "config"];
+    for command in commands.into_iter().chain(["completion"]) {
+        let help = kaw.ok(&format!("{command} --help"));
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{help}"));
+        let examples: Vec<_> = examples.lines().filter_map(|l| l.strip_prefix("    ")).collect();
+        assert!(3 < examples.len(), "{help}");
+        Kaw::with("examples", |kaw| all_run(kaw, command, &examples));
+    }
+});
+
+/// Runs them in their order, in one home.
+fn all_run(kaw: &Kaw, command: &str, examples: &[&str]) {
+    let broker = kaw.broker_at("127.0.0.1:0", "--ephemeral");
+    let port = format!("127.0.0.1:{}", free_port());
+    let here = |script: &str| {
+        let script = script.replace("localhost:9092", &broker.address);
+        script.replace("127.0.0.1:9092", &port)
+    };
+    kaw.sh(&here(&NEEDED.replace("$1", &format!("{command:?}")))).run().ok();
+    for example in examples {
+        let run = kaw.sh(&format!("cd $HOME; exec 2>&1; {}", here(example)));
+        if !ENDLESS.contains(example) {
+            run.run().ok();
+            continue;
+        }
+        let running = run.start();
+        running.until(example, |out, _| out.contains('\n').then_some(()));
+        let kaws = kaw.processes().into_iter().filter(|&pid| pid != broker.pid());
+        kaws.for_each(|pid| _ = kill_process(pid, Signal::INT));
+        let done = running.done();
+        assert!([0, 130].contains(&done.code), "{done}");
+    }
+}

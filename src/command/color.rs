@@ -17,6 +17,7 @@ pub enum Color {
 static TYPED: OnceLock<Color> = OnceLock::new();
 
 const BOLD: &str = "\x1b[1m";
+const HEADING: &str = "\x1b[1m\x1b[4m";
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[1;31m";
 const PLAIN: &str = "\x1b[0m";
@@ -79,6 +80,11 @@ pub fn on_stderr() -> bool {
 
 pub fn bold(text: &str) -> String {
     format!("{BOLD}{text}{PLAIN}")
+}
+
+/// As clap's own.
+pub fn heading(text: &str) -> String {
+    format!("{HEADING}{text}{PLAIN}")
 }
 
 pub fn dim(text: &str) -> String {

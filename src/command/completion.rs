@@ -19,10 +19,7 @@ use super::{Cli, Exit, stdio};
 
 /// Print the script that completes commands, options, topics, groups and more in a shell
 ///
-/// bash: kaw completion bash > ~/.local/share/bash-completion/completions/kaw;
-/// zsh: kaw completion zsh > a folder of $fpath, as _kaw;
-/// fish: kaw completion fish > ~/.config/fish/completions/kaw.fish;
-/// PowerShell: add kaw completion powershell | Out-String | Invoke-Expression to $PROFILE.
+/// PowerShell reads it from $PROFILE: kaw completion powershell | Out-String | Invoke-Expression
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[arg(value_name = "SHELL")]

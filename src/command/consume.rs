@@ -25,6 +25,10 @@ use goal::{End, Goal, Tally};
 use look::Look;
 use reading::Reading;
 
+const READ: &str = "What is read";
+const ENDS: &str = "When it ends";
+const GROUP: &str = "As a member of a group";
+
 /// Read topics to stdout, from the beginning, and follow them
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -33,46 +37,59 @@ pub struct Args {
     pub topics: Vec<String>,
     /// Topics whose names match, also those that come up later
     #[arg(short, long, value_name = "REGEX", conflicts_with = "topics")]
+    #[arg(help_heading = READ)]
     pub regex: Option<String>,
     /// Wait for a topic that is not there yet
     #[arg(long)]
+    #[arg(help_heading = READ)]
     pub wait: bool,
     /// Stop at the end, as it was when the command started
     #[arg(short = 'e', long = "exit")]
+    #[arg(help_heading = ENDS)]
     pub stop_at_end: bool,
     /// Stop after this many records
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(help_heading = ENDS)]
     pub count: Option<u64>,
     /// Stop after this long without a record
     #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    #[arg(help_heading = ENDS)]
     pub idle: Option<Duration>,
     /// Expect exactly this many records, else exit with 3; without -e it ends at the last of them,
     /// with --idle only when no more follow
     #[arg(long, value_name = "N", conflicts_with = "count")]
+    #[arg(help_heading = ENDS)]
     pub expect: Option<u64>,
     /// Exit with 124 when it takes longer
     #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    #[arg(help_heading = ENDS)]
     pub within: Option<Duration>,
     /// Read as a member of this group: from where it has come to, and commit what was printed
     ///
     /// -o then only says where to begin without a commit. -X group.protocol=consumer uses Kafka's
     /// newer protocol (KIP-848).
     #[arg(short, long, value_name = "GROUP", conflicts_with_all = ["partitions", "tail", "merge"])]
+    #[arg(help_heading = GROUP)]
     pub group: Option<String>,
     /// Commit nothing
     #[arg(long, requires = "group")]
+    #[arg(help_heading = GROUP)]
     pub no_commit: bool,
     /// The last N records over all partitions, in the order of their times, and what follows
     #[arg(long, value_name = "N", conflicts_with_all = ["offset", "merge"])]
+    #[arg(help_heading = READ)]
     pub tail: Option<usize>,
     /// Print records of all partitions in the order of their times
     #[arg(long)]
+    #[arg(help_heading = READ)]
     pub merge: bool,
     /// Read records of open or aborted transactions too, or only those that are committed
     #[arg(long, value_name = "LEVEL")]
+    #[arg(help_heading = READ)]
     pub isolation: Option<Isolation>,
     /// Only these partitions
     #[arg(short, long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(help_heading = READ)]
     pub partitions: Vec<u16>,
     /// Where to start, or what to read: start, end, N, +N (after the start), -N (before the end),
     /// N..M, ..end, @TIME, @TIME..TIME, stored
@@ -81,9 +98,11 @@ pub struct Args {
     /// since 1970, or a duration back from now such as -1h. kcat's s@MS and e@MS and rpk's ranges
     /// with a colon are read too.
     #[arg(short, long, value_name = "SPEC", allow_hyphen_values = true)]
+    #[arg(help_heading = READ)]
     pub offset: Vec<String>,
     /// Where an offset of -o is gone, begin at the nearest that is there
     #[arg(long)]
+    #[arg(help_heading = READ)]
     pub clamp: bool,
     #[command(flatten)]
     pub look: Look,

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
-use super::Cli;
 use super::completion::{self, Shell};
 
 /// Every generated file by its path in the project.
 fn generated() -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
-    let mut command = Cli::command();
+    let mut command = super::line();
     for shell in Shell::ALL {
         let script = completion::script(shell).into_bytes();
         files.insert(Path::new("completions").join(shell.file()), script);

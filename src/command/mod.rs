@@ -9,6 +9,7 @@ mod color;
 mod completion;
 mod config;
 mod consume;
+mod examples;
 #[cfg(test)]
 mod generated;
 mod group;
@@ -28,7 +29,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::{client, quantity};
 use color::Color;
@@ -82,6 +83,7 @@ A command-line toolkit for Kafka with a light broker inside
   seq 1 5 | kaw produce numbers   write lines to a topic; nothing has to be running
   kaw consume -e numbers          read them back
   kaw topic list                  see which topics there are
+  kaw group describe              see who reads them, and how far behind
   kaw bench produce               measure how fast it is
   kaw broker                      serve other programs, on port 9092
 
@@ -163,6 +165,11 @@ pub struct Global {
     pub color: Color,
 }
 
+/// The definition of the command line, whole.
+pub fn line() -> clap::Command {
+    examples::with_examples(Cli::command())
+}
+
 /// A variable that is empty counts as not set, which clap's own parser of paths refuses.
 fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
@@ -174,7 +181,8 @@ pub fn main() -> ExitCode {
         return code;
     }
     Color::typed(std::env::args_os().skip(1)).choose();
-    let result = match Cli::try_parse() {
+    let parsed = line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let result = match parsed {
         Ok(cli) => run(cli),
         Err(error) => parse_failed(&error),
     };
@@ -257,8 +265,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[track_caller]
@@ -276,6 +282,24 @@ mod tests {
         check(
             &["kaw", "prodcue"],
             "unrecognized subcommand 'prodcue'; a similar subcommand exists: 'produce'",
+        );
+        check(
+            &["kaw", "produce", "t", "-z", "gzp"],
+            "invalid value 'gzp' for '--compression <CODEC>' \
+             [possible values: none, gzip, snappy, lz4, zstd]; a similar value exists: 'gzip'",
+        );
+        check(
+            &["kaw", "topic", "lsit"],
+            "unrecognized subcommand 'lsit'; a similar subcommand exists: 'list'",
+        );
+        check(
+            &["kaw", "topic", "list", "--colour", "never"],
+            "unexpected argument '--colour' found; a similar argument exists: '--color'",
+        );
+        check(
+            &["kaw", "produce", "t", "--key-delimter", ":"],
+            "unexpected argument '--key-delimter' found; a similar argument exists: \
+             '--key-delimiter'",
         );
         check(
             &["kaw", "topic"],
@@ -310,7 +334,7 @@ mod tests {
 
     #[test]
     fn the_definition_of_the_command_line_is_sound() {
-        Cli::command().debug_assert();
+        line().debug_assert();
     }
 
     #[test]

@@ -29,6 +29,13 @@ use shape::Shape;
 use source::Source;
 use trail::{Sinks, Trail};
 
+const READ: &str = "How the input is read";
+const SENT: &str = "What records are given";
+const DELIVERED: &str = "How they are sent";
+const PACED: &str = "How fast";
+const ACCOUNT: &str = "What is kept of it";
+const TRANSACTED: &str = "In transactions";
+
 /// Send records to a topic: one a line, from stdin or files, until the end of input
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -44,27 +51,35 @@ pub struct Args {
         default_value = "\\n",
         hide_default_value = true
     )]
+    #[arg(help_heading = READ)]
     pub delimiter: String,
     /// What ends a record's key; a record without it has a null key
     #[arg(short = 'K', long, value_name = "DELIM", conflicts_with_all = ["key", "json"])]
+    #[arg(help_heading = READ)]
     pub key_delimiter: Option<String>,
     /// The key of every record that brings none
     #[arg(short, long, conflicts_with = "json", allow_hyphen_values = true)]
+    #[arg(help_heading = SENT)]
     pub key: Option<OsString>,
     /// A header of every record, may be repeated; NAME alone has the value null
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", conflicts_with = "json")]
+    #[arg(help_heading = SENT)]
     pub headers: Vec<OsString>,
     /// The partition of every record; -1 lets the key decide
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(help_heading = SENT)]
     pub partition: Option<i32>,
     /// The time of every record: 2026-01-31T08:00Z, seconds or milliseconds since 1970, -1h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    #[arg(help_heading = SENT)]
     pub timestamp: Option<String>,
     /// An empty key or value is null
     #[arg(short = 'Z', long = "null", conflicts_with = "json")]
+    #[arg(help_heading = READ)]
     pub empty_is_null: bool,
     /// Each line is a record as JSON, as `consume -J`, kcat and kcl print it
     #[arg(short = 'J', long)]
+    #[arg(help_heading = READ)]
     pub json: bool,
     /// How a record is read, in franz-go's tokens
     ///
@@ -81,51 +96,66 @@ pub struct Args {
         allow_hyphen_values = true,
         conflicts_with_all = ["delimiter", "key_delimiter", "json", "whole"]
     )]
+    #[arg(help_heading = READ)]
     pub format: Option<String>,
     /// Each input is one record
     #[arg(long, conflicts_with_all = ["delimiter", "json"])]
+    #[arg(help_heading = READ)]
     pub whole: bool,
     /// How batches are compressed
     #[arg(short = 'z', long, value_name = "CODEC")]
+    #[arg(help_heading = DELIVERED)]
     pub compression: Option<Compression>,
     /// Who must have a record before it counts as delivered: 0 nobody, 1 the leader, all
     #[arg(long, value_name = "0|1|all", value_parser = acks)]
+    #[arg(help_heading = DELIVERED)]
     pub acks: Option<&'static str>,
     /// How long a record may take until it has failed [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    #[arg(help_heading = DELIVERED)]
     pub delivery_timeout: Option<Duration>,
     /// Which partition a record goes to by its key; the default is Java's
     #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = SENT)]
     pub partitioner: Option<Partitioner>,
     /// Send no faster than this: 500/s, 12.3k/s, 600/m
     #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
+    #[arg(help_heading = PACED)]
     pub rate: Option<f64>,
     /// Keep the gaps between the input's timestamps, so many times as quick: 1, 2x, 0.5x
     #[arg(long, value_name = "SPEED", value_parser = Pace::replay, conflicts_with = "rate")]
+    #[arg(help_heading = PACED)]
     pub replay: Option<Pace>,
     /// Write what became of each record to a file, as JSON lines in the order of the input
     #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = ACCOUNT)]
     pub report: Option<PathBuf>,
     /// Write input that was not delivered to a file, as JSON lines with its number and the reason
     #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = ACCOUNT)]
     pub rejects: Option<PathBuf>,
     /// Keep a checkpoint of how far the input was delivered or rejected; the same command again
     /// goes on from there
     #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = ACCOUNT)]
     pub resume: Option<PathBuf>,
     /// All input in one transaction: all of it is there in the end, or nothing
     #[arg(long, conflicts_with_all = ["report", "rejects", "resume", "acks"])]
+    #[arg(help_heading = TRANSACTED)]
     pub transactional: bool,
     /// Commit every N records
     #[arg(long, value_name = "N", requires = "transactional")]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(help_heading = TRANSACTED)]
     pub transaction_records: Option<u64>,
     /// Who the transactions belong to; one who comes later shuts the earlier out
     /// [default: made from host and topic]
     #[arg(long, value_name = "ID", requires = "transactional")]
+    #[arg(help_heading = TRANSACTED)]
     pub transactional_id: Option<String>,
     /// Copy the input to stdout
     #[arg(short = 'T', long)]
+    #[arg(help_heading = ACCOUNT)]
     pub tee: bool,
 }
 

@@ -5,6 +5,7 @@ use crate::layout;
 use crate::output::{Format, Null, Query, Strings, Template, View};
 
 #[derive(clap::Args, Debug)]
+#[command(next_help_heading = "How records are printed")]
 pub struct Look {
     /// How a record is printed, in the tokens of kcat and franz-go
     ///
