@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use regex::Regex;
 
 use super::stdio::{print, tell};
-use super::table::Look;
+use super::table::{Look, Ruling};
 use super::{Exit, Global, Usage, cluster};
 use crate::client::Error;
 use crate::client::admin::{
@@ -243,9 +243,9 @@ pub fn now() -> Timestamp {
 
 /// A cell of a size: for people with its unit, for programs in bytes.
 pub fn size(bytes: Option<u64>) -> String {
-    match Look::of_stdout() {
-        Look::Bordered => shown(bytes.map(show_bytes)),
-        Look::Plain => shown(bytes),
+    match Look::of_stdout().ruling {
+        Ruling::Borders { .. } => shown(bytes.map(show_bytes)),
+        Ruling::Plain => shown(bytes),
     }
 }
 
