@@ -1,6 +1,8 @@
 //! The order of the input: whatever a topic refuses, the rest lies in it as it came.
 
 use std::fmt::Write;
+use std::io::{self, Read, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::harness::{Kaw, until};
@@ -144,4 +146,48 @@ fn changed_meanwhile(kaw: &Kaw, broker: &str, way: &str) {
     want.sort_unstable();
     assert!(back == want, "{} of {}", back.len(), want.len());
     kaw.ok(&format!("topic delete t -b {broker}"));
+}
+
+it!(a_broker_that_never_tells_its_settings_costs_no_record, |kaw| {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = proxy.local_addr().unwrap().to_string();
+    let broker = kaw.broker(&format!("--advertise {address}"));
+    let real = broker.address.clone();
+    std::thread::spawn(move || {
+        for client in proxy.incoming().flatten() {
+            let Ok(broker) = TcpStream::connect(&real) else { return };
+            let (mut back, mut out) = (broker.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || io::copy(&mut back, &mut out));
+            std::thread::spawn(move || {
+                let _ = pass_on(&client, &broker);
+                let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    kaw.ok(&format!("topic create t -b {address} -c max.message.bytes=20000"));
+    // Every refusal is a reason to ask for the settings.
+    let Case { lines, good, .. } = too_large(200_000);
+    let line = format!("produce t -b {address}");
+    let done = kaw.cmd(&line).stdin(lines).within(LIMIT).run().code(1);
+    done.says("read 200000 = delivered 199600 + failed 400");
+    let back = kaw.ok(&format!("consume -e t -b {address}"));
+    // Which batches were behind a refused one nobody knew.
+    let (mut back, mut good): (Vec<_>, Vec<_>) = (back.lines().collect(), good.lines().collect());
+    back.sort_unstable();
+    good.sort_unstable();
+    assert!(back == good, "{} of {}", back.len(), good.len());
+    broker.stop();
+});
+
+/// Passes requests on, but for those for settings (DescribeConfigs).
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+    loop {
+        let mut length = [0; 4];
+        from.read_exact(&mut length)?;
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        from.read_exact(&mut frame)?;
+        if !frame.starts_with(&[0, 32]) {
+            to.write_all(&[&length[..], &frame].concat())?;
+        }
+    }
 }

@@ -388,7 +388,7 @@ impl Producer {
             *since = Some(Instant::now());
         }
         let is_late = since.is_some_and(|since| SETTINGS_WAIT_MAX <= since.elapsed());
-        match self.sender.told() {
+        match self.sender.told(&self.topic) {
             None if is_late => self.settings = Settings::Unknown,
             None => {
                 if again_at.is_some_and(|at| at <= Instant::now()) {

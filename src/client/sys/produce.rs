@@ -33,7 +33,7 @@ pub struct Full;
 // what follows, the topic before its client, and the client, whose end frees all that is queued,
 // before the blocks that it reads from.
 pub struct Sender {
-    question: Option<Call>,
+    question: Option<Question>,
     aide: Aide,
     topic: Arc<Topic>,
     native: Arc<Native>,
@@ -43,6 +43,13 @@ pub struct Sender {
     pending_partition: i32,
     /// Refused at once by librdkafka; reported with the others.
     refused: Vec<(u64, Code)>,
+}
+
+/// What was asked about the topic and is not answered.
+struct Question {
+    call: Call,
+    /// Asked once more meanwhile: the answer may be from before.
+    is_stale: bool,
 }
 
 // SAFETY: the pointers in `pending` go into blocks, which are `Send` and travel along.
@@ -82,15 +89,26 @@ impl Sender {
     }
 
     /// Asks for the topic's settings; `told` has the answer.
+    ///
+    /// One question at a time: librdkafka counts what is not answered among the five requests that
+    /// an idempotent producer may have under way, and beyond them sends no batch.
     pub fn ask_for_settings(&mut self, topic: &str) {
+        if let Some(question) = &mut self.question {
+            question.is_stale = true;
+            return;
+        }
         let name = CString::new(topic).expect("a topic's name has no NUL");
-        self.question = Some(admin::ask_configs(&self.native, &[name], SETTINGS_TIMEOUT));
+        let call = admin::ask_configs(&self.native, &[name], SETTINGS_TIMEOUT);
+        self.question = Some(Question { call, is_stale: false });
     }
 
     /// The topic's settings, once they are there.
-    pub fn told(&mut self) -> Option<Result<Vec<ConfigInfo>, Code>> {
-        let answer = self.question.as_ref()?.answer_within(Duration::ZERO)?;
-        self.question = None;
+    pub fn told(&mut self, topic: &str) -> Option<Result<Vec<ConfigInfo>, Code>> {
+        let answer = self.question.as_ref()?.call.answer_within(Duration::ZERO)?;
+        if self.question.take().is_some_and(|question| question.is_stale) {
+            self.ask_for_settings(topic);
+            return None;
+        }
         Some(answer.map_err(|refusal| refusal.code).and_then(|event| {
             let first = admin::configs_in(&event).pop();
             let (_, settings) = first.ok_or(Code::UNKNOWN)?;
