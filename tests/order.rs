@@ -1,11 +1,12 @@
 //! The order of the input: whatever a topic refuses, the rest lies in it as it came.
 
 use std::fmt::Write;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::harness::{Kaw, until};
+use crate::harness::{Broker, Kaw, until};
 
 const WAYS: [&str; 4] = ["", "--acks 1", "-z gzip", "-z gzip --acks 1"];
 const LIMIT: Duration = Duration::from_secs(60);
@@ -124,6 +125,18 @@ it!(a_topic_of_an_apache_kafka_that_changes_meanwhile_costs_no_record, |kaw| {
     apache.stop();
 });
 
+it!(a_transaction_of_an_apache_kafka_keeps_what_came_before_the_settings_were_known, |kaw| {
+    let Some(apache) = kaw.apache() else { return };
+    let broker = &apache.address;
+    kaw.ok(&format!("topic create t -b {broker} -c max.message.bytes=20000"));
+    let lines: String = (0..50_000).map(|number| format!("{number}\n")).collect();
+    let line = format!("produce t -b {broker} --transactional");
+    kaw.cmd(&line).stdin(lines.clone()).within(LIMIT).run().code(0).says("delivered 50000");
+    let back = kaw.ok(&format!("consume -e t -b {broker}"));
+    assert!(back == lines, "{} of 50000", back.lines().count());
+    apache.stop();
+});
+
 /// What is known of the topic's settings is wrong from the second line on.
 fn changed_meanwhile(kaw: &Kaw, broker: &str, way: &str) {
     kaw.ok(&format!("topic create t -b {broker}"));
@@ -148,7 +161,89 @@ fn changed_meanwhile(kaw: &Kaw, broker: &str, way: &str) {
     kaw.ok(&format!("topic delete t -b {broker}"));
 }
 
-it!(a_broker_that_never_tells_its_settings_costs_no_record, |kaw| {
+/// What becomes of a request for settings (DescribeConfigs) on its way.
+#[derive(Clone, Copy, PartialEq)]
+enum Question {
+    Lost,
+    Denied,
+    Late,
+}
+
+const LATE: Duration = Duration::from_millis(1500);
+
+it!(what_is_refused_by_rules_that_nobody_tells_leaves_the_rest_in_order, |kaw| {
+    for (question, way) in [
+        (Question::Lost, ""),
+        (Question::Denied, ""),
+        (Question::Denied, "--acks 1"),
+        // Nothing is sent behind the question as long as it is open.
+        (Question::Lost, "-X max.in.flight.requests.per.connection=1 -X socket.timeout.ms=2000"),
+    ] {
+        let (broker, address) = broker_behind_a_proxy(kaw, question);
+        kaw.ok(&format!("topic create t -b {address} -c max.message.bytes=20000"));
+        let Case { lines, good, .. } = too_large(100_000);
+        let line = format!("produce t -b {address} {way}");
+        let done = kaw.cmd(&line).stdin(lines).within(LIMIT).run().code(1);
+        done.says("read 100000 = delivered 99800 + failed 200");
+        let back = kaw.ok(&format!("consume -e t -b {address}"));
+        let differs = back.lines().zip(good.lines()).find(|(back, good)| back != good);
+        assert!(back == good, "{way}: first difference: {differs:?}");
+        kaw.ok(&format!("topic delete t -b {address}"));
+        broker.stop();
+    }
+});
+
+it!(a_question_without_an_answer_costs_no_connection, |kaw| {
+    let (broker, address) = broker_behind_a_proxy(kaw, Question::Lost);
+    kaw.ok(&format!("topic create t -b {address}"));
+    let line = format!("produce t -vv -b {address} --acks 1 -X socket.timeout.ms=2000");
+    let mut writer = kaw.cmd(&line).within(LIMIT).stdin_open().start();
+    let start = Instant::now();
+    let mut count = 0;
+    until("the question's time is over", || {
+        writer.write("line\n");
+        count += 1;
+        (Duration::from_secs(4) < start.elapsed()).then_some(())
+    });
+    writer.close_stdin();
+    let done = writer.done().code(0).says(&format!("delivered {count} + failed 0"));
+    assert!(!done.err().contains("imed out"), "{}", done.err());
+    broker.stop();
+});
+
+it!(without_acks_nothing_is_sent_before_the_settings_are_there, |kaw| {
+    let (broker, address) = broker_behind_a_proxy(kaw, Question::Late);
+    kaw.ok(&format!("topic create t -b {address} -c max.message.bytes=20000"));
+    let Case { lines, good, .. } = too_large(2000);
+    let line = format!("produce t -b {address} --acks 0");
+    kaw.cmd(&line).stdin(lines).within(LIMIT).run().code(1).says("failed 4");
+    until("all that is good", || {
+        (kaw.ok(&format!("consume -e t -b {address}")) == good).then_some(())
+    });
+    broker.stop();
+});
+
+it!(without_acks_and_settings_it_is_said_that_nobody_tells_what_is_refused, |kaw| {
+    for (question, way, why) in [
+        (Question::Denied, "", "Cluster authorization failed"),
+        (Question::Lost, "-X delivery.timeout.ms=1000", "does not answer DescribeConfigs"),
+    ] {
+        let (broker, address) = broker_behind_a_proxy(kaw, question);
+        kaw.ok(&format!("topic create t -b {address}"));
+        let line = format!("produce t -b {address} --acks 0 {way}");
+        let done = kaw.cmd(&line).stdin("one\ntwo\n").within(LIMIT).run().code(0);
+        let said = "with --acks 0 nobody tells what is refused";
+        assert_eq!(done.err().matches(said).count(), 1, "{}", done.err());
+        done.says("kaw: the limits of topic t are not known (").says(why);
+        until("both", || {
+            (kaw.ok(&format!("consume -e t -b {address}")) == "one\ntwo\n").then_some(())
+        });
+        kaw.ok(&format!("topic delete t -b {address}"));
+        broker.stop();
+    }
+});
+
+fn broker_behind_a_proxy(kaw: &Kaw, question: Question) -> (Broker, String) {
     let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = proxy.local_addr().unwrap().to_string();
     let broker = kaw.broker(&format!("--advertise {address}"));
@@ -156,38 +251,49 @@ it!(a_broker_that_never_tells_its_settings_costs_no_record, |kaw| {
     std::thread::spawn(move || {
         for client in proxy.incoming().flatten() {
             let Ok(broker) = TcpStream::connect(&real) else { return };
-            let (mut back, mut out) = (broker.try_clone().unwrap(), client.try_clone().unwrap());
-            std::thread::spawn(move || io::copy(&mut back, &mut out));
             std::thread::spawn(move || {
-                let _ = pass_on(&client, &broker);
-                let _ = (client.shutdown(Shutdown::Both), broker.shutdown(Shutdown::Both));
+                let back = Mutex::new(&client);
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        let _ = frames(&broker, |frame| send(&back, frame));
+                        let _ = client.shutdown(Shutdown::Both);
+                    });
+                    let _ = frames(&client, |frame| match (&frame[..2], question) {
+                        ([0, 32], Question::Lost) => Ok(()),
+                        ([0, 32], Question::Denied) => send(&back, &denied(frame)),
+                        ([0, 32], Question::Late) => {
+                            let start = Instant::now();
+                            until("time", || (LATE < start.elapsed()).then_some(()));
+                            send(&Mutex::new(&broker), frame)
+                        }
+                        _ => send(&Mutex::new(&broker), frame),
+                    });
+                    let _ = broker.shutdown(Shutdown::Both);
+                });
             });
         }
     });
-    kaw.ok(&format!("topic create t -b {address} -c max.message.bytes=20000"));
-    // Every refusal is a reason to ask for the settings.
-    let Case { lines, good, .. } = too_large(200_000);
-    let line = format!("produce t -b {address}");
-    let done = kaw.cmd(&line).stdin(lines).within(LIMIT).run().code(1);
-    done.says("read 200000 = delivered 199600 + failed 400");
-    let back = kaw.ok(&format!("consume -e t -b {address}"));
-    // Which batches were behind a refused one nobody knew.
-    let (mut back, mut good): (Vec<_>, Vec<_>) = (back.lines().collect(), good.lines().collect());
-    back.sort_unstable();
-    good.sort_unstable();
-    assert!(back == good, "{} of {}", back.len(), good.len());
-    broker.stop();
-});
+    (broker, address)
+}
 
-/// Passes requests on, but for those for settings (DescribeConfigs).
-fn pass_on(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
+fn frames(mut from: &TcpStream, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     loop {
         let mut length = [0; 4];
         from.read_exact(&mut length)?;
         let mut frame = vec![0; u32::from_be_bytes(length) as usize];
         from.read_exact(&mut frame)?;
-        if !frame.starts_with(&[0, 32]) {
-            to.write_all(&[&length[..], &frame].concat())?;
-        }
+        each(&frame)?;
     }
+}
+
+fn send(to: &Mutex<&TcpStream>, frame: &[u8]) -> io::Result<()> {
+    let length = (frame.len() as u32).to_be_bytes();
+    to.lock().unwrap().write_all(&[&length[..], frame].concat())
+}
+
+/// The answer to DescribeConfigs v1 for topic t: CLUSTER_AUTHORIZATION_FAILED.
+fn denied(request: &[u8]) -> Vec<u8> {
+    assert_eq!(request[2..4], [0, 1], "the version");
+    let result = [0, 0, 0, 0, 0, 0, 0, 1, 0, 31, 0xff, 0xff, 2, 0, 1, b't', 0, 0, 0, 0];
+    [&request[4..8], &result].concat()
 }

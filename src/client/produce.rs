@@ -4,11 +4,21 @@
 //! librdkafka keeps that order until a broker refuses a batch: it then gives up on all records of
 //! the batch, though only some are guilty, and goes on with those behind them. So what a topic may
 //! refuse travels in a *group*: one batch a partition, and nothing else in flight. Of a group that
-//! is refused, the innocent are sent again before anything that follows them.
+//! is refused, the innocent are sent again before anything that follows them. As long as nobody
+//! tells what the topic refuses, it may refuse anything.
+//!
+//! The order is lost where a topic begins to refuse what it took before: the batches that are under
+//! way at that moment may come before what is sent again of the one that was refused. Without
+//! idempotence (acks 0 or 1) it is also lost, and records may lie there twice, where librdkafka
+//! sends a batch again after it lost a connection. With acks=0 a refusal is known only by the
+//! topic's settings: without them, what a topic refuses is lost, and nobody tells.
 
 mod again;
 mod group;
+mod resend;
 mod rules;
+mod settings;
+mod transaction;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -20,9 +30,9 @@ use super::error::is_topic_name;
 use super::sys::{self, Sender};
 use super::{Code, Complaint, Config, Error};
 use crate::record::{Offset, Outgoing, PartitionId, Timestamp};
-use again::{Again, Owned};
+use again::Again;
 use group::{Group, Room};
-use rules::{Rules, Suspicion};
+use settings::Settings;
 
 pub use super::sys::{Full, Hold, Token, Undone};
 pub use rules::Rule;
@@ -45,11 +55,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("topic.metadata.refresh.fast.interval.ms", "20"),
     ("topic.metadata.propagation.max.ms", "10000"),
 ];
-/// How long to go on in groups for want of the topic's settings, from the first answer on.
-const SETTINGS_WAIT_MAX: Duration = Duration::from_secs(1);
-/// A topic that is being created is asked about again this soon.
-const SETTINGS_AGAIN: Duration = Duration::from_millis(20);
-/// How often to look for them where nothing else is awaited.
+/// How often to look for the topic's settings where nothing else is awaited.
 const SETTINGS_GLANCE: Duration = Duration::from_millis(1);
 /// For so long a refusal holds for whatever breaks the same rule as surely.
 const REFUSAL_HOLDS: Duration = Duration::from_secs(1);
@@ -62,6 +68,7 @@ pub struct Producer {
     room: Room,
     record_bytes_max: usize,
     delivery_timeout: Duration,
+    socket_timeout: Duration,
     compresses: bool,
     /// With acks=0 no broker says what it refused, and hangs up on what comes behind it.
     is_answered: bool,
@@ -79,18 +86,6 @@ pub struct Producer {
     transactions: Option<Duration>,
     /// When a broker last refused what surely breaks a rule.
     confirmed: BTreeMap<Rule, Instant>,
-}
-
-/// What is known of the topic's settings.
-enum Settings {
-    /// Asked for; since when that matters, and when to ask once more.
-    Awaited {
-        since: Option<Instant>,
-        again_at: Option<Instant>,
-    },
-    Known(Rules),
-    /// The broker does not say.
-    Unknown,
 }
 
 /// What became of a record.
@@ -146,11 +141,14 @@ impl Producer {
             room: Room::new(number("batch.size"), records_max, linger_ms),
             record_bytes_max: number("message.max.bytes"),
             delivery_timeout: Duration::from_millis(number("delivery.timeout.ms") as u64),
+            socket_timeout: Duration::from_millis(
+                config.get("socket.timeout.ms").and_then(|ms| ms.parse().ok()).unwrap_or(60_000),
+            ),
             compresses: !matches!(config.get("compression.codec"), None | Some("none")),
             is_answered: config.get("acks") != Some("0"),
             config,
             topic: topic.to_owned(),
-            settings: Settings::Unknown,
+            settings: Settings::ASKED,
             group: None,
             again: Again::default(),
             takes_back: false,
@@ -160,7 +158,7 @@ impl Producer {
             transactions: None,
             confirmed: BTreeMap::new(),
         };
-        producer.ask();
+        producer.sender.ask_for_settings(topic);
         Ok(producer)
     }
 
@@ -246,12 +244,12 @@ impl Producer {
             each(Report { token, at, timestamp, result });
         };
         let reports_times = self.reports_times;
-        let (again, takes_back) = (&mut self.again, self.takes_back && !self.is_given_up);
+        let (again, takes_back) = (&mut self.again, self.takes_back);
         let is_given_up = self.is_given_up;
         self.sender.reports(wait, |report| {
-            let code = report.code();
-            let is_back = (takes_back && code == Code::PURGE_QUEUE)
-                || (!is_given_up && code.is_about_a_batch());
+            let may_be_written = || report.may_be_written();
+            let is_back =
+                !is_given_up && again::comes_back(report.code(), may_be_written, takes_back);
             if !(is_back && again.keep(&report)) {
                 let time = if reports_times { report.timestamp() } else { None };
                 pass(report.token(), time, result(&report));
@@ -333,258 +331,6 @@ impl Producer {
     }
 }
 
-/// Transactions: all that is sent between two steps is there, or none of it.
-impl Producer {
-    /// Shuts out earlier producers of the same `transactional.id`, and begins the first one. A step
-    /// may take so long.
-    pub fn begin_transactions(&mut self, wait: Duration) -> Result<(), Undone> {
-        self.transactions = Some(wait);
-        sys::init_transactions(self.sender.native(), wait)?;
-        sys::begin_transaction(self.sender.native())
-    }
-
-    /// With nothing in flight: commits.
-    pub fn commit(&mut self) -> Result<(), Undone> {
-        let wait = self.transactions.expect("transactions were begun");
-        let deadline = Instant::now() + wait;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match sys::commit_transaction(self.sender.native(), left) {
-                Err(undone) if undone.is_retriable && Instant::now() < deadline => {}
-                result => return result,
-            }
-        }
-    }
-
-    /// Begins the next one.
-    pub fn begin_next(&mut self) -> Result<(), Undone> {
-        sys::begin_transaction(self.sender.native())
-    }
-
-    /// Nothing that was sent since the last step is to be there.
-    pub fn abort(&mut self) -> Result<(), Undone> {
-        let wait = self.transactions.expect("transactions were begun");
-        sys::abort_transaction(self.sender.native(), wait)
-    }
-}
-
-/// How what a topic may refuse is sent.
-impl Producer {
-    /// What is known of the topic's settings is not so, or no more.
-    fn ask(&mut self) {
-        self.settings = Settings::Awaited { since: None, again_at: None };
-        self.sender.ask_for_settings(&self.topic);
-    }
-
-    /// Whether nothing may be sent before the settings are known.
-    fn must_know(&self) -> bool {
-        !self.is_answered && matches!(self.settings, Settings::Awaited { .. })
-    }
-
-    /// Takes what there is to know of the topic's settings.
-    fn learn(&mut self) {
-        let Settings::Awaited { since, again_at } = &mut self.settings else { return };
-        if since.is_none() && !self.is_answered && self.sender.native().reached() {
-            *since = Some(Instant::now());
-        }
-        let is_late = since.is_some_and(|since| SETTINGS_WAIT_MAX <= since.elapsed());
-        match self.sender.told(&self.topic) {
-            None if is_late => self.settings = Settings::Unknown,
-            None => {
-                if again_at.is_some_and(|at| at <= Instant::now()) {
-                    *again_at = None;
-                    self.sender.ask_for_settings(&self.topic);
-                }
-            }
-            Some(Err(Code::UNKNOWN_TOPIC_OR_PART)) if !is_late => {
-                *again_at = Some(Instant::now() + SETTINGS_AGAIN);
-            }
-            Some(answer) => {
-                let rules = answer.ok().and_then(|settings| Rules::of(&settings));
-                self.settings = rules.map_or(Settings::Unknown, Settings::Known);
-                self.fit();
-            }
-        }
-    }
-
-    /// With nothing in flight, sees to it that no full batch is larger than the topic takes.
-    fn fit(&mut self) {
-        let Settings::Known(rules) = &self.settings else { return };
-        if self.room.batch_bytes_max <= rules.batch_bytes_max || 0 < self.sender.in_flight() {
-            return;
-        }
-        let batch_bytes_max = rules.batch_bytes_max.max(1);
-        let mut entries = self.config.entries();
-        entries.push(("batch.size".to_owned(), batch_bytes_max.to_string()));
-        match self.sender.reopen(&entries, self.config.log(), &self.topic) {
-            Ok(()) => {
-                self.room.batch_bytes_max = batch_bytes_max;
-                if let Some(wait) = self.transactions {
-                    // Where that fails, so does every record, and says why.
-                    let _ = self.begin_transactions(wait);
-                }
-            }
-            // The one that works stays; what is refused is sent again in smaller groups.
-            Err(_) => self.settings = Settings::Unknown,
-        }
-    }
-
-    fn suspicion(&self, outgoing: &Outgoing<'_>) -> Option<Suspicion> {
-        match &self.settings {
-            Settings::Known(rules) => rules.suspicion(outgoing, self.compresses, now),
-            _ => None,
-        }
-    }
-
-    /// The rule for which a broker would refuse it: it just did so with another like it. To ask
-    /// every time would take as long as two answers for each.
-    fn refused_anyway(&self, suspicion: Option<Suspicion>) -> Option<Rule> {
-        let Some(Suspicion::Sure(rule)) = suspicion else { return None };
-        let holds = |since: &Instant| since.elapsed() < REFUSAL_HOLDS;
-        (!self.is_answered || self.confirmed.get(&rule).is_some_and(holds)).then_some(rule)
-    }
-
-    /// Whether a record may follow others that are in flight.
-    fn may_follow(&self, suspicion: Option<Suspicion>) -> bool {
-        match &self.settings {
-            Settings::Awaited { .. } => false,
-            Settings::Known(rules) => {
-                suspicion.is_none() && self.room.batch_bytes_max <= rules.batch_bytes_max
-            }
-            Settings::Unknown => true,
-        }
-    }
-
-    /// `Full` until nothing is in flight.
-    fn begin_group(&mut self) -> Result<(), Full> {
-        if 0 < self.sender.in_flight() {
-            self.push();
-            return Err(Full);
-        }
-        // A flush that still goes on would tear the batch apart.
-        self.sender.fill_now();
-        self.group = Some(Group::begin());
-        Ok(())
-    }
-
-    /// Sends all that was taken, as it is.
-    fn push(&mut self) {
-        if let Some(group) = &mut self.group {
-            group.close();
-        }
-        // On `Full` the next call sees to the rest.
-        let _ = self.sender.submit();
-        self.sender.flush();
-    }
-
-    /// A batch was refused while others may be behind it: what is not yet sent comes back.
-    fn take_back(&mut self) {
-        if self.again.has_returned() && self.group.is_none() && !self.takes_back {
-            self.takes_back = true;
-            self.push();
-            self.sender.take_back();
-            self.ask();
-        }
-    }
-
-    /// With nothing in flight: judges what came back, and sends the innocent again.
-    fn settle(&mut self) {
-        let group = self.group.take();
-        if let Settings::Awaited { since, .. } = &mut self.settings {
-            since.get_or_insert_with(Instant::now);
-        }
-        self.takes_back = false;
-        if group.is_none() && self.again.is_empty() {
-            return;
-        }
-        self.learn();
-        match group {
-            Some(group) if self.again.has_returned() => self.judge(&group),
-            Some(group) => {
-                self.room.grow();
-                if group.is_defiant() {
-                    self.ask();
-                }
-            }
-            None => {
-                let returned = self.again.take_batches().into_iter().flatten();
-                self.again.put(returned.map(|returned| returned.owned).collect());
-            }
-        }
-        self.fit();
-        self.sender.fill();
-        self.send_again();
-    }
-
-    /// Tells the guilty of a group from the innocent, or has them come again in smaller groups.
-    fn judge(&mut self, group: &Group) {
-        for batch in self.again.take_batches() {
-            let suspicion = |owned: &Owned| self.suspicion(&owned.outgoing(&mut Vec::new()));
-            let known: Vec<_> = batch.iter().map(|r| (r.code, suspicion(&r.owned))).collect();
-            let guilty = again::guilty(&known).unwrap_or_else(|| {
-                self.room.shrink(group);
-                vec![false; known.len()]
-            });
-            let mut innocent = Vec::new();
-            for ((returned, (code, suspicion)), guilty) in batch.into_iter().zip(known).zip(guilty)
-            {
-                if guilty {
-                    self.refuse(&returned.owned, code, suspicion);
-                } else {
-                    innocent.push(returned.owned);
-                }
-            }
-            self.again.put(innocent);
-        }
-    }
-
-    fn refuse(&mut self, owned: &Owned, code: Code, suspicion: Option<Suspicion>) {
-        match suspicion {
-            Some(Suspicion::Sure(rule)) => drop(self.confirmed.insert(rule, Instant::now())),
-            None if matches!(self.settings, Settings::Known(_)) => self.ask(),
-            _ => {}
-        }
-        let rule = suspicion.map(Suspicion::rule);
-        self.refused.push((owned.token, Refusal { rule, ..Refusal::of(code, owned.partition) }));
-    }
-
-    /// Sends as much again as makes a group.
-    fn send_again(&mut self) {
-        if self.again.is_empty() {
-            return;
-        }
-        self.sender.fill_now();
-        let mut group = Group::begin();
-        let hold = self.sender.hold(Bytes::new());
-        while let Some(owned) = self.again.next() {
-            if self.send_owned(hold, &mut group, &owned).is_err() {
-                self.again.put_first(owned);
-                break;
-            }
-        }
-        self.sender.release(hold);
-        self.group = Some(group);
-        self.push();
-    }
-
-    fn send_owned(&mut self, hold: Hold, group: &mut Group, owned: &Owned) -> Result<(), Full> {
-        let mut headers = Vec::new();
-        let outgoing = owned.outgoing(&mut headers);
-        let suspicion = self.suspicion(&outgoing);
-        if let Some(rule) = self.refused_anyway(suspicion) {
-            self.refused.push((owned.token, Refusal::unsent(rule, owned.partition)));
-            return Ok(());
-        }
-        let bytes = rules::record_bytes_bound(&outgoing);
-        if !group.has_room(bytes, &self.room) {
-            return Err(Full);
-        }
-        self.sender.send(hold, owned.token, &outgoing)?;
-        group.add(bytes, suspicion);
-        Ok(())
-    }
-}
-
 impl Refusal {
     fn of(code: Code, partition: Option<PartitionId>) -> Refusal {
         Refusal { code, why: code.to_string(), partition, rule: None }
@@ -605,6 +351,10 @@ fn result(report: &sys::Report<'_>) -> Result<Place, Refusal> {
         (Code::NONE, Some((partition, offset))) => Ok(Place { partition, offset }),
         (code, place) => {
             let partition = place.map(|(partition, _)| partition).filter(|p| 0 <= p.get());
+            if code == Code::PURGE_QUEUE && report.may_be_written() {
+                let why = "the connection was lost on its way; it may have been written".to_owned();
+                return Err(Refusal { why, ..Refusal::of(Code::TRANSPORT, partition) });
+            }
             Err(Refusal { why: report.why(), ..Refusal::of(code, partition) })
         }
     }

@@ -78,14 +78,27 @@ impl Again {
     }
 }
 
+/// Whether a record that was not delivered is to be sent again: its batch was refused, or it was
+/// taken back because one before it was. What may be written already might then lie there twice.
+pub fn comes_back(code: Code, may_be_written: impl FnOnce() -> bool, takes_back: bool) -> bool {
+    match code {
+        Code::PURGE_QUEUE => takes_back && !may_be_written(),
+        code => code.is_about_a_batch(),
+    }
+}
+
 /// Which records of a refused batch are guilty, `None` where that cannot be told.
 ///
 /// A broker may name them (KIP-467), which librdkafka passes on as another code for those that are
 /// not; old brokers do not, nor does any for a batch that is too large.
 pub fn guilty(batch: &[(Code, Option<Suspicion>)]) -> Option<Vec<bool>> {
     let is_innocent = |code: Code| code == Code::INVALID_DIFFERENT_RECORD;
-    if batch.len() == 1 || batch.iter().any(|(code, _)| is_innocent(*code)) {
-        return Some(batch.iter().map(|(code, _)| !is_innocent(*code)).collect());
+    if batch.len() == 1 {
+        return Some(vec![true]);
+    }
+    let named: Vec<bool> = batch.iter().map(|(code, _)| !is_innocent(*code)).collect();
+    if named.contains(&false) {
+        return named.contains(&true).then_some(named);
     }
     let is_sure = |(code, suspicion): &(Code, Option<Suspicion>)| match suspicion {
         Some(Suspicion::Sure(rule)) => (*rule == Rule::Size) == code.is_about_size(),
@@ -133,12 +146,28 @@ mod tests {
     }
 
     #[test]
+    fn what_may_be_written_is_not_sent_again() {
+        let purged = Code::PURGE_QUEUE;
+        assert!(comes_back(purged, || false, true));
+        assert!(!comes_back(purged, || true, true));
+        assert!(!comes_back(purged, || false, false), "nobody took it back");
+        assert!(
+            comes_back(Code::INVALID_RECORD, || true, false),
+            "a broker that refuses writes not"
+        );
+        assert!(!comes_back(Code::MSG_TIMED_OUT, || false, true));
+    }
+
+    #[test]
     fn the_guilty_are_told_from_the_innocent() {
         let (no, other) = (Code::INVALID_RECORD, Code::INVALID_DIFFERENT_RECORD);
         let key = Some(Suspicion::Sure(Rule::Key));
         let maybe = Some(Suspicion::Likely(Rule::Past));
         check(&[(no, None)], Some(&[true]));
-        check(&[(other, None)], Some(&[false]));
+        // Whom else could a broker mean.
+        check(&[(other, None)], Some(&[true]));
+        // Each is innocent because of the others: that cannot be.
+        check(&[(other, None), (other, key)], None);
         // By the broker's word, whatever we suspect.
         check(&[(no, None), (other, key), (no, maybe)], Some(&[true, false, true]));
         // By ours where it says nothing.

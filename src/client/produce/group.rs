@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::rules::Suspicion;
 
-/// Records in a group. Where a broker does not name the guilty, fewer are sent again sooner.
-const RECORDS_MAX: usize = 1000;
+/// Records in the first group. Where a broker does not name the guilty, fewer come again sooner.
+const RECORDS: usize = 1000;
+/// Records in any: batch.num.messages, where the user says nothing.
+const RECORDS_MAX: usize = 10_000;
 /// What a request has besides its records: librdkafka counts that into `batch.size`, from the
 /// request's own header on (rd_kafka_msgset_writer_write_msgq), so that a full batch is always
 /// smaller than `batch.size`.
@@ -35,9 +37,9 @@ pub struct Group {
 
 impl Room {
     pub fn new(batch_bytes_max: usize, batch_records_max: Option<usize>, linger_ms: f64) -> Room {
-        let records_max = batch_records_max.map_or(RECORDS_MAX, |max| RECORDS_MAX.min(max));
+        let records_max = batch_records_max.unwrap_or(RECORDS_MAX);
         let time = Duration::from_secs_f64(linger_ms / 2000.0);
-        Room { batch_bytes_max, records: records_max, records_max, time }
+        Room { batch_bytes_max, records: RECORDS.min(records_max), records_max, time }
     }
 
     /// All of the group were in order.

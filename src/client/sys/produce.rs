@@ -298,6 +298,16 @@ impl<'a> Report<'a> {
         self.code
     }
 
+    /// Whether it is in the log, for all that is known: the connection was lost before the answer.
+    pub fn may_be_written(&self) -> bool {
+        let status = |message: &rd::rd_kafka_message_t| {
+            // SAFETY: the message is alive, and librdkafka sets nothing but what the enum has.
+            unsafe { rd::rd_kafka_message_status(message) }
+        };
+        let never = rd::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+        self.message.is_some_and(|message| status(message) != never)
+    }
+
     /// Where the record lies, as far as the broker said (with `acks=0` it says nothing).
     pub fn place(&self) -> Option<(PartitionId, Option<Offset>)> {
         let message = self.message?;

@@ -338,6 +338,13 @@ impl<'a> Line<'a> {
         if let Some(error) = self.cluster.lease.as_ref().and_then(|lease| lease.broken()) {
             return Err(error.into());
         }
+        if let Some(why) = self.producer.unguarded().filter(|_| !self.quiet) {
+            let topic = self.topic;
+            self.screen.say(&format!(
+                "kaw: the limits of topic {topic} are not known ({why}); \
+                 with --acks 0 nobody tells what is refused"
+            ));
+        }
         let complaint = self.producer.complaint();
         if let Some(complaint) = &complaint {
             if complaint.fatal {
