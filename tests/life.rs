@@ -359,6 +359,8 @@ it!(status_and_stop_know_both_kinds, |kaw| {
     kaw.cmd("broker stop").run().ok().says("no broker serves");
     assert!(!kaw.data().exists(), "asking makes nothing");
     kaw.cmd("produce t").stdin("a\n").run().ok();
+    // Where groups keep their offsets is nobody's topic.
+    kaw.cmd("consume -e -g readers t").run().ok().prints("a\n");
     let status: serde_json::Value = serde_json::from_str(&kaw.ok("broker status -J")).unwrap();
     assert_eq!(status["running"], true);
     assert_eq!(status["automatic"], true);

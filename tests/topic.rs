@@ -21,6 +21,14 @@ it!(one_bad_topic_does_not_stop_the_others, |kaw| {
     assert_eq!(done.out(), "a created\nb created\n");
     let said = done.err();
     assert!(said.contains("'there' exists already") && said.contains("'not a name'"), "{said}");
+    // Where nothing else was wrong, it is what was typed.
+    let done = kaw.cmd("topic create c 'not a name'").run().code(2);
+    assert_eq!(done.out(), "c created\n");
+    let line = kaw.cmd("topic create 'not a name'").run().fails(2);
+    assert!(line.starts_with("kaw: 'not a name' cannot be a topic's name"), "{line}");
+    kaw.cmd("topic describe 'not a name'").run().fails(2);
+    kaw.cmd("topic describe 'not a name' nothing").run().code(1);
+    kaw.cmd("topic describe nothing 'not a name'").run().code(1);
 });
 
 it!(a_dry_run_makes_nothing, |kaw| {

@@ -11,5 +11,5 @@ mod sys;
 
 pub use config::Config;
 pub use error::cause;
-pub use error::{Code, Error};
+pub use error::{Code, Error, is_topic_name};
 pub use sys::{Complaint, features, properties, version};

@@ -41,6 +41,8 @@ pub enum Exit {
     Done,
     /// Kafka, the network or the disk said no; what was said is on stderr already.
     Refused,
+    /// What was typed cannot be, in part; what was said is on stderr already.
+    Misused,
     /// An expectation of the user (`--fail-if`, `--expect`) was not met.
     Unmet,
     /// A time that the user set ran out.
@@ -56,6 +58,7 @@ impl Exit {
         match self {
             Exit::Done => 0,
             Exit::Refused => 1,
+            Exit::Misused => 2,
             Exit::Unmet => 3,
             Exit::OutOfTime => 124,
             Exit::Signalled(signal) => 128 + (signal & 0x7f) as u8,

@@ -7,6 +7,7 @@ use super::super::measure::Latency;
 use super::super::plan::{Pace, Workload};
 use super::super::verify::Faults;
 use super::Report;
+use crate::quantity::counted;
 
 const EPHEMERAL: &str = "an ephemeral built-in broker (durability os)";
 
@@ -116,10 +117,6 @@ fn host(report: &Report) -> String {
     let cores = counted(u32::try_from(host.cores).unwrap_or(u32::MAX), "core");
     let memory = host.memory_bytes.map(|bytes| format!(", {:.1} GiB", bytes as f64 / 1073741824.0));
     format!("{}, {cores}{}, {}", host.cpu, memory.unwrap_or_default(), host.os)
-}
-
-fn counted(count: u32, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn mib(bytes: f64) -> String {

@@ -7,13 +7,16 @@ use super::{Call, Outcome, text};
 use crate::broker::Durability;
 use crate::broker::node::Node;
 use crate::broker::session::Guest;
+use crate::broker::topic::names;
 use crate::protocol::private::{
     LeaveRequest, LeaveResponse, StatusClient, StatusListener, StatusRequest, StatusResponse,
 };
 
 pub fn status(call: &mut Call<'_>, _: StatusRequest) -> Outcome<StatusResponse> {
     let node = call.node;
-    let topics = node.topics.all();
+    // Kafka's own are nothing that a user made.
+    let mut topics = node.topics.all();
+    topics.retain(|topic| !names::is_internal(topic.name()));
     let partitions = topics.iter().flat_map(|topic| &topic.partitions);
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     let linger_ms = node.linger.map_or(-1, |linger| linger.as_millis() as i64);

@@ -15,6 +15,9 @@ use crate::quantity;
 /// How much there is where nothing is said.
 const RECORDS: u64 = 1_000_000;
 const PACED_TIME: Duration = Duration::from_secs(10);
+/// librdkafka takes no answer above 100 MB (receive.message.max.bytes), and the record is not alone
+/// in it.
+const RECORD_BYTES_MAX: usize = 99_000_000;
 
 /// Measure throughput and latency, on a broker of its own unless -b is typed
 #[derive(clap::Args, Debug)]
@@ -178,6 +181,10 @@ impl LoadArgs {
             let said = "bytes at least: each record carries its number and a checksum";
             return Err(Usage(format!("--record-size takes {HEAD_BYTES} {said}")));
         }
+        if RECORD_BYTES_MAX < record_size {
+            let said = "99MB at most: librdkafka could not read more back";
+            return Err(Usage(format!("--record-size takes {said}")));
+        }
         if self.records == Some(0) || self.duration.is_some_and(|time| time.is_zero()) {
             return Err(Usage("--records and --duration must be above 0".to_owned()));
         }
@@ -319,6 +326,8 @@ mod tests {
     #[test]
     fn wrong_words_are_named() {
         check_wrong("produce --record-size 15", "takes 16 bytes at least");
+        check_wrong("produce --record-size 200M", "takes 99MB at most");
+        check_wrong("consume --record-size 99000001", "takes 99MB at most");
         check_wrong("produce --records 0", "must be above 0");
         check_wrong("produce --warmup soon", "write 10000 or 2s");
         check_wrong("produce --fail-if p98>1ms", "--fail-if: bench produce has no metric 'p98'");

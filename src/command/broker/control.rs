@@ -185,13 +185,14 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         }
         Err(_) => "stays until it is stopped".to_owned(),
     };
+    let partitions = quantity::counted(status.partition_count, "partition");
     let mut text = facts(&[
         ("state", format!("running, {stays}")),
         ("broker", format!("kaw {}, pid {}", status.version, status.pid)),
         ("memory", bytes(status.bytes_resident)),
         ("data", dir.display().to_string()),
         ("size", format!("{}, {} free", bytes(status.bytes), bytes(status.bytes_free))),
-        ("topics", format!("{} with {} partitions", status.topic_count, status.partition_count)),
+        ("topics", format!("{} with {partitions}", status.topic_count)),
         ("durability", status.durability.to_string()),
         ("listeners", or_dash(&notice.listeners.join(" "))),
         ("wipe", format!("{} && rm -r {}", stop_command(dir), quoted(dir))),

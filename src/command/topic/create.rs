@@ -1,10 +1,11 @@
 //! `kaw topic create` and `kaw topic delete`.
 
 use super::setting;
-use crate::client::Code;
 use crate::client::admin::{Admin, NewTopic, Run};
+use crate::client::{Code, Error, is_topic_name};
 use crate::command::Exit;
 use crate::command::admin::{report, said};
+use crate::command::stdio::tell;
 
 /// Create topics; what is not given is left to the broker
 #[derive(clap::Args, Debug)]
@@ -41,6 +42,7 @@ pub struct Delete {
 }
 
 impl Create {
+    /// The topics to make; an error where no name can be a topic's.
     pub fn topics(&self) -> anyhow::Result<Vec<NewTopic>> {
         let configs =
             self.configs.iter().map(|pair| setting(pair)).collect::<Result<Vec<_>, _>>()?;
@@ -50,14 +52,19 @@ impl Create {
             replicas: self.replicas,
             configs: configs.clone(),
         };
-        Ok(self.names.iter().map(topic).collect())
+        let topics: Vec<_> =
+            self.names.iter().filter(|name| is_topic_name(name)).map(topic).collect();
+        match (topics.is_empty(), self.bad_names().next()) {
+            (true, Some(bad)) => Err(bad.into()),
+            _ => Ok(topics),
+        }
     }
 
     pub fn run(&self, admin: &Admin, topics: &[NewTopic]) -> anyhow::Result<Exit> {
         let run = if self.dry_run { Run::Dry } else { Run::Real };
         let done = if self.dry_run { "can be created" } else { "created" };
         let answers = admin.create(topics, run)?;
-        report(&answers, |name, answer| match answer {
+        let exit = report(&answers, |name, answer| match answer {
             Ok(()) => Ok(format!("{name} {done}")),
             Err(refusal) if refusal.code == Code::TOPIC_ALREADY_EXISTS => {
                 match self.if_not_exists {
@@ -68,7 +75,14 @@ impl Create {
                 }
             }
             Err(refusal) => Err(format!("cannot create '{name}': {}", said(refusal))),
-        })
+        })?;
+        let misused = self.bad_names().map(|bad| tell(&bad.to_string())).count();
+        Ok(if exit == Exit::Done && 0 < misused { Exit::Misused } else { exit })
+    }
+
+    fn bad_names(&self) -> impl Iterator<Item = Error> {
+        let bad = self.names.iter().filter(|name| !is_topic_name(name));
+        bad.map(|name| Error::Topic { name: name.clone() })
     }
 }
 

@@ -35,7 +35,10 @@ impl Describe {
             match admin.topic(name) {
                 Ok(topic) => topics.push(topic),
                 Err(error @ (Error::NoTopic { .. } | Error::Topic { .. })) => {
-                    exit = Exit::Refused;
+                    exit = match exit {
+                        Exit::Done | Exit::Misused if error.is_usage() => Exit::Misused,
+                        _ => Exit::Refused,
+                    };
                     tell(&error.to_string());
                 }
                 Err(error) => return Err(error.into()),
