@@ -176,10 +176,11 @@ kaw topic alter words -p 4
 kaw topic alter words --delete-config retention.ms -c cleanup.policy=delete
 kaw topic alter words -c retention.ms=soon
 kaw topic alter nothing -p 4
-kaw topic list --detailed --no-headers
+kaw topic list --detailed --no-headers | awk '{print $1, $2, $3, $4}'
 kaw topic create timed -p 2
-printf '{"value":"1","partition":0,"timestamp":1700000001000}\n{"value":"3","partition":0,"timestamp":1700000003000}\n' | kaw produce timed -J
-printf '{"value":"2","partition":1,"timestamp":1700000002000}\n{"value":"4","partition":1,"timestamp":1700000004000}\n' | kaw produce timed -J --report /dev/stdout
+printf '{"value":"%s","partition":0,"timestamp":170000000%s000}\n' 1 1 3 3 | kaw produce timed -J
+printf '{"value":"%s","partition":1,"timestamp":170000000%s000}\n' 2 2 4 4 >even
+kaw produce timed -J --report /dev/stdout <even
 kaw consume -e timed --merge
 kaw consume -e timed --tail 3
 kaw consume -e timed --merge --where '.value > 2' --select .value
