@@ -30,6 +30,7 @@ mod fetch;
 mod format;
 mod group;
 mod hostile;
+mod kcat;
 mod life;
 mod membership;
 mod offsets;

@@ -2,6 +2,7 @@
 //! Never knows: clap, the broker, the log.
 
 pub mod admin;
+pub mod bare;
 pub mod config;
 pub mod consume;
 mod error;

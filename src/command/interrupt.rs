@@ -62,6 +62,12 @@ impl Interrupt {
         self.interrupted.load(Ordering::Relaxed).then_some(Exit::Signalled(SIGINT))
     }
 
+    /// Forgets the signals that came.
+    pub fn forget(&self) {
+        self.terminated.store(false, Ordering::Relaxed);
+        self.interrupted.store(false, Ordering::Relaxed);
+    }
+
     /// Waits, unless a signal comes.
     pub fn pause(&self, time: Duration) -> io::Result<()> {
         let time = Timespec::try_from(time).map_err(io::Error::other)?;

@@ -14,6 +14,7 @@ mod examples;
 mod generated;
 mod group;
 mod interrupt;
+mod kcat;
 mod produce;
 #[cfg(test)]
 mod round_trip;
@@ -113,6 +114,7 @@ pub enum Command {
     Broker(broker::Args),
     Config(config::Args),
     Completion(completion::Args),
+    Kcat(kcat::Args),
 }
 
 /// Options that every command takes.
@@ -180,7 +182,7 @@ fn maybe_path() -> impl TypedValueParser<Value = PathBuf> {
 
 /// Parses the command line, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
-    if let Some(code) = broker::embedded_main().or_else(completion::main) {
+    if let Some(code) = broker::embedded_main().or_else(completion::main).or_else(kcat::main) {
         return code;
     }
     Color::typed(std::env::args_os().skip(1)).choose();
@@ -237,6 +239,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
         Some(Command::Config(args)) => config::run(&cli.global, &args),
         Some(Command::Completion(args)) => completion::run(&args),
+        Some(Command::Kcat(args)) => kcat::refuse(args),
     }
 }
 

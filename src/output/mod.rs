@@ -2,6 +2,7 @@
 //! Never knows: librdkafka, clap, sockets.
 
 mod json;
+pub mod kcat;
 mod number;
 mod printer;
 mod query;

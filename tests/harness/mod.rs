@@ -270,7 +270,8 @@ fn in_environment(pid: i32, mark: &str) -> bool {
     environment.windows(mark.len()).any(|part| part == mark.as_bytes())
 }
 
-fn words(line: &str) -> Vec<String> {
+/// A line cut into words, as `Kaw::cmd` does.
+pub fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rdkafka_sys as rd;
 
-use super::produce::{Topic, code_of, headers_of, part};
+use super::produce::{Topic, code_of, headers_of, last_error, part};
 use super::{Native, Queue, text_of};
 use crate::client::{Code, Error};
 use crate::record::{
@@ -105,6 +105,11 @@ impl Reader {
             self.topics.insert(topic.to_owned(), Topic::open(&self.native, topic)?);
         }
         Ok(&self.topics[topic])
+    }
+
+    /// Uses this handle for its topic.
+    pub fn adopt(&mut self, topic: &str, handle: Topic) {
+        self.topics.insert(topic.to_owned(), handle);
     }
 
     /// From now on one byte is written to `fd` when the queue stops being empty.
@@ -213,6 +218,31 @@ impl<'a> Message<'a> {
         Offset(self.message.offset)
     }
 
+    pub fn partition(&self) -> PartitionId {
+        PartitionId(self.message.partition)
+    }
+
+    /// The node id of the broker that it was fetched from; -1 where that is not known.
+    pub fn broker(&self) -> i32 {
+        // SAFETY: the message is alive.
+        unsafe { rd::rd_kafka_message_broker_id(self.message) }
+    }
+
+    /// The name of its topic; an error may be of none.
+    pub fn topic(&self) -> Option<String> {
+        // SAFETY: the message's topic lives as long as the message.
+        let name = || unsafe { rd::rd_kafka_topic_name(self.message.rkt) };
+        (!self.message.rkt.is_null()).then(|| text_of(name()))
+    }
+
+    /// Takes note of an offset of the partition that this is of, for librdkafka to commit.
+    pub fn store(&self, offset: Offset) {
+        // SAFETY: the message's topic lives as long as the message. What is not wanted is refused.
+        unsafe {
+            rd::rd_kafka_offset_store(self.message.rkt, self.message.partition, offset.get())
+        };
+    }
+
     pub fn key(&self) -> Option<&'a [u8]> {
         // SAFETY: the key lives as long as the message.
         unsafe { part(self.message.key, self.message.key_len) }
@@ -254,9 +284,4 @@ impl<'a> Message<'a> {
             record: Record { key: self.key(), value: self.value(), headers },
         }
     }
-}
-
-fn last_error() -> Code {
-    // SAFETY: no argument; it reads a variable of the thread. Its codes are librdkafka's own.
-    Code(unsafe { rd::rd_kafka_last_error() } as i32)
 }

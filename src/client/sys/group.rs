@@ -108,7 +108,17 @@ impl Member {
         slot: impl Fn(&str, PartitionId) -> Option<usize>,
         each: impl FnOnce(News<'_>),
     ) -> bool {
-        let Some(event) = self.queue.poll(Duration::ZERO) else { return false };
+        self.poll_for(Duration::ZERO, slot, each)
+    }
+
+    /// As `poll`, waiting for it at most this long.
+    pub fn poll_for(
+        &mut self,
+        wait: Duration,
+        slot: impl Fn(&str, PartitionId) -> Option<usize>,
+        each: impl FnOnce(News<'_>),
+    ) -> bool {
+        let Some(event) = self.queue.poll(wait) else { return false };
         match event.kind() {
             rd::RD_KAFKA_EVENT_FETCH => {
                 // SAFETY: the event is alive; its one message lives as long, and so does the
@@ -170,8 +180,27 @@ impl Member {
         }
     }
 
+    /// Its id in the group.
+    pub fn id(&self) -> String {
+        // SAFETY: the client is alive; the text is ours, to be freed with its own function.
+        unsafe {
+            let id = rd::rd_kafka_memberid(self.native.as_ptr());
+            let text = text_of(id);
+            if !id.is_null() {
+                rd::rd_kafka_mem_free(self.native.as_ptr(), id.cast());
+            }
+            text
+        }
+    }
+
+    /// Whether what it had was taken from it, so that it can commit nothing of it.
+    pub fn has_lost(&self) -> bool {
+        // SAFETY: the client is alive.
+        unsafe { rd::rd_kafka_assignment_lost(self.native.as_ptr()) != 0 }
+    }
+
     /// Whether partitions come and go one by one (KIP-429, KIP-848), not all at once.
-    fn is_cooperative(&self) -> bool {
+    pub fn is_cooperative(&self) -> bool {
         // SAFETY: the client is alive; the text is static.
         text_of(unsafe { rd::rd_kafka_rebalance_protocol(self.native.as_ptr()) }) == "COOPERATIVE"
     }

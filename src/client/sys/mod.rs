@@ -6,6 +6,7 @@
 
 mod admin;
 mod aide;
+pub mod bare;
 mod blocks;
 mod consume;
 mod group;
@@ -280,10 +281,13 @@ impl Event {
     }
 
     fn complaint(&self) -> Complaint {
-        // SAFETY: the event is alive.
-        let fatal = unsafe { rd::rd_kafka_event_error_is_fatal(self.as_ptr()) } != 0;
         let text = self.text();
-        Complaint { code: true_code(self.code(), &text), text, fatal }
+        Complaint { code: true_code(self.code(), &text), text, fatal: self.is_fatal() }
+    }
+
+    fn is_fatal(&self) -> bool {
+        // SAFETY: the event is alive.
+        unsafe { rd::rd_kafka_event_error_is_fatal(self.as_ptr()) != 0 }
     }
 
     fn as_ptr(&self) -> *mut rd::rd_kafka_event_t {
@@ -310,26 +314,23 @@ impl Conf {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         let wrong = |why: &str| Error::Property { key: key.to_owned(), why: why.to_owned() };
-        let name = CString::new(key).map_err(|_| wrong("its name has a NUL"))?;
-        let text = CString::new(value).map_err(|_| wrong("its value has a NUL"))?;
-        let mut why = [0 as c_char; TEXT_BYTES_MAX];
-        // SAFETY: the configuration is alive; all texts end with NUL and are copied by the call.
-        let result = unsafe {
-            rd::rd_kafka_conf_set(
-                self.0.as_ptr(),
-                name.as_ptr(),
-                text.as_ptr(),
-                why.as_mut_ptr(),
-                why.len(),
-            )
-        };
-        match result {
-            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
-            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => {
-                Err(Error::UnknownProperty { key: key.to_owned() })
-            }
-            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_INVALID => Err(wrong(&text_of(why.as_ptr()))),
+        if key.contains('\0') {
+            return Err(wrong("its name has a NUL"));
         }
+        if value.contains('\0') {
+            return Err(wrong("its value has a NUL"));
+        }
+        self.put(key, value).map_err(|rejected| match rejected {
+            Rejected::Unknown(_) => Error::UnknownProperty { key: key.to_owned() },
+            Rejected::Wrong(why) => wrong(&why),
+        })
+    }
+
+    fn put(&mut self, key: &str, value: &str) -> Result<(), Rejected> {
+        Rejected::unless_taken(key, value, |name, value, why, size| {
+            // SAFETY: the configuration is alive; the texts end with NUL and are copied.
+            unsafe { rd::rd_kafka_conf_set(self.0.as_ptr(), name, value, why, size) }
+        })
     }
 
     fn log_to(&mut self, log: LogTo) {
@@ -349,6 +350,11 @@ impl Conf {
     }
 
     fn start(self, kind: Kind) -> Result<Native, Error> {
+        self.begin(kind).map_err(|why| Error::Start { why })
+    }
+
+    /// Makes it a client; what librdkafka says where it cannot be one.
+    fn begin(self, kind: Kind) -> Result<Native, String> {
         let kind = match kind {
             Kind::Producer => rd::rd_kafka_type_t::RD_KAFKA_PRODUCER,
             Kind::Consumer => rd::rd_kafka_type_t::RD_KAFKA_CONSUMER,
@@ -363,13 +369,45 @@ impl Conf {
         let client =
             unsafe { rd::rd_kafka_new(kind, self.0.as_ptr(), why.as_mut_ptr(), why.len()) };
         let Some(client) = NonNull::new(client) else {
-            return Err(Error::Start { why: text_of(why.as_ptr()) });
+            return Err(text_of(why.as_ptr()));
         };
         std::mem::forget(self);
         // SAFETY: the client is alive; the reference is given back in `Drop`.
         let main = unsafe { rd::rd_kafka_queue_get_main(client.as_ptr()) };
         let main = Queue(NonNull::new(main).expect("every client has a main queue"));
         Ok(Native { client, main, complaint: Mutex::new(None), wake: Mutex::new(None), heard })
+    }
+}
+
+/// Why librdkafka did not take a property.
+enum Rejected {
+    Unknown(String),
+    Wrong(String),
+}
+
+impl Rejected {
+    fn text(self) -> String {
+        let (Rejected::Unknown(text) | Rejected::Wrong(text)) = self;
+        text
+    }
+
+    /// Calls `set` with a name, a value, and room for what is wrong with them.
+    fn unless_taken<F>(key: &str, value: &str, set: F) -> Result<(), Rejected>
+    where
+        F: FnOnce(*const c_char, *const c_char, *mut c_char, usize) -> rd::rd_kafka_conf_res_t,
+    {
+        let text = |text: &str| CString::new(text).map_err(|_| Rejected::Wrong(text.to_owned()));
+        let (key, value) = (text(key)?, text(value)?);
+        let mut why = [0 as c_char; TEXT_BYTES_MAX];
+        match set(key.as_ptr(), value.as_ptr(), why.as_mut_ptr(), why.len()) {
+            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_OK => Ok(()),
+            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_UNKNOWN => {
+                Err(Rejected::Unknown(text_of(why.as_ptr())))
+            }
+            rd::rd_kafka_conf_res_t::RD_KAFKA_CONF_INVALID => {
+                Err(Rejected::Wrong(text_of(why.as_ptr())))
+            }
+        }
     }
 }
 

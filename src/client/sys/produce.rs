@@ -13,7 +13,7 @@ use rdkafka_sys as rd;
 use super::admin::{self, Call, ConfigInfo};
 use super::aide::Aide;
 use super::blocks::{Blocks, Hold, Token, token_of};
-use super::{Event, Kind, LogTo, Native, code_text, plain, raw};
+use super::{Complaint, Event, Kind, LogTo, Native, code_text, plain, raw};
 use crate::client::{Code, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
@@ -34,7 +34,7 @@ pub struct Full;
 // before the blocks that it reads from.
 pub struct Sender {
     question: Option<Question>,
-    aide: Aide,
+    aide: Option<Aide>,
     topic: Arc<Topic>,
     native: Arc<Native>,
     blocks: Blocks,
@@ -59,16 +59,22 @@ impl Sender {
     pub fn open(properties: &[(String, String)], log: LogTo, topic: &str) -> Result<Sender, Error> {
         let native = Arc::new(Native::open(Kind::Producer, properties, log)?);
         let topic = Arc::new(Topic::open(&native, topic)?);
-        Ok(Sender {
+        let aide = Aide::start(Arc::clone(&topic), Arc::clone(&native))?;
+        Ok(Sender { aide: Some(aide), ..Sender::over(native, topic) })
+    }
+
+    /// One that does nothing of its own accord: it neither asks nor flushes.
+    pub fn over(native: Arc<Native>, topic: Arc<Topic>) -> Sender {
+        Sender {
             question: None,
-            aide: Aide::start(Arc::clone(&topic), Arc::clone(&native))?,
+            aide: None,
             topic,
             native,
             blocks: Blocks::default(),
             pending: Vec::with_capacity(BATCH_RECORDS),
             pending_partition: ANY_PARTITION,
             refused: Vec::new(),
-        })
+        }
     }
 
     /// Starts anew with other properties. Blocks that are held stay so; nothing is in flight.
@@ -178,7 +184,16 @@ impl Sender {
 
     /// Passes on every report that is there, waiting for the first one at most this long.
     /// Returns how many.
-    pub fn reports(&mut self, wait: Duration, mut each: impl FnMut(Report<'_>)) -> usize {
+    pub fn reports(&mut self, wait: Duration, each: impl FnMut(Report<'_>)) -> usize {
+        self.events(wait, each, |native, event| drop(native.noted(event)))
+    }
+
+    fn events(
+        &mut self,
+        wait: Duration,
+        mut each: impl FnMut(Report<'_>),
+        mut other: impl FnMut(&Native, Event),
+    ) -> usize {
         let mut count = self.refused.len();
         for (opaque, code) in std::mem::take(&mut self.refused) {
             each(Report { opaque, code, message: None });
@@ -187,7 +202,10 @@ impl Sender {
         let mut wait = if count == 0 { wait } else { Duration::ZERO };
         while let Some(event) = self.native.main.poll(wait) {
             wait = Duration::ZERO;
-            let Some(event) = self.native.noted(event) else { continue };
+            if event.kind() != rd::RD_KAFKA_EVENT_DR {
+                other(&self.native, event);
+                continue;
+            }
             while let Some((code, message)) = next_message(&event) {
                 let opaque = message._private as u64;
                 each(Report { opaque, code, message: Some(message) });
@@ -198,19 +216,37 @@ impl Sender {
         count
     }
 
+    /// As `reports`; errors of brokers are passed on one by one.
+    pub fn hear(
+        &mut self,
+        wait: Duration,
+        each: impl FnMut(Report<'_>),
+        mut heed: impl FnMut(Complaint),
+    ) -> usize {
+        self.events(wait, each, |native, event| {
+            native.heard(&event).into_iter().for_each(&mut heed)
+        })
+    }
+
     /// Batches are sent without waiting to fill, until nothing is in flight or more is to come.
     pub fn flush(&self) {
-        self.aide.flush();
+        if let Some(aide) = &self.aide {
+            aide.flush();
+        }
     }
 
     /// More is to come: batches may fill again.
     pub fn fill(&self) {
-        self.aide.fill();
+        if let Some(aide) = &self.aide {
+            aide.fill();
+        }
     }
 
     /// As `fill`; what is sent from now on waits for its batch to fill.
     pub fn fill_now(&self) {
-        self.aide.fill_now();
+        if let Some(aide) = &self.aide {
+            aide.fill_now();
+        }
     }
 
     /// Bytes of the blocks that are kept.
@@ -290,6 +326,11 @@ pub struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
+    /// Whether it got into librdkafka's queue.
+    pub fn was_sent(&self) -> bool {
+        self.message.is_some()
+    }
+
     pub fn token(&self) -> Token {
         token_of(self.opaque)
     }
@@ -321,6 +362,12 @@ impl<'a> Report<'a> {
         // SAFETY: the message is alive.
         let time = unsafe { rd::rd_kafka_message_timestamp(self.message?, &raw mut kind) };
         (0 <= time).then_some(Timestamp(time))
+    }
+
+    /// The node id of the broker that the record was sent to; -1 where it was sent to none.
+    pub fn broker(&self) -> i32 {
+        // SAFETY: the message is alive.
+        self.message.map_or(-1, |message| unsafe { rd::rd_kafka_message_broker_id(message) })
     }
 
     /// Why the record was refused, in librdkafka's words. The broker's own are out of reach:
@@ -380,12 +427,25 @@ unsafe impl Sync for Topic {}
 
 impl Topic {
     pub fn open(native: &Native, name: &str) -> Result<Topic, Error> {
-        let wrong = || Error::Topic { name: name.to_owned() };
-        let text = CString::new(name).map_err(|_| wrong())?;
-        // SAFETY: the client is alive, and the name is copied by the call.
-        let topic =
-            unsafe { rd::rd_kafka_topic_new(native.as_ptr(), text.as_ptr(), ptr::null_mut()) };
-        NonNull::new(topic).map(Topic).ok_or_else(wrong)
+        // SAFETY: no settings.
+        let topic = unsafe { Topic::open_as(native, name, ptr::null_mut()) };
+        topic.map_err(|_| Error::Topic { name: name.to_owned() })
+    }
+
+    /// A topic with settings of its own, which are its own from then on; or what librdkafka says.
+    ///
+    /// # Safety
+    /// The settings must be null or alive, and are used no more.
+    pub(super) unsafe fn open_as(
+        native: &Native,
+        name: &str,
+        settings: *mut rd::rd_kafka_topic_conf_t,
+    ) -> Result<Topic, Code> {
+        let text = CString::new(name).map_err(|_| Code::INVALID_TOPIC)?;
+        // SAFETY: the client is alive, and the name is copied by the call; the settings are as the
+        // caller promises.
+        let topic = unsafe { rd::rd_kafka_topic_new(native.as_ptr(), text.as_ptr(), settings) };
+        NonNull::new(topic).map(Topic).ok_or_else(last_error)
     }
 
     pub(super) fn as_ptr(&self) -> *mut rd::rd_kafka_topic_t {
@@ -507,6 +567,12 @@ fn message(opaque: u64, partition: i32, record: &Record<'_>) -> rd::rd_kafka_mes
 pub(super) fn code_of(message: &rd::rd_kafka_message_t) -> Code {
     // SAFETY: the field is an enum of C, an int, and every int is an i32.
     Code(unsafe { (&raw const message.err).cast::<i32>().read() })
+}
+
+/// Why the last call on this thread failed.
+pub(super) fn last_error() -> Code {
+    // SAFETY: no argument; it reads a variable of the thread. Its codes are librdkafka's own.
+    Code(unsafe { rd::rd_kafka_last_error() } as i32)
 }
 
 /// The code of a call that can only answer with librdkafka's own codes.

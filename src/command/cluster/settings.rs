@@ -18,6 +18,12 @@ const VARIABLES: [&str; 3] = ["KAW_BROKERS", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_B
 /// What librdkafka takes for a connection's set-up.
 const CONNECT_MS: RangeInclusive<u128> = 1000..=i32::MAX as u128;
 
+/// The brokers that the environment names, and in which variable.
+pub fn brokers_of_environment() -> Option<(&'static str, String)> {
+    let value = |name| Some((name, set(name)?.to_string_lossy().into_owned()));
+    VARIABLES.into_iter().find_map(value)
+}
+
 /// Who said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -95,11 +101,8 @@ fn said(global: &Global) -> anyhow::Result<Vec<Given>> {
         }));
     }
     let brokers = |value, origin| Given { key: "bootstrap.servers".to_owned(), value, origin };
-    for name in VARIABLES {
-        if let Some(value) = set(name) {
-            said.push(brokers(value.to_string_lossy().into_owned(), Origin::Variable(name)));
-            break;
-        }
+    if let Some((name, value)) = brokers_of_environment() {
+        said.push(brokers(value, Origin::Variable(name)));
     }
     if let Some(value) = &global.brokers {
         if value.trim().is_empty() {

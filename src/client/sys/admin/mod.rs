@@ -26,6 +26,7 @@ pub use groups::{
     list_groups, set_group_offsets,
 };
 pub use offsets::{Edge, EdgeAnswer, Isolation, ask_edges, committed, edges, trim};
+pub(in crate::client::sys) use topics::plain_metadata;
 pub use topics::{
     BrokerInfo, Metadata, NewTopic, PartitionInfo, TopicInfo, add_partitions, create, delete,
     metadata,
@@ -264,7 +265,7 @@ fn optional(text: *const c_char) -> Option<String> {
 
 /// # Safety
 /// `items` must be null or be valid for `count` items as long as `'a`.
-unsafe fn array<'a, T>(items: *const T, count: c_int) -> &'a [T] {
+pub(in crate::client::sys) unsafe fn array<'a, T>(items: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
         // SAFETY: it is the caller's promise.
         Ok(count) if !items.is_null() => unsafe { slice::from_raw_parts(items, count) },

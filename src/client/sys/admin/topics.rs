@@ -30,6 +30,8 @@ mod plain {
     }
 }
 
+pub(in crate::client::sys) use plain::rd_kafka_metadata as plain_metadata;
+
 /// What one broker knows of the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
