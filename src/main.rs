@@ -9,7 +9,8 @@
 //!
 //! - `command` turns words into values, one file a subcommand; it alone knows clap and tables.
 //! - `input` and `output` are pure: bytes to records and back; `layout` has the words of formats.
-//! - `client` alone knows librdkafka. `wire` is a small Kafka client of our own, for control.
+//! - `client` alone knows librdkafka. `wire` is a small Kafka client of our own, for control and
+//!   for what librdkafka lacks.
 //! - `embedded` finds, leases or starts the built-in broker, always another process.
 //! - `broker` serves Kafka's protocol over `log`, the durable log of one partition.
 //! - `protocol` and `record` do no I/O.
