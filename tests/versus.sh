@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # kaw and kcat side by side: the same work against the same broker, in turn, and the medians.
 #
-#   tests/versus.sh [WORK…]      WORK: bulk one start topics (default: all of them)
+#   tests/versus.sh [WORK…]      WORK: bulk formats one start topics (default: all of them)
 #
 # ROUNDS=5  RECORDS=5000000  KAW=path of an optimised kaw (default: built here)
-# BROKERS=HOST:PORT  measure bulk and one against this running cluster, such as an Apache Kafka;
+# BROKERS=HOST:PORT  measure bulk, formats and one against this running cluster, such as an Apache Kafka;
 #                    otherwise against a `kaw broker` started for it, and start and topics too.
 # Needs kcat and GNU time. Everything lies in a directory under TMPDIR that is removed at the end.
 set -euo pipefail
@@ -111,6 +111,18 @@ bulk() {
     "kcat -q -b $brokers -C -e -t versus >/dev/null"
 }
 
+formats() {
+  local lines=$tmp/keyed
+  seq -f '%099.0f' "$RECORDS" | sed 's/^\(.\{89\}\)\(.*\)/\2:\1/' >"$lines"
+  compare "produce with keys" "$KAW -q -b $brokers produce versus -K : <$lines" \
+    "kcat -q -b $brokers -P -t versus -K : <$lines" fresh_topic
+  local format="'%t %p %o %k %s\\n'"
+  compare "consume -f" "$KAW -q -b $brokers consume -e versus -f $format >/dev/null" \
+    "kcat -q -b $brokers -C -e -t versus -f $format >/dev/null"
+  compare "consume -J" "$KAW -q -b $brokers consume -e versus -J >/dev/null" \
+    "kcat -q -b $brokers -C -e -t versus -J >/dev/null"
+}
+
 one() {
   compare "produce one record" "echo hi | $KAW -q -b $brokers produce versus" \
     "echo hi | kcat -q -b $brokers -P -t versus" fresh_topic
@@ -153,15 +165,15 @@ create_all() {
   [ "$("$KAW" -q -b "127.0.0.1:$PORT" topic list | grep -c topic-)" = 1000 ]
 }
 
-works=${*:-bulk one start topics}
-case " $works " in *" bulk "* | *" one "*)
+works=${*:-bulk formats one start topics}
+case " $works " in *" bulk "* | *" formats "* | *" one "*)
   [ -n "${BROKERS:-}" ] || start_broker "$tmp/data"
   headings ;;
 esac
 for work in $works; do
   case $work in
-    bulk | one) $work ;;
+    bulk | formats | one) $work ;;
     start | topics) if [ -z "${BROKERS:-}" ]; then $work; fi ;;
-    *) echo "versus.sh: no work '$work'; there are bulk, one, start and topics" >&2; exit 2 ;;
+    *) echo "versus.sh: no work '$work'; there are bulk, formats, one, start and topics" >&2; exit 2 ;;
   esac
 done
