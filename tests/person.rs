@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Kaw, found};
+use crate::harness::{Kaw, found, until};
 
 /// What bash offers for a line with the cursor at its end, one candidate a line.
 const IN_BASH: &str = r#"
@@ -82,3 +82,102 @@ it!(fish_completes_what_is_there, |kaw| {
         done.out().lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect();
     assert_eq!(words, ["orders", "0", "1", "status", "stop"]);
 });
+
+it!(zsh_completes_what_is_there, |kaw| {
+    let (Some(_), Some(screen)) = (found("zsh"), Screen::open(kaw, "zsh -f")) else { return };
+    let broker = kaw.broker("--topic orders:2");
+    screen.types("PS1='> '; autoload -U compinit; compinit -u; source <(kaw completion zsh)\n");
+    screen.types("clear\n");
+    screen.types(&format!("kaw -b {} produce o\t", broker.address));
+    screen.until("kaw -b 127.0.0.1", |shown| shown.contains("produce orders"));
+});
+
+it!(a_terminal_shows_progress_and_ctrl_c_leaves_a_clean_line, |kaw| {
+    let Some(screen) = Screen::open(kaw, "bash --norc") else { return };
+    screen.types("PS1='> '; clear\n");
+    screen.types("kaw bench produce --duration 60s\n");
+    let of_bench = |shown: &str| shown.contains("% ") && shown.contains(" left");
+    screen.until("measuring: █", of_bench);
+    screen.types("\u{3}");
+    let ended = screen.until("interrupted while measuring, at", |shown| shown.ends_with('>'));
+    assert!(!ended.contains('█') && !ended.contains(" left"), "{ended}");
+    screen.types("clear; (echo 1; tail -f /dev/null) | kaw produce numbers\n");
+    screen.until("1 records, 2 B, ", |_| true);
+    screen.types("\u{3}");
+    let ended = screen.until("read 1 = delivered 1 + failed 0", |shown| shown.ends_with('>'));
+    assert!(!ended.contains("records"), "{ended}");
+    screen.types("clear; kaw consume numbers > read.txt\n");
+    screen.until("1 records, 1 B, ", |_| true);
+    screen.types("\u{3}");
+    let ended = screen.until("kaw: interrupted after 1 records, 1 B", |it| it.ends_with('>'));
+    assert!(!ended.contains("/s"), "{ended}");
+});
+
+it!(tables_fit_the_terminal, |kaw| {
+    let Some(screen) = Screen::open(kaw, "bash --norc") else { return };
+    let name =
+        "a-topic-with-a-name-that-takes-more-than-half-of-an-ordinary-terminal-and-then-some";
+    kaw.cmd(&format!("produce {name}")).stdin("1\n").run().ok();
+    screen.types("PS1='> '; clear; kaw topic list --detailed\n");
+    let shown = screen.until("RECORDS", |shown| shown.ends_with('>'));
+    assert!(shown.lines().any(|line| line.starts_with('└') && line.ends_with('┘')), "{shown}");
+    assert!(shown.contains("a-topic-with") && !shown.contains(name), "{shown}");
+});
+
+it!(progress_in_a_log_is_a_line_a_second_and_quiet_silences_it, |kaw| {
+    let slow = "seq 1 25 | kaw produce numbers --rate 10/s";
+    let done = kaw.sh(&format!("{slow} --progress")).run().ok();
+    let err = done.err();
+    let lines: Vec<_> = err.lines().filter(|line| line.starts_with("kaw: ")).collect();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.contains(" records, ")), "{err}");
+    assert!(!err.contains('\u{1b}') && !err.contains('\r'), "{err:?}");
+    assert_eq!(kaw.sh(&format!("{slow} --progress -q")).run().ok().err(), "");
+});
+
+it!(colour_is_for_terminals_and_whoever_asks_for_it, |kaw| {
+    let escapes = |line: &str, variable: &str| {
+        let done = kaw.cmd(line).env(variable, "1").run();
+        (done.out().contains('\u{1b}'), done.err().contains('\u{1b}'))
+    };
+    assert_eq!(escapes("topic --help", "NONE"), (false, false));
+    assert_eq!(escapes("topic --help --color always", "NO_COLOR"), (true, false));
+    assert_eq!(escapes("topic --help", "CLICOLOR_FORCE"), (true, false));
+    assert_eq!(escapes("topic lsit", "CLICOLOR_FORCE"), (false, true));
+    assert_eq!(escapes("topic lsit --color never", "CLICOLOR_FORCE"), (false, false));
+    assert_eq!(escapes("topic lsit", "NONE"), (false, false));
+});
+
+/// A terminal of 100 columns that a program runs in.
+struct Screen<'a> {
+    kaw: &'a Kaw,
+}
+
+impl Screen<'_> {
+    /// Skipped aloud where there is no tmux.
+    fn open<'a>(kaw: &'a Kaw, program: &str) -> Option<Screen<'a>> {
+        found("tmux")?;
+        let screen = Screen { kaw };
+        screen.tmux(&["new-session", "-d", "-x", "100", "-y", "30", program]);
+        screen.until("", |shown| !shown.is_empty());
+        Some(screen)
+    }
+
+    fn tmux(&self, words: &[&str]) -> String {
+        let tmux = self.kaw.tool("tmux").arg("-f").arg("/dev/null").arg("-S");
+        let tmux = tmux.arg(self.kaw.path("tmux")).env("TERM", "xterm-256color");
+        tmux.args(words).run().ok().out()
+    }
+
+    fn types(&self, text: &str) {
+        self.tmux(&["send-keys", "-l", text]);
+    }
+
+    /// Waits until it shows this part, and what it shows is as wanted.
+    #[track_caller]
+    fn until(&self, part: &str, is_wanted: impl Fn(&str) -> bool) -> String {
+        until(part, || {
+            let shown = self.tmux(&["capture-pane", "-p"]).trim_end().to_owned();
+            (shown.contains(part) && is_wanted(&shown)).then_some(shown)
+        })
+    }
+}

@@ -2,19 +2,18 @@
 
 mod words;
 
-use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::thread;
 
 use anyhow::anyhow;
-use indicatif::ProgressBar;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::interrupt::Interrupt;
+use super::progress::{Ahead, Done, Progress};
 use super::stdio::{self, tell};
 use super::{Exit, Global, Usage, cluster};
 use crate::bench::host::Host;
-use crate::bench::plan::{Load, Plan};
+use crate::bench::plan::{Extent, Load, Plan};
 use crate::bench::report::{Report, Setting, json, table};
 use crate::bench::workload::{Stage, Watch};
 use crate::bench::{Bench, Findings, Topic};
@@ -105,10 +104,9 @@ impl Run<'_> {
     /// Runs on a thread of its own, so that this one can draw and listen for signals.
     fn watched(&self, interrupt: &Interrupt) -> anyhow::Result<Findings> {
         let watch = Watch::default();
-        let bar = match io::stderr().is_terminal() && !self.global.quiet {
-            true => ProgressBar::new_spinner(),
-            false => ProgressBar::hidden(),
-        };
+        let mut progress = Progress::new(self.global, true, Ahead::Unknown);
+        // What it was at when it was stopped.
+        let mut last = watch.look();
         let outcome = thread::scope(|scope| {
             let run = scope.spawn(|| {
                 let done = self.run(&watch);
@@ -117,8 +115,10 @@ impl Run<'_> {
                 done
             });
             while !run.is_finished() {
-                bar.set_message(progress(&watch));
-                bar.tick();
+                if !watch.is_stopped() {
+                    last = watch.look();
+                }
+                self.show(last, &mut progress);
                 let mut wake = [PollFd::from_borrowed_fd(interrupt.wake().as_fd(), PollFlags::IN)];
                 // An interrupted wait is a short one.
                 let _ = poll(&mut wake, Some(&TICK));
@@ -129,8 +129,23 @@ impl Run<'_> {
             }
             run.join().expect("the run does not panic")
         });
-        bar.finish_and_clear();
+        let is_watched = progress.is_wanted();
+        drop(progress);
+        if interrupt.exit().is_some() && is_watched {
+            let (stage, records) = last;
+            tell(&format!("interrupted while {}, at {records} records", doing(stage)));
+        }
         outcome
+    }
+
+    fn show(&self, (stage, records): (Stage, u64), progress: &mut Progress) {
+        let ahead = match stage {
+            Stage::Measuring => ahead(self.plan.measured),
+            Stage::WarmingUp => ahead(self.plan.warmup),
+            Stage::Starting | Stage::Filling | Stage::Verifying => Ahead::Unknown,
+        };
+        progress.turn_to(doing(stage), ahead);
+        progress.show(Done { records, bytes: records * self.plan.load.record_size as u64 });
     }
 
     fn run(&self, watch: &Watch) -> anyhow::Result<Findings> {
@@ -150,16 +165,20 @@ impl Run<'_> {
     }
 }
 
-fn progress(watch: &Watch) -> String {
-    let (stage, records) = watch.look();
-    let doing = match stage {
+fn doing(stage: Stage) -> &'static str {
+    match stage {
         Stage::Starting => "starting",
         Stage::Filling => "filling a topic",
         Stage::WarmingUp => "warming up",
         Stage::Measuring => "measuring",
         Stage::Verifying => "verifying",
-    };
-    format!("{doing}: {records} records")
+    }
+}
+
+/// The end of a phase that comes first, as far as one knows.
+fn ahead(extent: Extent) -> Ahead {
+    let records = extent.records.map(Ahead::Records);
+    extent.time.map(Ahead::Time).or(records).unwrap_or(Ahead::Unknown)
 }
 
 fn print(report: &Report, shown: Shown) -> anyhow::Result<()> {

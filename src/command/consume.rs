@@ -5,12 +5,16 @@ mod look;
 mod quiet;
 mod reading;
 
+use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
+use rustix::fs::FileType;
 
 use super::admin::{compile, now};
 use super::interrupt::Interrupt;
+use super::progress::{Ahead, Progress};
 use super::stdio::{Stdout, tell};
 use super::topic::is_internal;
 use super::{Exit, Global, Usage, cluster};
@@ -149,6 +153,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             return Ok(exit);
         }
     };
+    let ahead = source.ahead();
     source.wake(interrupt.wake().writer()?)?;
     let stdout = Stdout::open()?;
     let printer = match args.look.unbuffered {
@@ -158,10 +163,23 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let brokers = cluster.config.brokers().to_owned();
     let mut reading = Reading::new(source, printer, goal, span.at_end, interrupt);
     reading.told_to(tell, brokers, cluster.lease);
+    let ahead = goal.records().or(ahead).map_or(Ahead::Unknown, Ahead::Records);
+    reading.shown_in(Progress::new(global, is_kept(&io::stdout()), ahead));
     if let (Names::Matching(pattern), AtEnd::Follow) = (names, span.at_end) {
         reading.watch_for(pattern);
     }
     reading.run()
+}
+
+/// Whether stdout goes into a file: what a pipe leads to may write on the same terminal.
+fn is_kept(stdout: &impl AsFd) -> bool {
+    let Ok(stat) = rustix::fs::fstat(stdout) else { return false };
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => true,
+        // As /dev/null.
+        FileType::CharacterDevice => !rustix::termios::isatty(stdout),
+        _ => false,
+    }
 }
 
 /// Says how it ended, where that is worth a word.

@@ -16,6 +16,7 @@ mod group;
 mod interrupt;
 mod kcat;
 mod produce;
+mod progress;
 #[cfg(test)]
 mod round_trip;
 mod stdio;
@@ -168,6 +169,9 @@ pub struct Global {
     /// When there is colour; auto is on a terminal, and heeds NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
+    /// Print progress as plain lines, one a second, also where stderr is no terminal
+    #[arg(long, global = true)]
+    pub progress: bool,
 }
 
 /// The definition of the command line, whole.

@@ -4,19 +4,20 @@ mod files;
 mod line;
 mod pace;
 mod pump;
-mod screen;
 mod shape;
 mod source;
 mod tally;
 mod trail;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::cluster;
+use super::progress::{Ahead, Progress};
 use super::{Exit, Global, Usage};
 use crate::client::Config;
 use crate::quantity;
@@ -24,7 +25,6 @@ use files::{Begin, Checkpoint, Lines, Mark};
 use line::Line;
 use pace::Pace;
 use pump::Pump;
-use screen::Screen;
 use shape::Shape;
 use source::Source;
 use trail::{Sinks, Trail};
@@ -208,8 +208,12 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         let why = "--transactional: the built-in broker has no transactions; pass -b for a cluster";
         return Err(Usage(why.to_owned()).into());
     }
-    let screen = Screen::new(!global.quiet, source::bytes_ahead(&sources));
-    let mut line = Line::open(cluster, global, &args.topic, screen)?;
+    let ahead = source::bytes_ahead(&sources).map_or(Ahead::Unknown, Ahead::Bytes);
+    // It would be drawn over what is typed, or copied.
+    let is_typed = sources.iter().any(|source| matches!(source, Source::Stdin));
+    let is_taken = is_typed && io::stdin().is_terminal() || args.tee && io::stdout().is_terminal();
+    let progress = Progress::new(global, !is_taken, ahead);
+    let mut line = Line::open(cluster, global, &args.topic, progress)?;
     if let Some(trail) = trail {
         line.follow(trail, start.records);
     }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{Exit, color};
+use super::{Exit, color, progress};
 
 /// How a line begins that is no data.
 const NAME: &str = "kaw:";
@@ -86,7 +86,7 @@ pub fn say(news: &str) {
         Some(rest) if color::on_stderr() => color::red(NAME) + &line(rest),
         _ => line(news),
     };
-    let _ = io::stderr().write_all(text.as_bytes());
+    progress::above(|| _ = io::stderr().write_all(text.as_bytes()));
 }
 
 /// How many columns a terminal has, where that is known.

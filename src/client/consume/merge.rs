@@ -202,6 +202,11 @@ impl Source for Merge {
         check(&self.admin, self.lanes.iter().map(|lane| &lane.part))
     }
 
+    fn ahead(&self) -> Option<u64> {
+        let offsets: Option<i64> = self.lanes.iter().map(|lane| lane.part.reading.offsets()).sum();
+        offsets.and_then(|offsets| u64::try_from(offsets).ok())
+    }
+
     fn want(&mut self, topics: &[String]) -> Result<(), Error> {
         let known = self.lanes.iter().map(|lane| &lane.part);
         for part in find::new_parts(&self.admin, topics, known)? {

@@ -97,6 +97,11 @@ pub trait Source {
         Ok(())
     }
 
+    /// About how many records are wanted in all, where there is an end: offsets are counted.
+    fn ahead(&self) -> Option<u64> {
+        None
+    }
+
     /// Reads these topics, those that are new to it from their start.
     fn want(&mut self, topics: &[String]) -> Result<(), Error>;
 
@@ -300,6 +305,11 @@ impl Source for Consumer {
 
     fn check(&self) -> Result<(), Error> {
         check(&self.admin, &self.parts)
+    }
+
+    fn ahead(&self) -> Option<u64> {
+        let offsets: Option<i64> = self.parts.iter().map(|part| part.reading.offsets()).sum();
+        offsets.and_then(|offsets| u64::try_from(offsets).ok())
     }
 
     fn want(&mut self, topics: &[String]) -> Result<(), Error> {

@@ -58,6 +58,11 @@ impl Goal {
         }
     }
 
+    /// How many records are wanted, should it end with the last of them.
+    pub fn records(&self) -> Option<u64> {
+        self.count.or(self.expect)
+    }
+
     /// What the time says.
     pub fn at_time(&self, now: Instant, tally: &Tally) -> Option<End> {
         let Tally { came, began, last } = *tally;

@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::super::Exit;
 use super::super::interrupt::Interrupt;
+use super::super::progress::{Done, Progress};
 use super::super::stdio::{ClosedStdout, Stdout, stdout_failed};
 use super::goal::{End, Goal, Tally};
 use super::quiet::{Act, Quiet};
@@ -19,6 +20,7 @@ use crate::client::consume::{Received, Source};
 use crate::client::span::AtEnd;
 use crate::embedded::Lease;
 use crate::output::{Fate, Printer};
+use crate::quantity::show_bytes;
 
 /// While nothing comes, time is looked at this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -44,6 +46,8 @@ pub struct Reading {
     watched: Option<(Regex, Instant)>,
     brokers: String,
     tell: fn(&str),
+    progress: Option<Progress>,
+    printed: Done,
     /// Keeps the built-in broker, where it is that one.
     lease: Option<Lease>,
 }
@@ -71,6 +75,8 @@ impl Reading {
             watched: None,
             brokers: String::new(),
             tell: |_| {},
+            progress: None,
+            printed: Done::default(),
             lease: None,
         }
     }
@@ -78,6 +84,11 @@ impl Reading {
     /// Who is told of trouble, and with which brokers; what keeps them.
     pub fn told_to(&mut self, tell: fn(&str), brokers: String, lease: Option<Lease>) {
         (self.tell, self.brokers, self.lease) = (tell, brokers, lease);
+    }
+
+    /// Where it shows how far it is.
+    pub fn shown_in(&mut self, progress: Progress) {
+        self.progress = Some(progress).filter(Progress::is_wanted);
     }
 
     /// New topics of these names are read too.
@@ -89,8 +100,13 @@ impl Reading {
         let result = self.read_all();
         // What was read before an error is printed before it, and committed only if it was.
         let closed = self.flush().and_then(|()| Ok(self.source.close()?));
+        let progress = self.progress.take();
         let exit = self.account(result?);
         closed?;
+        if let (Exit::Signalled(_), Some(_)) = (exit, progress) {
+            let Done { records, bytes } = self.printed;
+            (self.tell)(&format!("interrupted after {records} records, {}", show_bytes(bytes)));
+        }
         Ok(exit)
     }
 
@@ -118,6 +134,9 @@ impl Reading {
                 // Said after what it is about.
                 self.flush()?;
                 return Ok(end_of(end));
+            }
+            if let Some(progress) = &mut self.progress {
+                progress.show(self.printed);
             }
             if self.read()? {
                 self.quiet.moved(Instant::now());
@@ -150,12 +169,18 @@ impl Reading {
 
     /// Prints what is there; whether anything came.
     fn read(&mut self) -> anyhow::Result<bool> {
-        let Reading { printer, goal, tally, failed, tell, needs_headers, .. } = self;
+        let Reading { printer, goal, tally, failed, tell, needs_headers, printed, .. } = self;
         let before = tally.came;
         let mut result = Ok(());
+        let is_shown = self.progress.is_some();
         let came = self.source.read(&mut |received| {
             match print(printer, received, *needs_headers) {
-                Ok(Fate::Printed) => tally.came += 1,
+                Ok(Fate::Printed) => {
+                    tally.came += 1;
+                    if is_shown {
+                        printed.add(size(received));
+                    }
+                }
                 Ok(Fate::LeftOut) => {}
                 Ok(Fate::Failed(why)) => {
                     if *failed == 0 {
@@ -267,6 +292,13 @@ impl Reading {
         }
         self.quiet.answered(Instant::now(), answers);
     }
+}
+
+/// What a record holds, names of headers aside.
+fn size(received: &Received<'_>) -> u64 {
+    let record = received.delivered(&[]).record;
+    let size = |bytes: Option<&[u8]>| bytes.map_or(0, |bytes| bytes.len() as u64);
+    size(record.key) + size(record.value)
 }
 
 fn print(

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use super::super::Global;
 use super::super::cluster::Cluster;
 use super::super::interrupt::Interrupt;
+use super::super::progress::Progress;
+use super::super::stdio::say;
 use super::files::Mark;
 use super::pace::Pace;
-use super::screen::Screen;
 use super::tally::{Tally, Why};
 use super::trail::{Fate, Trail};
 use crate::client::produce::{Full, Hold, Producer, Refusal, Undone};
@@ -36,7 +37,7 @@ const ROOM_PATIENCE: Duration = Duration::from_millis(10);
 pub struct Line<'a> {
     pub producer: Producer,
     pub tally: Tally,
-    pub screen: Screen,
+    pub progress: Progress,
     pub interrupt: Interrupt,
     cluster: Cluster,
     topic: &'a str,
@@ -79,7 +80,7 @@ impl<'a> Line<'a> {
         cluster: Cluster,
         global: &Global,
         topic: &'a str,
-        screen: Screen,
+        progress: Progress,
     ) -> anyhow::Result<Line<'a>> {
         let start = Instant::now();
         let mut cluster = cluster;
@@ -93,7 +94,7 @@ impl<'a> Line<'a> {
         Ok(Line {
             producer,
             tally: Tally::default(),
-            screen,
+            progress,
             interrupt,
             cluster,
             topic,
@@ -266,7 +267,7 @@ impl<'a> Line<'a> {
     }
 
     pub fn fail(&mut self, number: u64, reason: &str) {
-        self.tally.failed(number, reason, &self.screen);
+        self.tally.failed(number, reason);
         if let Some(trail) = &mut self.trail {
             trail.is(number, Fate::Failed { why: reason.to_owned() });
         }
@@ -340,7 +341,7 @@ impl<'a> Line<'a> {
         }
         if let Some(why) = self.producer.unguarded().filter(|_| !self.quiet) {
             let topic = self.topic;
-            self.screen.say(&format!(
+            say(&format!(
                 "kaw: the limits of topic {topic} are not known ({why}); \
                  with --acks 0 nobody tells what is refused"
             ));
@@ -372,7 +373,7 @@ impl<'a> Line<'a> {
     fn say_stall(&mut self, cause: String) {
         if !self.quiet && self.watch.said.as_ref() != Some(&cause) {
             let brokers = self.cluster.config.brokers();
-            self.screen.say(&format!("kaw: waiting for {brokers} ({cause})"));
+            say(&format!("kaw: waiting for {brokers} ({cause})"));
             self.watch.said = Some(cause);
         }
     }

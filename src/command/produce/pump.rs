@@ -8,6 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::super::Exit;
+use super::super::progress::Done;
+use super::super::stdio::say;
 use super::files::Mark;
 use super::line::{Line, TICK};
 use super::shape::{Origin, Shape};
@@ -45,12 +47,12 @@ impl Pump<'_> {
             self.line.tally.give_up();
         }
         let closed = self.line.close_trail("given up");
-        let Line { tally, mut screen, interrupt, .. } = self.line;
-        screen.clear();
-        tally.close(&screen, !self.quiet);
+        let Line { tally, progress, interrupt, .. } = self.line;
+        drop(progress);
+        tally.close(!self.quiet);
         result.and(closed)?;
         match (ended, interrupt.exit()) {
-            (Err(error), Some(_)) => screen.say(&format!("kaw: {error}")),
+            (Err(error), Some(_)) => say(&format!("kaw: {error}")),
             (ended, _) => ended?,
         }
         Ok(match interrupt.exit() {
@@ -64,7 +66,7 @@ impl Pump<'_> {
         for (index, source) in sources.iter().enumerate().skip(self.start.input) {
             let from = if index == self.start.input { self.start.byte } else { 0 };
             if matches!(source, Source::Stdin) && io::stdin().is_terminal() && !self.quiet {
-                self.line.screen.say("kaw: one record a line; Ctrl-D ends the input");
+                say("kaw: one record a line; Ctrl-D ends the input");
             }
             let read = match Input::open(source, self.tee) {
                 Ok(mut input) => match input.skip(from) {
@@ -132,7 +134,9 @@ impl Pump<'_> {
     fn wait_for(&mut self, input: &Input) -> anyhow::Result<bool> {
         loop {
             self.line.take_reports(Duration::ZERO)?;
-            self.line.screen.progress(self.bytes_read, self.line.tally.finished());
+            self.line
+                .progress
+                .show(Done { records: self.line.tally.finished(), bytes: self.bytes_read });
             if self.line.interrupt.exit().is_some() {
                 return Ok(false);
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::screen::Screen;
+use super::super::stdio::say;
 use crate::client::Code;
 use crate::client::produce::{Refusal, Rule};
 use crate::quantity::show_bytes;
@@ -67,12 +67,12 @@ impl Tally {
     }
 
     /// Counts a failure and says it, or counts what is not said.
-    pub fn failed(&mut self, number: u64, reason: &str, screen: &Screen) {
+    pub fn failed(&mut self, number: u64, reason: &str) {
         self.failed += 1;
         if self.said < SAID_MAX && self.last != reason {
             self.said += 1;
             reason.clone_into(&mut self.last);
-            screen.say(&format!("kaw: record {number}: {reason}"));
+            say(&format!("kaw: record {number}: {reason}"));
         } else if let Some(count) = self.unsaid.get_mut(reason) {
             *count += 1;
         } else {
@@ -94,12 +94,12 @@ impl Tally {
     }
 
     /// Says what was left out, and the account unless it is not wanted.
-    pub fn close(&self, screen: &Screen, wants_account: bool) {
+    pub fn close(&self, wants_account: bool) {
         for (reason, count) in &self.unsaid {
-            screen.say(&format!("kaw: {count} more: {reason}"));
+            say(&format!("kaw: {count} more: {reason}"));
         }
         if wants_account {
-            screen.say(&self.account());
+            say(&self.account());
         }
     }
 
@@ -287,11 +287,10 @@ mod tests {
 
     #[test]
     fn a_reason_is_said_once_in_a_row() {
-        let screen = Screen::new(false, None);
         let mut tally = Tally::default();
         for (number, reason) in (1..).zip(["full", "full", "full", "odd", "full", "full"]) {
             tally.read_one();
-            tally.failed(number, reason, &screen);
+            tally.failed(number, reason);
         }
         assert_eq!((tally.said, tally.failed), (3, 6));
         assert_eq!(tally.unsaid, BTreeMap::from([("full".to_owned(), 3)]));
@@ -299,13 +298,12 @@ mod tests {
 
     #[test]
     fn the_account_adds_up() {
-        let screen = Screen::new(false, None);
         let mut tally = Tally::default();
         for _ in 0..5 {
             tally.read_one();
         }
         tally.delivered();
-        tally.failed(2, "no", &screen);
+        tally.failed(2, "no");
         tally.give_up();
         assert_eq!(tally.account(), "read 5 = delivered 1 + failed 4");
         assert!(!tally.all_delivered());
