@@ -124,7 +124,7 @@ fn same(kaw: &Kaw, broker: &str, runs: &[Run<'_>], what_is_left: impl Fn(&str) -
     let outcome = |run: &Run<'_>, side| {
         let done = run.cmd(kaw, broker, side).run();
         let mut outcome = Outcome::of(&done, run, side);
-        if run.line.contains("$T") {
+        if run.line.contains("-t $T") {
             outcome.left = what_is_left(&own(&run.topic, side));
         }
         outcome
@@ -211,7 +211,7 @@ fn beside_kcat(kaw: &Kaw, tables: &[Table]) {
     fill(kaw);
     files(kaw, &broker.address);
     let runs = runs(tables);
-    let written: Vec<_> = runs.iter().filter(|run| run.line.contains("$T")).collect();
+    let written: Vec<_> = runs.iter().filter(|run| run.line.contains("-t $T")).collect();
     for partitions in ["1", "4"] {
         let of = |run: &&&Run<'_>| run.line.contains("-K:") == (partitions == "4");
         let sides = |run: &&Run<'_>| [own(&run.topic, Side::Kcat), own(&run.topic, Side::Kaw)];

@@ -198,6 +198,27 @@ pub const READ: &[Table] = &[
         ends: &["-c 2", "-F none -b $B", "-F $D/c2"],
     },
     Table { start: "KAFKACAT_CONFIG=$D/c1 -C -e -t r1", stdin: b"", ends: &["-c 2"] },
+    // Each side is a group of its own.
+    Table {
+        start: "-b $B -e -X auto.offset.reset=earliest -G $T",
+        stdin: b"",
+        ends: &[
+            "r1",
+            "-J r1",
+            "-q ^r1$ r1",
+            "-o beginning r1",
+            "-o 5 r1",
+            "-o -2 r1",
+            "-o end r1",
+            "-c 3 r1",
+            "-X enable.auto.commit=false r1",
+            "-X partition.assignment.strategy=cooperative-sticky r1",
+            "-X isolation.level=read_uncommitted -vv r1",
+            "-t nothing -K: r1",
+            "-s value=c -E r1",
+            "nosuch",
+        ],
+    },
     Table {
         start: "-b $B -Q",
         stdin: b"",

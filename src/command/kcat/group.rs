@@ -10,7 +10,7 @@ use super::trouble::{Trouble, named};
 use super::{interrupt, start};
 use crate::client::Code;
 use crate::client::bare::{GroupMember, Message, News, Settings, Target};
-use crate::record::Offset;
+use crate::record::{Offset, PartitionId};
 
 /// librdkafka's number for no offset: where the group has come to.
 const INVALID: i64 = -1001;
@@ -199,7 +199,11 @@ impl<'a> Joined<'a> {
 }
 
 fn broken(target: Option<Target>, text: &str) -> Ended {
-    Ended::Fatal(match target {
+    // A message of librdkafka's has the topic here, and partition 0; an event of its has neither.
+    let missing = text.strip_prefix("Subscribed topic not available: ");
+    let missing = missing.and_then(|text| text.split_once(": "));
+    let missing = missing.map(|(topic, _)| (topic.to_owned(), PartitionId(0)));
+    Ended::Fatal(match target.or(missing) {
         Some((topic, partition)) => format!("Topic {topic} [{partition}] error: {text}"),
         None => format!("Consumer error: {text}"),
     })

@@ -386,6 +386,7 @@ impl Parser {
         let mut format = Format::default();
         if reads {
             let _ = self.settings.set("enable.partition.eof", "true");
+            self.look_again_soon();
             let text = self.format.clone();
             let text = text
                 .unwrap_or_else(|| default_format(self.json, key_delimiter.as_deref(), &delimiter));
@@ -452,6 +453,15 @@ impl Parser {
             set.map_err(|why| self.wrong(&why))?;
         }
         Ok(())
+    }
+
+    /// A queue that was full is looked at again after a second, where nobody said otherwise: a
+    /// reader that is quicker than that would wait for most of its time.
+    fn look_again_soon(&mut self) {
+        const NAME: &str = "fetch.queue.backoff.ms";
+        if self.settings.get(NAME).as_deref() == Some("1000") {
+            let _ = self.settings.set(NAME, "5");
+        }
     }
 
     fn guess(&self) -> Mode {
