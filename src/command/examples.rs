@@ -195,7 +195,9 @@ mod tests {
     #[test]
     fn every_command_has_examples_that_fit_a_screen() {
         let own = <super::super::Cli as clap::CommandFactory>::command();
-        for command in own.get_subcommands().filter(|command| !command.is_hide_set()) {
+        // kcat's help is its own.
+        let explained = |command: &&Command| command.get_name() != "kcat";
+        for command in own.get_subcommands().filter(explained) {
             let has = EXAMPLES.iter().any(|(path, _)| *path == [command.get_name()]);
             assert!(has, "no examples of {}", command.get_name());
         }
