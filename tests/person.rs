@@ -111,6 +111,12 @@ it!(a_terminal_shows_progress_and_ctrl_c_leaves_a_clean_line, |kaw| {
     screen.types("\u{3}");
     let ended = screen.until("kaw: interrupted after 1 records, 1 B", |it| it.ends_with('>'));
     assert!(!ended.contains("/s"), "{ended}");
+    screen.tmux(&["resize-window", "-x", "40"]);
+    screen.types("clear; kaw bench produce --duration 60s\n");
+    let narrow = screen.until("measuring:   ", |shown| shown.contains(" records, "));
+    assert!(narrow.lines().last().is_some_and(|line| line.contains("% ")), "{narrow}");
+    screen.types("\u{3}");
+    screen.until("interrupted while", |it| it.ends_with('>') && !it.contains("records, "));
 });
 
 it!(tables_fit_the_terminal, |kaw| {

@@ -2,9 +2,12 @@
 //! second for a log.
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write};
+use std::fmt;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Global, stdio};
 use crate::quantity::{show_bytes, show_count};
@@ -15,18 +18,18 @@ const SECOND: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_millis(100);
 /// The rate is that of the last few seconds.
 const RATED: Duration = Duration::from_secs(5);
-const BAR_COLUMNS: usize = 20;
 /// Narrower than this there is no room for a bar.
-const BAR_WIDTH_MIN: usize = 72;
-/// Room that a terminal needs to show ^C without breaking the line.
-const MARGIN: usize = 4;
+const BAR_WIDTH_MIN: u16 = 72;
+/// What a full bar counts.
+const WHOLE: u64 = 1000;
 
-/// To the begin of the line, and nothing on it. The cursor stands behind what is drawn, so that the
-/// terminal's ^C is wiped with it; indicatif leaves it at the right edge, where ^C breaks the line.
-const WIPE: &str = "\r\x1b[K";
+/// indicatif fills a line to the right edge, where the terminal's ^C would break it. These end with
+/// four spaces and the cursor before them: ^C has room, and is wiped with the line.
+const PLAIN: &str = "{prefix}{wide_msg}    \x1b[4D";
+const WITH_BAR: &str = "{prefix}{bar:20} {wide_msg}    \x1b[4D";
 
 /// The line that is drawn now, if any: whatever else is said goes above it.
-static DRAWN: Mutex<Option<String>> = Mutex::new(None);
+static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +76,12 @@ pub struct Progress {
 impl Progress {
     /// `is_free` says that nothing else is written on the terminal, or typed.
     pub fn new(global: &Global, is_free: bool, ahead: Ahead) -> Progress {
+        // It is hidden where stderr is no terminal, or a dumb one.
+        let can_draw = !ProgressDrawTarget::stderr().is_hidden();
         let manner = match (global.quiet, global.progress) {
             (true, _) => Manner::Hidden,
             (false, true) => Manner::Lines,
-            (false, false) if is_free && is_screen() => Manner::Drawn,
+            (false, false) if is_free && can_draw => Manner::Drawn,
             (false, false) => Manner::Hidden,
         };
         let (began, pace) = (Instant::now(), Pace::default());
@@ -112,14 +117,10 @@ impl Progress {
         self.shown = Some(now);
         let time = now.saturating_duration_since(self.began);
         self.pace.note(time, done);
-        let width = match self.manner {
-            Manner::Drawn => stdio::width(io::stderr()).map_or(80, usize::from),
-            _ => usize::MAX,
-        };
-        let text = text(self.doing, done, time, self.ahead, &self.pace, width);
+        let line = line(self.doing, done, time, self.ahead, &self.pace);
         match self.manner {
-            Manner::Lines => stdio::say(&format!("kaw: {text}")),
-            _ => draw(drawn().insert(text)),
+            Manner::Lines => stdio::say(&format!("kaw: {line}")),
+            _ => draw(line),
         }
     }
 }
@@ -127,37 +128,37 @@ impl Progress {
 /// Takes the line away.
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.manner == Manner::Drawn && drawn().take().is_some() {
-            draw("");
+        if self.manner == Manner::Drawn
+            && let Some(bar) = drawn().take()
+        {
+            bar.finish_and_clear();
         }
     }
 }
 
 /// Writes to the terminal above the line that is drawn.
 pub fn above(write: impl FnOnce()) {
-    let drawn = drawn();
-    if drawn.is_some() {
-        draw("");
-    }
-    write();
-    if let Some(text) = &*drawn {
-        draw(text);
+    match &*drawn() {
+        Some(bar) => bar.suspend(write),
+        None => write(),
     }
 }
 
 /// Over what was drawn before.
-fn draw(text: &str) {
-    // Nothing can be done where stderr is closed.
-    let _ = io::stderr().write_all(format!("{WIPE}{text}").as_bytes());
+fn draw(line: Line) {
+    let is_narrow = stdio::width(io::stderr()).is_some_and(|width| width < BAR_WIDTH_MIN);
+    let (template, part) = match line.part {
+        Some(part) if !is_narrow => (WITH_BAR, part),
+        _ => (PLAIN, 0.0),
+    };
+    let style = ProgressStyle::with_template(template).expect("the templates above are sound");
+    let mut drawn = drawn();
+    let bar = drawn.get_or_insert_with(|| ProgressBar::new(WHOLE)).clone();
+    let bar = bar.with_style(style).with_prefix(line.doing).with_message(line.text);
+    bar.with_position((WHOLE as f64 * part) as u64).tick();
 }
 
-/// Whether stderr is a terminal that can wipe a line.
-fn is_screen() -> bool {
-    let term = std::env::var_os("TERM");
-    io::stderr().is_terminal() && term.is_some_and(|term| term != "dumb")
-}
-
-fn drawn() -> MutexGuard<'static, Option<String>> {
+fn drawn() -> MutexGuard<'static, Option<ProgressBar>> {
     // Whoever panicked has left a line or none: both are sound.
     DRAWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -189,14 +190,20 @@ impl Pace {
     }
 }
 
-fn text(
-    doing: &str,
-    done: Done,
-    time: Duration,
-    ahead: Ahead,
-    pace: &Pace,
-    width: usize,
-) -> String {
+/// What is shown: what is done, how much of it where that is known, and the rest.
+struct Line {
+    doing: String,
+    part: Option<f64>,
+    text: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.doing, self.text)
+    }
+}
+
+fn line(doing: &str, done: Done, time: Duration, ahead: Ahead, pace: &Pace) -> Line {
     let (per_second, bytes_per_second) = (pace.rate(|done| done.records), pace.rate(|it| it.bytes));
     let mut text = format!("{} records", show_count(done.records as f64));
     text += &format!(", {}", show_bytes(done.bytes));
@@ -215,15 +222,9 @@ fn text(
         if let Some(left) = left {
             text += &format!(", {} left", clock(left));
         }
-        if BAR_WIDTH_MIN <= width && width != usize::MAX {
-            let full = (BAR_COLUMNS as f64 * part) as usize;
-            text = format!("{}{} {text}", "█".repeat(full), "░".repeat(BAR_COLUMNS - full));
-        }
     }
-    if !doing.is_empty() {
-        text = format!("{doing}: {text}");
-    }
-    text.chars().take(width.saturating_sub(MARGIN)).collect()
+    let doing = if doing.is_empty() { String::new() } else { format!("{doing}: ") };
+    Line { doing, part: known.map(|(part, _)| part), text }
 }
 
 fn part(done: u64, all: u64) -> f64 {
@@ -253,32 +254,28 @@ mod tests {
     const THOUSAND: Done = Done { records: 1000, bytes: 10 << 10 };
 
     #[track_caller]
-    fn check(ahead: Ahead, width: usize, want: &str) {
+    fn check(ahead: Ahead, want: &str) {
         let mut pace = Pace::default();
         let time = Duration::from_secs(2);
         pace.note(time, THOUSAND);
-        assert_eq!(text("", THOUSAND, time, ahead, &pace, width), want);
+        assert_eq!(line("", THOUSAND, time, ahead, &pace).to_string(), want);
     }
 
     #[test]
     fn what_is_done_how_fast_and_how_long_it_still_takes() {
-        let line = usize::MAX;
         let so_far = "1.0k records, 10.0 KiB, 500/s, 5.0 KiB/s";
-        check(Ahead::Unknown, line, so_far);
-        check(Ahead::Records(4000), line, &format!(" 25% {so_far}, 6s left"));
-        check(Ahead::Bytes(20 << 10), line, &format!(" 50% {so_far}, 2s left"));
-        check(Ahead::Time(8 * SECOND), line, &format!(" 25% {so_far}, 6s left"));
-        check(Ahead::Records(1000), line, &format!("100% {so_far}, 0s left"));
-        let bar = "█████░░░░░░░░░░░░░░░";
-        check(Ahead::Records(4000), 100, &format!("{bar}  25% {so_far}, 6s left"));
-        check(Ahead::Records(4000), 40, " 25% 1.0k records, 10.0 KiB, 500/s, ");
+        check(Ahead::Unknown, so_far);
+        check(Ahead::Records(4000), &format!(" 25% {so_far}, 6s left"));
+        check(Ahead::Bytes(20 << 10), &format!(" 50% {so_far}, 2s left"));
+        check(Ahead::Time(8 * SECOND), &format!(" 25% {so_far}, 6s left"));
+        check(Ahead::Records(1000), &format!("100% {so_far}, 0s left"));
     }
 
     #[test]
     fn nothing_is_said_of_the_end_while_nothing_moves() {
         let pace = Pace::default();
-        let said = text("waiting", Done::default(), SECOND, Ahead::Records(5), &pace, usize::MAX);
-        assert_eq!(said, "waiting:   0% 0 records, 0 B, 0/s, 0 B/s");
+        let said = line("waiting", Done::default(), SECOND, Ahead::Records(5), &pace);
+        assert_eq!(said.to_string(), "waiting:   0% 0 records, 0 B, 0/s, 0 B/s");
     }
 
     #[test]
