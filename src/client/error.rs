@@ -193,6 +193,20 @@ impl Error {
     }
 }
 
+/// What to do where nobody answered.
+fn remedy(why: &str) -> &'static str {
+    match why {
+        // What was sent is not what is spoken there.
+        why if BROKEN.contains(&why) => "; it may want TLS or a login, see security.protocol",
+        // The cause says already what to do.
+        why if why.contains("security.protocol") => "",
+        _ => "; start one with `kaw broker` or pass -b HOST:PORT",
+    }
+}
+
+/// How the system says that the other side hung up.
+const BROKEN: [&str; 2] = ["broken pipe", "connection reset by peer"];
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -210,12 +224,7 @@ impl fmt::Display for Error {
                 "'{name}' cannot be a topic's name; use up to 249 letters, digits, '.', '_', '-'"
             ),
             Error::Unreachable { brokers, why } => {
-                write!(f, "cannot reach {brokers} ({why})")?;
-                // The cause may say already what to do.
-                if why.contains("security.protocol") {
-                    return Ok(());
-                }
-                f.write_str("; start one with `kaw broker` or pass -b HOST:PORT")
+                write!(f, "cannot reach {brokers} ({why}){}", remedy(why))
             }
             Error::Denied { brokers, why } => write!(
                 f,
@@ -396,6 +405,14 @@ mod tests {
         assert!(said(Code::AUTHENTICATION, login).starts_with("h:1 refused the login ("));
         for passing in ["h:1/1: Connect to h failed: Connection refused", "Disconnected"] {
             assert_eq!(said(Code::TRANSPORT, passing), "");
+        }
+    }
+
+    #[test]
+    fn who_hangs_up_at_once_may_want_something_else() {
+        for why in BROKEN {
+            let error = Error::Unreachable { brokers: "h:1".into(), why: why.into() };
+            assert!(error.to_string().contains("see security.protocol"), "{error}");
         }
     }
 
