@@ -97,9 +97,10 @@ fn start_one(place: &Place, deadline: Instant) -> Result<Option<Child>, Error> {
 
 /// Whether somebody killed it before it was ready, as they may at any time: another is started.
 fn was_killed(child: &mut Child) -> bool {
-    // Its end of the pipe closes a moment before it can be collected (do_exit in the kernel).
     for _ in 0..COLLECTED_AFTER_MAX {
         match child.try_wait() {
+            // Its end of the pipe closes a moment before it can be collected (do_exit in the
+            // kernel). A wait without an end would hang on one that has only shut its stdout.
             Ok(None) => std::thread::sleep(PAUSE_MIN),
             Ok(Some(status)) => return status.signal() == Some(Signal::KILL.as_raw()),
             Err(_) => return false,

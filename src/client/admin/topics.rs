@@ -103,6 +103,7 @@ impl Admin {
         let deadline = Instant::now() + SEEN_MAX;
         for (name, answer) in answers {
             while answer.is_ok() && !seen(name) && Instant::now() < deadline {
+                // No broker tells when it has heard of a change: it can only be asked again.
                 std::thread::sleep(SEEN_AGAIN);
             }
         }

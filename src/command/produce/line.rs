@@ -184,6 +184,8 @@ impl<'a> Line<'a> {
                 return Ok(false);
             }
             if left < PACE_SLACK {
+                // librdkafka's queues are waited for in whole milliseconds: less would be a spin,
+                // and a millisecond a batch for each. Reports wait no longer than this.
                 std::thread::sleep(left);
                 continue;
             }
