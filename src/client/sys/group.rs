@@ -10,7 +10,7 @@ use rdkafka_sys as rd;
 
 use super::admin::Partitions;
 use super::consume::{Message, Slots};
-use super::{Code, Event, Native, Queue, text_of};
+use super::{Code, Event, Native, Queue, text_of, told};
 use crate::record::{LeaderEpoch, Offset, PartitionId};
 
 /// As in the parent: error codes as plain integers.
@@ -35,7 +35,6 @@ mod plain {
             offsets: *const rd::rd_kafka_topic_partition_list_t,
             is_async: c_int,
         ) -> c_int;
-        pub fn rd_kafka_error_code(error: *const rd::rd_kafka_error_t) -> c_int;
     }
 }
 
@@ -159,7 +158,8 @@ impl Member {
         // SAFETY: client and list are alive; the list is copied.
         unsafe {
             match self.is_cooperative() {
-                true => told(rd::rd_kafka_incremental_assign(self.native.as_ptr(), list.0)),
+                true => told(rd::rd_kafka_incremental_assign(self.native.as_ptr(), list.0))
+                    .map_err(|undone| undone.code),
                 false => done(plain::rd_kafka_assign(self.native.as_ptr(), list.0)),
             }
         }
@@ -174,7 +174,8 @@ impl Member {
         // SAFETY: client and list are alive; the list is copied. No list stands for all.
         unsafe {
             match self.is_cooperative() {
-                true => told(rd::rd_kafka_incremental_unassign(self.native.as_ptr(), list.0)),
+                true => told(rd::rd_kafka_incremental_unassign(self.native.as_ptr(), list.0))
+                    .map_err(|undone| undone.code),
                 false => done(plain::rd_kafka_assign(self.native.as_ptr(), ptr::null())),
             }
         }
@@ -279,18 +280,4 @@ fn trouble(event: &Event) -> News<'static> {
 
 fn done(code: c_int) -> Result<(), Code> {
     if code == 0 { Ok(()) } else { Err(Code(code)) }
-}
-
-/// # Safety
-/// The error must be null or ours to free.
-unsafe fn told(error: *mut rd::rd_kafka_error_t) -> Result<(), Code> {
-    if error.is_null() {
-        return Ok(());
-    }
-    // SAFETY: it is the caller's promise.
-    unsafe {
-        let code = Code(plain::rd_kafka_error_code(error));
-        rd::rd_kafka_error_destroy(error);
-        Err(code)
-    }
 }

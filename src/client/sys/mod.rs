@@ -26,7 +26,7 @@ pub use consume::{Message, Reader};
 pub use group::{Member as GroupMember, News, Target};
 pub use produce::{Full, Report, Sender, Topic};
 pub use transaction::{
-    Undone, abort_transaction, begin_transaction, commit_transaction, init_transactions,
+    abort_transaction, begin_transaction, commit_transaction, init_transactions,
 };
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -483,6 +483,33 @@ pub fn features() -> Vec<String> {
 pub fn version() -> String {
     // SAFETY: no argument; the text is static.
     text_of(unsafe { rd::rd_kafka_version_str() })
+}
+
+/// Why librdkafka did not do what it was told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    pub code: Code,
+    pub why: String,
+    /// The same call may be made again.
+    pub is_retriable: bool,
+}
+
+/// # Safety
+/// The error must be null or ours to free.
+unsafe fn told(error: *mut rd::rd_kafka_error_t) -> Result<(), Undone> {
+    if error.is_null() {
+        return Ok(());
+    }
+    // SAFETY: it is the caller's promise.
+    unsafe {
+        let undone = Undone {
+            code: Code(plain::rd_kafka_error_code(error)),
+            why: text_of(rd::rd_kafka_error_string(error)),
+            is_retriable: rd::rd_kafka_error_is_retriable(error) != 0,
+        };
+        rd::rd_kafka_error_destroy(error);
+        Err(undone)
+    }
 }
 
 fn text_of(text: *const c_char) -> String {

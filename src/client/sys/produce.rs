@@ -13,7 +13,7 @@ use rdkafka_sys as rd;
 use super::admin::{self, Call, ConfigInfo};
 use super::aide::Aide;
 use super::blocks::{Blocks, Hold, Token, token_of};
-use super::{Complaint, Event, Kind, LogTo, Native, code_text, plain, raw};
+use super::{Complaint, Event, Kind, LogTo, Native, code_text, raw, told};
 use crate::client::{Code, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
@@ -480,12 +480,7 @@ impl Topic {
         unsafe {
             let error =
                 rd::rd_kafka_produceva(native.as_ptr(), arguments.as_ptr(), arguments.len());
-            if error.is_null() {
-                return Code::NONE;
-            }
-            let code = Code(plain::rd_kafka_error_code(error));
-            rd::rd_kafka_error_destroy(error);
-            code
+            told(error).map_or_else(|undone| undone.code, |()| Code::NONE)
         }
     }
 }

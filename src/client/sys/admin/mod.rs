@@ -255,7 +255,7 @@ unsafe fn partition_answers(
     }
 }
 
-fn milliseconds(wait: Duration) -> c_int {
+pub(in crate::client::sys) fn milliseconds(wait: Duration) -> c_int {
     c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX)
 }
 
