@@ -264,7 +264,7 @@ impl fmt::Display for Error {
                 } else {
                     write!(f, "{place} has no offset {offset}; its log ends at {last}")?;
                 }
-                f.write_str("; pass -o start or -o end, or an offset between them")
+                f.write_str("; choose start, end or an offset between them")
             }
         }
     }

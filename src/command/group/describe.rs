@@ -166,19 +166,20 @@ fn summary(groups: &[Whole]) -> Table {
     table
 }
 
+/// How far a group is in a partition: what `cells` fills.
+const LAG: [Column; 6] = [
+    Column::Text("GROUP"),
+    Column::Text("TOPIC"),
+    Column::Number("PARTITION"),
+    Column::Number("COMMITTED"),
+    Column::Number("END"),
+    Column::Number("LAG"),
+];
+const READER: [Column; 3] = [Column::Text("MEMBER"), Column::Text("CLIENT"), Column::Text("HOST")];
+
 /// Per partition, and a row for each member that reads none.
 fn progress(groups: &[Whole]) -> Table {
-    let mut table = Table::new(&[
-        Column::Text("GROUP"),
-        Column::Text("TOPIC"),
-        Column::Number("PARTITION"),
-        Column::Number("COMMITTED"),
-        Column::Number("END"),
-        Column::Number("LAG"),
-        Column::Text("MEMBER"),
-        Column::Text("CLIENT"),
-        Column::Text("HOST"),
-    ]);
+    let mut table = Table::new(&[&LAG[..], &READER].concat());
     let of = |member: Option<&Member>| match member {
         Some(member) => [member.id.clone(), member.client.clone(), member.host.clone()],
         None => [String::new(), String::new(), String::new()],
@@ -196,14 +197,7 @@ fn progress(groups: &[Whole]) -> Table {
 }
 
 fn lag(groups: &[Whole]) -> Table {
-    let mut table = Table::new(&[
-        Column::Text("GROUP"),
-        Column::Text("TOPIC"),
-        Column::Number("PARTITION"),
-        Column::Number("COMMITTED"),
-        Column::Number("END"),
-        Column::Number("LAG"),
-    ]);
+    let mut table = Table::new(&LAG);
     for whole in groups {
         for (target, progress) in &whole.progress {
             table.add(cells(whole, target, progress).to_vec());

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::super::Usage;
+use super::super::admin::now;
 use super::Args;
 use crate::client::span;
 use crate::input::{self, Layout, Parsed, Pattern, Splitter};
@@ -176,9 +176,4 @@ fn partition(number: i32) -> Result<Option<PartitionId>, Usage> {
         0.. => Ok(Some(PartitionId(number))),
         _ => Err(Usage(format!("-p {number}: partitions count from 0; -1 lets the key decide"))),
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }
