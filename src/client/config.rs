@@ -1,6 +1,6 @@
 //! librdkafka's properties, in the order they were given: a later one wins.
 
-mod door;
+mod access;
 mod jaas;
 pub mod java;
 mod property;

@@ -1,8 +1,8 @@
 //! A small blocking Kafka client: connect, TLS, authenticate, call.
 //! Never knows: librdkafka, the broker, tokio.
 
+mod access;
 mod connection;
-mod door;
 mod error;
 mod log_dirs;
 mod scram;
@@ -10,8 +10,8 @@ mod stream;
 mod tls;
 mod versions;
 
+pub use access::{Access, Account, Mechanism};
 pub use connection::Connection;
-pub use door::{Account, Door, Mechanism};
 pub use error::Error;
 pub use log_dirs::Sizes;
 pub use scram::Login;

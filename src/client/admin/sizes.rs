@@ -12,7 +12,7 @@ use openssl::base64::encode_block;
 
 use super::{Admin, BrokerInfo, Config, TopicInfo};
 use crate::record::PartitionId;
-use crate::wire::{Door, Sizes};
+use crate::wire::{Access, Sizes};
 
 /// A size is worth no longer wait, on top of all that was asked at the same time.
 const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ impl Admin {
     /// Asks the leaders of these topics' partitions, each in a thread of its own; an error says
     /// why there is no way in for `wire`.
     pub fn ask_sizes(&self, config: &Config, topics: &[TopicInfo]) -> Result<Asked, String> {
-        let door = config.door()?;
+        let access = config.access()?;
         let brokers = self.listed.lock().expect("no holder panics").clone();
         let mut led: BTreeMap<i32, Led> = BTreeMap::new();
         for topic in topics {
@@ -65,12 +65,12 @@ impl Admin {
             let led = led.remove(&broker.id)?.into_iter().collect();
             Some(Question { broker, led })
         });
-        Ok(Asked::begin(door, questions.collect(), self.patience.max.min(WAIT_MAX)))
+        Ok(Asked::begin(access, questions.collect(), self.patience.max.min(WAIT_MAX)))
     }
 }
 
 impl Asked {
-    fn begin(door: Door, questions: VecDeque<Question>, patience: Duration) -> Asked {
+    fn begin(access: Access, questions: VecDeque<Question>, patience: Duration) -> Asked {
         let address = |broker: &BrokerInfo| format!("{}:{}", broker.host, broker.port);
         let waiting = questions.iter().map(|it| (it.broker.id, address(&it.broker))).collect();
         let deadline = Instant::now() + patience;
@@ -78,9 +78,10 @@ impl Asked {
         let threads = questions.len().min(THREADS_MAX);
         let questions = Arc::new(Mutex::new(questions));
         for _ in 0..threads {
-            let (door, questions, reply) = (door.clone(), Arc::clone(&questions), reply.clone());
+            let (access, questions, reply) =
+                (access.clone(), Arc::clone(&questions), reply.clone());
             // Nobody waits for it: a resolver may take longer than a command.
-            thread::spawn(move || ask_all(&door, &questions, &reply, deadline));
+            thread::spawn(move || ask_all(&access, &questions, &reply, deadline));
         }
         Asked { replies, waiting, deadline }
     }
@@ -104,7 +105,7 @@ impl Asked {
 }
 
 fn ask_all(
-    door: &Door,
+    access: &Access,
     questions: &Mutex<VecDeque<Question>>,
     reply: &Sender<Reply>,
     deadline: Instant,
@@ -112,14 +113,14 @@ fn ask_all(
     loop {
         let next = questions.lock().expect("no holder panics").pop_front();
         let Some(Question { broker, led }) = next else { return };
-        let sizes = ask(door, &broker, &led, deadline);
+        let sizes = ask(access, &broker, &led, deadline);
         // The command may be done without it.
         let _ = reply.send((broker.id, sizes));
     }
 }
 
 fn ask(
-    door: &Door,
+    access: &Access,
     broker: &BrokerInfo,
     led: &[(String, Vec<PartitionId>)],
     deadline: Instant,
@@ -127,7 +128,7 @@ fn ask(
     let mut nonce = [0; NONCE_BYTES];
     openssl::rand::rand_bytes(&mut nonce).map_err(|error| error.to_string())?;
     let address = (broker.host.as_str(), broker.port);
-    let connection = door.enter(address, &encode_block(&nonce), deadline);
+    let connection = access.enter(address, &encode_block(&nonce), deadline);
     let sizes = connection.and_then(|mut connection| connection.sizes(led, deadline));
     sizes.map_err(|error| error.to_string())
 }
@@ -151,10 +152,10 @@ mod tests {
         let questions = [question(1, port(&mute)), question(2, port(&gone))];
         let (mute_at, gone_at) = (port(&mute), port(&gone));
         drop(gone);
-        let door = Config::new().door().unwrap();
+        let access = Config::new().access().unwrap();
         let patience = Duration::from_millis(200);
         let start = Instant::now();
-        let Measured { sizes, silent } = Asked::begin(door, questions.into(), patience).collect();
+        let Measured { sizes, silent } = Asked::begin(access, questions.into(), patience).collect();
         assert!(start.elapsed() < patience * 10, "{:?}", start.elapsed());
         assert!(sizes.is_empty());
         let is_told = |why: &str, port: u16, part: &str| {

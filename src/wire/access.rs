@@ -26,13 +26,13 @@ pub struct Account {
 }
 
 #[derive(Clone)]
-pub struct Door {
+pub struct Access {
     pub client_id: String,
     pub tls: Option<Tls>,
     pub account: Option<Account>,
 }
 
-impl Door {
+impl Access {
     /// A connection to the broker at this place. `nonce` is of letters that no login had before.
     pub fn enter(
         &self,

@@ -1,5 +1,5 @@
 //! The settings of security as `wire` takes them, with librdkafka's meaning (rdkafka_ssl.c).
-//! Never knows: what is done with the door.
+//! Never knows: what is asked for with them.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use openssl::x509::verify::X509VerifyFlags;
 
 use super::Config;
 use crate::protocol::scram::Hash;
-use crate::wire::{Account, Door, Mechanism, Names, Tls};
+use crate::wire::{Access, Account, Mechanism, Names, Tls};
 
 /// Where systems keep the certificates of authorities, in the order in which librdkafka looks.
 const AUTHORITIES: [&str; 17] = [
@@ -41,10 +41,10 @@ const EXTENSIONS: [&str; 3] = ["ssl.engine.location", "ssl.engine.id", "ssl.prov
 
 impl Config {
     /// The way in for `wire`; an error says why it has none.
-    pub fn door(&self) -> Result<Door, String> {
+    pub fn access(&self) -> Result<Access, String> {
         let protocol = self.said("security.protocol").unwrap_or("plaintext").to_lowercase();
         let is_tls = protocol.ends_with("ssl");
-        Ok(Door {
+        Ok(Access {
             client_id: self.said("client.id").unwrap_or("kaw").to_owned(),
             tls: if is_tls { Some(self.tls()?) } else { None },
             account: if protocol.starts_with("sasl_") { Some(self.account()?) } else { None },
@@ -196,8 +196,8 @@ mod tests {
         for (key, value) in settings {
             config.set(key, value).unwrap();
         }
-        let shown = match config.door() {
-            Ok(Door { tls, account, .. }) => {
+        let shown = match config.access() {
+            Ok(Access { tls, account, .. }) => {
                 let names = tls.map(|tls| tls.names);
                 let account = account.map(|it| (it.mechanism, it.user, it.password));
                 format!("{names:?} {account:?}")
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_open_the_door() {
+    fn settings_give_access() {
         let user = ("sasl.username", "a");
         let password = ("sasl.password", "b");
         let with = |protocol, mechanism| {
