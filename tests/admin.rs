@@ -113,17 +113,6 @@ impl Admin {
     }
 
     /// Values with all that has a say in them.
-    /// Describes topic t, again and again until it is as it was elsewhere, or time is over.
-    fn describe_as(&mut self, elsewhere: Option<&&str>, names: &[&str]) -> String {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        loop {
-            let said = self.describe(TOPIC, "t", names);
-            if elsewhere.is_none_or(|elsewhere| *elsewhere == said) || deadline < Instant::now() {
-                return said;
-            }
-        }
-    }
-
     fn describe(&mut self, kind: i8, resource: &str, configs: &[&str]) -> String {
         let keys = configs.iter().map(|name| text(name)).collect();
         let resource = DescribeConfigsResource::default()
@@ -231,8 +220,8 @@ impl Admin {
 }
 
 /// What is answered to everything that can be wrong, and to what is right in between.
-/// `heard` is what another broker has said, where there is one: brokers of Apache's see a change a
-/// moment after it was answered, so that they are asked until they say the same, or time is over.
+/// `heard` is what another broker has said, where there is one. Brokers of Apache's see a change a
+/// moment after their controller has answered it: what reads it is asked until it says the same.
 fn conversation(address: &str, heard: Option<&str>) -> String {
     let heard: Vec<&str> = heard.unwrap_or_default().lines().collect();
     let mut admin = Admin::at(address);
@@ -246,7 +235,8 @@ fn conversation(address: &str, heard: Option<&str>) -> String {
             said.push(format!("{topic} {changes:?} {validate_only}: {answer}"));
         }
         let names = ["cleanup.policy", "preallocate", "retention.ms"];
-        said.push(admin.describe_as(heard.get(said.len()), &names));
+        let describe = || admin.describe(TOPIC, "t", &names);
+        said.push(settled(heard.get(said.len()), describe));
     }
     for (broker, changes) in BROKER_CHANGES {
         let answer = admin.alter(&[(BROKER, broker, changes)], true);
@@ -257,7 +247,7 @@ fn conversation(address: &str, heard: Option<&str>) -> String {
     said.push(admin.alter(&[(99, "t", twice), (0, "t", twice), (TOPIC, "t", twice)], false));
     said.push(admin.replace(TOPIC, "t", &[("segment.ms", Some("77777"))]));
     let names = ["cleanup.policy", "segment.ms", "retention.ms"];
-    said.push(admin.describe_as(heard.get(said.len()), &names));
+    said.push(settled(heard.get(said.len()), || admin.describe(TOPIC, "t", &names)));
     said.push(admin.replace(TOPIC, "t", &[("retention.ms", None)]));
     said.push(admin.replace(TOPIC, "nothing", &[]));
     said.push(admin.replace(99, "t", &[]));
@@ -285,11 +275,23 @@ fn conversation(address: &str, heard: Option<&str>) -> String {
         said.push(format!("trim {topic} {partition} {offset}: {answer:?}"));
     }
     admin.set(TOPIC, "trimmed", "cleanup.policy", "compact");
-    said.push(format!("trim a compacted one: {:?}", admin.trim("trimmed", 0, -1)));
+    let trim = || format!("trim a compacted one: {:?}", admin.trim("trimmed", 0, -1));
+    said.push(settled(heard.get(said.len()), trim));
     said.push(admin.log_dirs(Some(&[("t", &[0, 1, 77]), ("trimmed", &[0]), ("nothing", &[0])])));
     said.push(admin.log_dirs(Some(&[])));
     said.push(admin.reassignments());
     said.join("\n")
+}
+
+/// Asks until the answer is as it was elsewhere, or time is over.
+fn settled(elsewhere: Option<&&str>, mut ask: impl FnMut() -> String) -> String {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let said = ask();
+        if elsewhere.is_none_or(|elsewhere| *elsewhere == said) || deadline < Instant::now() {
+            return said;
+        }
+    }
 }
 
 const TOPIC_CHANGES: &[(&str, &[Change<'_>])] = &[
