@@ -28,6 +28,18 @@ it!(records_print_in_franz_gos_tokens, |kaw| {
     });
 });
 
+it!(a_partitions_watermarks_print_beside_its_records, |kaw| {
+    kaw.cmd("produce t").stdin("a\nb\nc\n").run().ok();
+    kaw.ok("topic trim t --to 1");
+    assert_eq!(kaw.ok(r"consume -e t -f '%[ %| %] %o\n'"), "1 3 3 1\n1 3 3 2\n");
+    assert_eq!(kaw.ok(r"consume -e t -g g -f '%[{hex4}%]\n'"), "13\n13\n");
+    // A record that comes later lies before the high watermark that is printed with it.
+    let reader = kaw.cmd(r"consume t -c 3 -f '%] %o\n'").start();
+    reader.until_out("3 2\n");
+    kaw.cmd("produce t").stdin("d\n").run().ok();
+    reader.done().ok().prints("3 1\n3 2\n4 3\n");
+});
+
 it!(a_format_is_wrong_before_anything_is_read, |kaw| {
     for (options, want) in [
         ("-f %x", "-f: %x: librdkafka does not tell the producer's id"),

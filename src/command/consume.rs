@@ -19,7 +19,7 @@ use super::stdio::{Stdout, tell};
 use super::topic::is_internal;
 use super::{Exit, Global, Usage, cluster};
 use crate::client::admin::{Admin, Patience};
-use crate::client::consume::{Commits, Consumer, GroupReader, Merge, Source, Tail, Wanted};
+use crate::client::consume::{Commits, Consumer, Gauge, GroupReader, Merge, Source, Tail, Wanted};
 use crate::client::span::{AtEnd, Place, Span};
 use crate::client::{self, Config};
 use crate::output::Printer;
@@ -153,6 +153,8 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             return Ok(exit);
         }
     };
+    let gauge = view.needs_watermarks().then(|| Gauge::open(&cluster.config, patience));
+    let gauge = gauge.transpose()?;
     let ahead = source.ahead();
     source.wake(interrupt.wake().writer()?)?;
     let stdout = Stdout::open()?;
@@ -163,6 +165,9 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let brokers = cluster.config.brokers().to_owned();
     let mut reading = Reading::new(source, printer, goal, span.at_end, interrupt);
     reading.told_to(tell, brokers, cluster.lease);
+    if let Some(gauge) = gauge {
+        reading.gauged_by(gauge);
+    }
     let ahead = goal.records().or(ahead).map_or(Ahead::Unknown, Ahead::Records);
     reading.shown_in(Progress::new(global, is_kept(&io::stdout()), ahead));
     if let (Names::Matching(pattern), AtEnd::Follow) = (names, span.at_end) {

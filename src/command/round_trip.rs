@@ -36,6 +36,7 @@ impl Owned {
             offset: Offset(7),
             timestamp: Some((TimestampType::CreateTime, Timestamp(self.timestamp))),
             leader_epoch: Some(LeaderEpoch(0)),
+            watermarks: None,
             record: Record { key, value, headers: &headers },
         };
         view.print(&delivered, out);

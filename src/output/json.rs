@@ -144,6 +144,7 @@ mod tests {
             offset: Offset(7),
             timestamp: Some((TimestampType::CreateTime, Timestamp(1_700_000_000_000))),
             leader_epoch: Some(LeaderEpoch(2)),
+            watermarks: None,
             record,
         }
     }

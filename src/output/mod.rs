@@ -56,6 +56,11 @@ impl View {
             }
     }
 
+    /// Whether it prints how far partitions reach: asking for it is left out where it does not.
+    pub fn needs_watermarks(&self) -> bool {
+        matches!(&self.format, Format::Template(template) if template.needs_watermarks())
+    }
+
     /// Appends one record to `out`.
     pub fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) -> Fate {
         match self.filter.as_ref().map(|filter| filter.keeps(delivered)) {

@@ -86,6 +86,7 @@ mod tests {
             offset: Offset(0),
             timestamp: None,
             leader_epoch: None,
+            watermarks: None,
             record: Record { value: Some(value), ..Record::default() },
         }
     }

@@ -14,5 +14,5 @@ pub use batch::{BatchError, BatchView, HEADER_BYTES, Producer, Scratch, batches}
 pub use builder::BatchBuilder;
 pub use codec::Codec;
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
-pub use record::{Delivered, Header, Outgoing, Record, TimestampType};
+pub use record::{Delivered, Header, Outgoing, Record, TimestampType, Watermarks};
 pub use validate::{Invalid, Keys, Rules, Times, Zstd, validate};

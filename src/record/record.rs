@@ -41,5 +41,16 @@ pub struct Delivered<'a> {
     pub offset: Offset,
     pub timestamp: Option<(TimestampType, Timestamp)>,
     pub leader_epoch: Option<LeaderEpoch>,
+    /// `None` where nobody asked for them.
+    pub watermarks: Option<Watermarks>,
     pub record: Record<'a>,
+}
+
+/// How far a partition reaches, as of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    pub log_start: Offset,
+    /// The first offset of a transaction that is still open, or else the high watermark.
+    pub last_stable: Offset,
+    pub high: Offset,
 }

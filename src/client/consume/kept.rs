@@ -56,6 +56,7 @@ impl Kept {
             offset: self.offset,
             timestamp: self.timestamp,
             leader_epoch: self.leader_epoch,
+            watermarks: None,
             record: Record { key: self.key.as_deref(), value: self.value.as_deref(), headers },
         }
     }

@@ -2,11 +2,13 @@
 //! Never knows: how records are printed.
 
 mod find;
+mod gauge;
 mod group;
 mod kept;
 mod merge;
 mod tail;
 
+pub use gauge::Gauge;
 pub use group::{Commits, GroupReader};
 pub use merge::Merge;
 pub use tail::Tail;

@@ -281,6 +281,7 @@ impl<'a> Message<'a> {
             offset: self.offset(),
             timestamp: self.timestamp(),
             leader_epoch: (0 <= epoch).then_some(LeaderEpoch(epoch)),
+            watermarks: None,
             record: Record { key: self.key(), value: self.value(), headers },
         }
     }

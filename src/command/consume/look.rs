@@ -12,7 +12,8 @@ pub struct Look {
     /// %s or %v value, %k key, %t topic, %p partition, %o offset, %T or %d timestamp in
     /// milliseconds, %e leader epoch, %i the record's number here, %h headers, %h{%k=%v } each of
     /// them, %H their number, %S %K lengths (-1 for null), %V value's length (0 for null), %R the
-    /// same as four bytes, %a{timestamp-type}; %% %{ %} for themselves; \n, \t, \r, \0, \xNN.
+    /// same as four bytes, %a{timestamp-type}; %[ log start offset, %| last stable offset, %] high
+    /// watermark; %% %{ %} for themselves; \n, \t, \r, \0, \xNN.
     ///
     /// Text: %v{hex} {base64} {base64raw} {unpack[>hIs]}. Numbers: %o{hex16} {big32} {little64}
     /// {byte} {bool}; with braces %T is the topic's length. Times: %d{strftime[%F %T.%L]}

@@ -16,7 +16,7 @@ use super::quiet::{Act, Quiet};
 use super::{end_of, matching};
 use crate::client::admin::Probe;
 use crate::client::cause;
-use crate::client::consume::{Received, Source};
+use crate::client::consume::{Gauge, Received, Source};
 use crate::client::span::AtEnd;
 use crate::embedded::Lease;
 use crate::output::{Fate, Printer};
@@ -33,6 +33,8 @@ pub struct Reading {
     source: Box<dyn Source>,
     printer: Printer<Stdout>,
     needs_headers: bool,
+    /// Where it is printed how far partitions reach.
+    gauge: Option<Gauge>,
     goal: Goal,
     tally: Tally,
     /// Records at which an expression failed.
@@ -64,6 +66,7 @@ impl Reading {
         Reading {
             source,
             needs_headers: printer.needs_headers(),
+            gauge: None,
             printer,
             goal,
             tally: Tally { came: 0, began: now, last: now },
@@ -84,6 +87,11 @@ impl Reading {
     /// Who is told of trouble, and with which brokers; what keeps them.
     pub fn told_to(&mut self, tell: fn(&str), brokers: String, lease: Option<Lease>) {
         (self.tell, self.brokers, self.lease) = (tell, brokers, lease);
+    }
+
+    /// How far partitions reach is printed, as this says it.
+    pub fn gauged_by(&mut self, gauge: Gauge) {
+        self.gauge = Some(gauge);
     }
 
     /// Where it shows how far it is.
@@ -169,12 +177,13 @@ impl Reading {
 
     /// Prints what is there; whether anything came.
     fn read(&mut self) -> anyhow::Result<bool> {
-        let Reading { printer, goal, tally, failed, tell, needs_headers, printed, .. } = self;
+        let Reading { printer, gauge, goal, tally, failed, tell, needs_headers, printed, .. } =
+            self;
         let before = tally.came;
         let mut result = Ok(());
         let is_shown = self.progress.is_some();
         let came = self.source.read(&mut |received| {
-            match print(printer, received, *needs_headers) {
+            match print(printer, received, *needs_headers, gauge.as_mut()) {
                 Ok(Fate::Printed) => {
                     tally.came += 1;
                     if is_shown {
@@ -200,7 +209,7 @@ impl Reading {
         if before < tally.came {
             tally.last = Instant::now();
         }
-        result.map_err(stdout_failed)?;
+        result?;
         let came = came?;
         if self.source.waits_for_printing() {
             self.flush()?;
@@ -305,11 +314,16 @@ fn print(
     printer: &mut Printer<Stdout>,
     received: &Received<'_>,
     needs_headers: bool,
-) -> io::Result<Fate> {
-    if !needs_headers {
-        return printer.print(&received.delivered(&[]));
-    }
+    gauge: Option<&mut Gauge>,
+) -> anyhow::Result<Fate> {
     let mut headers = Vec::new();
-    received.headers(&mut headers);
-    printer.print(&received.delivered(&headers))
+    if needs_headers {
+        received.headers(&mut headers);
+    }
+    let mut record = received.delivered(&headers);
+    if let Some(gauge) = gauge {
+        let (topic, partition, offset) = (record.topic, record.partition, record.offset);
+        record.watermarks = Some(gauge.watermarks(topic, partition, offset)?);
+    }
+    printer.print(&record).map_err(stdout_failed)
 }

@@ -231,6 +231,7 @@ mod tests {
             offset: Offset(7),
             timestamp: Some((TimestampType::CreateTime, Timestamp(99))),
             leader_epoch: None,
+            watermarks: None,
             record,
         };
         let format = match Format::parse(format.as_bytes()) {

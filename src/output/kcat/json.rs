@@ -105,6 +105,7 @@ mod tests {
                 offset: Offset(7),
                 timestamp: Some((TimestampType::CreateTime, Timestamp(1))),
                 leader_epoch: None,
+                watermarks: None,
                 record: Record { key: None, value: Some(b""), headers: &headers },
             },
             broker: 2,

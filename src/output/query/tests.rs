@@ -14,6 +14,7 @@ fn delivered<'a>(key: Option<&'a [u8]>, value: Option<&'a [u8]>) -> Delivered<'a
         offset: Offset(42),
         timestamp: Some((TimestampType::CreateTime, Timestamp(1_700_000_000_123))),
         leader_epoch: Some(LeaderEpoch(5)),
+        watermarks: None,
         record: Record { key, value, headers: HEADERS },
     }
 }

@@ -6,7 +6,7 @@ mod text;
 use super::number;
 use super::time::TimeFormat;
 use crate::layout::Number;
-use crate::record::{Delivered, Header, Record, TimestampType};
+use crate::record::{Delivered, Header, Offset, Record, TimestampType, Watermarks};
 use text::Form;
 
 /// A parsed format.
@@ -57,6 +57,9 @@ enum Quantity {
     TimestampType,
     ControlBit,
     Iteration,
+    LogStart,
+    LastStable,
+    High,
 }
 
 /// kcat tells null from empty by its length, franz-go does not.
@@ -90,6 +93,13 @@ impl Template {
             )
         };
         self.pieces.iter().any(is_about_headers)
+    }
+
+    pub fn needs_watermarks(&self) -> bool {
+        use Quantity::{High, LastStable, LogStart};
+        let is_one =
+            |piece: &Piece| matches!(piece, Piece::Number(LogStart | LastStable | High, _));
+        self.pieces.iter().any(is_one)
     }
 
     /// Appends one record to `out`.
@@ -141,6 +151,7 @@ impl Field {
 impl Quantity {
     /// What the broker did not say is -1.
     fn of(self, delivered: &Delivered<'_>) -> i64 {
+        let mark = |of: fn(Watermarks) -> Offset| delivered.watermarks.map_or(-1, |w| of(w).get());
         match self {
             Quantity::TopicLength => delivered.topic.len() as i64,
             Quantity::KeyLength(length) => length.of(delivered.record.key),
@@ -156,6 +167,9 @@ impl Quantity {
                 Some((TimestampType::LogAppendTime, _)) => 1,
             },
             Quantity::ControlBit => 0,
+            Quantity::LogStart => mark(|marks| marks.log_start),
+            Quantity::LastStable => mark(|marks| marks.last_stable),
+            Quantity::High => mark(|marks| marks.high),
             Quantity::Iteration => unreachable!("the template counts what it printed"),
         }
     }
@@ -203,7 +217,7 @@ fn push_headers(headers: &[Header<'_>], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp};
+    use crate::record::{LeaderEpoch, PartitionId, Timestamp};
 
     const HEADERS: &[Header<'_>] = &[
         Header { name: b"a", value: Some(b"1") },
@@ -218,6 +232,11 @@ mod tests {
             offset: Offset(42),
             timestamp: Some((TimestampType::CreateTime, Timestamp(1_700_000_000_123))),
             leader_epoch: Some(LeaderEpoch(5)),
+            watermarks: Some(Watermarks {
+                log_start: Offset(7),
+                last_stable: Offset(50),
+                high: Offset(260),
+            }),
             record: Record { key, value, headers: HEADERS },
         }
     }
@@ -295,6 +314,7 @@ mod tests {
         check("%h{%K:%k=%v;}", b"1:a=1;1:a=;1:\xff=;");
         check("%h{%v{hex}%{%}}", b"31{}{}{}");
         check("%{%p%}", b"{3}");
+        check("%[ %| %] %[{big8}%]{little16}", b"7 50 260 \x07\x04\x01");
     }
 
     #[test]
@@ -344,7 +364,6 @@ mod tests {
         starts("%ü", "'%ü' is not a token; use ");
         starts("a%", "the format ends in a single %");
         starts("%x", "%x: librdkafka does not tell the producer's id");
-        starts("%]", "%]: for a partition's ends see `kaw topic offsets`");
         starts("%a{compression}", "%a{compression}: librdkafka does not tell it");
         starts("%a", "%a needs a name; ");
         starts("%v{hexx}", "%v{hexx…: use hex, base64, ");

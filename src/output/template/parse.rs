@@ -10,7 +10,7 @@ use crate::layout::{Braces, Modifier, Number, Token, Word, words};
 use crate::output::time::TimeFormat;
 
 const TOKENS: &str = "use %v or %s value, %V length, %k key, %K, %h or %h{%k=%v } headers, %H, \
-                      %t topic, %p, %o, %d or %T time, %e, %i or %%";
+                      %t topic, %p, %o, %d or %T time, %e, %i, %[, %|, %] or %%";
 /// Inside `%h{…}`.
 const HEADER_TOKENS: &str = "inside %h{…} there are %k %K %v and %V";
 
@@ -58,7 +58,10 @@ fn piece(token: Token<'_>) -> Result<Piece, String> {
             Braces::Format(format) => Ok(Piece::EachHeader(headers(format)?)),
             _ => Ok(Piece::Headers),
         },
-        'x' | 'y' | '[' | '|' | ']' | 'D' | 'A' => Err(hidden(token.letter)),
+        '[' => number(Q::LogStart),
+        '|' => number(Q::LastStable),
+        ']' => number(Q::High),
+        'x' | 'y' | 'D' | 'A' => Err(hidden(token.letter)),
         'R' => Err("%R takes no braces; %S{big32} is the same".to_owned()),
         letter => Err(format!("'%{letter}' is not a token; {TOKENS}")),
     }
@@ -148,7 +151,6 @@ fn hidden(letter: char) -> String {
             let what = if letter == 'x' { "id" } else { "epoch" };
             format!("%{letter}: librdkafka does not tell the producer's {what}")
         }
-        '[' | '|' | ']' => format!("%{letter}: for a partition's ends see `kaw topic offsets`"),
         _ => format!("%{letter}: there are no share groups here"),
     }
 }
