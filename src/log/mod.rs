@@ -20,6 +20,7 @@ mod saved;
 mod segment;
 mod sync;
 mod text;
+mod window;
 
 #[cfg(test)]
 mod tests;

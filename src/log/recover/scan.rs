@@ -9,12 +9,10 @@ use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
 use super::super::read::Recent;
 use super::super::segment::Segment;
+use super::super::window::{WINDOW_BYTES, Window};
 use super::super::{Disk, DiskFile, Log, Open};
 use super::Start;
-use crate::record::{BatchView, HEADER_BYTES, Offset, Scratch, Timestamp};
-
-/// How much is read at once when the files are read again.
-const WINDOW_BYTES: usize = 1 << 20;
+use crate::record::{BatchView, Offset, Scratch, Timestamp};
 
 impl<D: Disk> Log<D> {
     /// Reads every batch from here on, and ends the log where one is not good.
@@ -184,55 +182,6 @@ impl<D: Disk> Log<D> {
         let mut names = std::iter::once(base.clone()).chain(numbered);
         let free = names.find(|name| !taken(name)).expect("numbers do not end");
         Ok(self.files.named(&free))
-    }
-}
-
-/// Bytes of a file, read in big pieces.
-#[derive(Default)]
-struct Window {
-    bytes: Vec<u8>,
-    start: u32,
-}
-
-impl Window {
-    /// The batch at `position`, of which `left` bytes at most are there. `None`: it is not whole.
-    fn batch<F: DiskFile>(
-        &mut self,
-        file: &F,
-        position: u32,
-        left: usize,
-    ) -> io::Result<Option<&[u8]>> {
-        let header = self.slice(file, position, HEADER_BYTES, left)?;
-        let Ok(size) = BatchView::parse_header(header).map(|header| header.size()) else {
-            return Ok(None);
-        };
-        let bytes = self.slice(file, position, size, left)?;
-        Ok((bytes.len() == size).then_some(bytes))
-    }
-
-    /// `wanted` bytes, or as many of them as are `left`.
-    fn slice<F: DiskFile>(
-        &mut self,
-        file: &F,
-        position: u32,
-        wanted: usize,
-        left: usize,
-    ) -> io::Result<&[u8]> {
-        let wanted = wanted.min(left);
-        let held = position.checked_sub(self.start).map(|skipped| skipped as usize);
-        let inside = held.filter(|skipped| skipped + wanted <= self.bytes.len());
-        let skipped = match inside {
-            Some(skipped) => skipped,
-            None => {
-                self.bytes.resize(wanted.max(WINDOW_BYTES).min(left), 0);
-                let read = file.read_at(&mut self.bytes, position.into())?;
-                self.bytes.truncate(read);
-                self.start = position;
-                0
-            }
-        };
-        let end = (skipped + wanted).min(self.bytes.len());
-        Ok(&self.bytes[skipped..end])
     }
 }
 
