@@ -6,6 +6,7 @@
 
 mod api;
 mod auth;
+mod cluster;
 mod config;
 mod connection;
 pub mod detach;
@@ -19,7 +20,9 @@ mod server;
 mod session;
 mod topic;
 
-pub use options::{Door, Durability, Identity, Listener, Options, Ready, StartError, TopicSpec};
+pub use options::{
+    Door, Durability, Guise, Identity, Listener, Options, Ready, StartError, TopicSpec,
+};
 pub use server::{Census, ServerHandle};
 
 /// Serves until it is told to leave: by a signal, by the private Leave request on the door, or by

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::auth::Doorkeeper;
+use super::cluster::Cluster;
 use super::config::Settings;
 use super::fetch_session::Sessions;
 use super::group::Groups;
 use super::session::{Entrance, Guests, Session};
 use super::topic::housekeeping::{Background, retain_in_leaving};
 use super::topic::{NewTopic, Topics, now};
-use super::{Durability, Identity, Options, ServerHandle, StartError};
+use super::{Durability, Guise, Identity, Options, ServerHandle, StartError};
 use crate::protocol::{NodeId, Text};
 use crate::record::Timestamp;
 
@@ -78,6 +79,7 @@ impl Limits {
 pub struct Node {
     pub identity: Identity,
     pub cluster_id: Text,
+    pub cluster: Cluster,
     pub limits: Limits,
     pub topics: Arc<Topics>,
     pub groups: Arc<Groups>,
@@ -107,6 +109,7 @@ impl Node {
             tracing::warn!(name, "this setting has no effect on this broker");
         }
         let settings = say_what_is_so(settings, &options, &advertised);
+        let cluster = cluster(&options);
         let identity = options.identity;
         let door = options.door.zip(door_port);
         let keeper = door.map(|(door, port)| Doorkeeper::new(door.secret, port));
@@ -119,6 +122,7 @@ impl Node {
         let node = Node {
             cluster_id: identity.cluster_id.as_str().into(),
             identity,
+            cluster,
             limits: Limits::of(&topics.settings()),
             groups: Arc::new(Groups::open(topics.clone())),
             topics,
@@ -179,9 +183,32 @@ impl Node {
         NodeId(self.identity.node_id)
     }
 
-    /// Where this client should connect to.
-    pub fn address(&self, session: &Session) -> (Text, i32) {
+    /// The node of the cluster that this client takes us for.
+    pub fn visited(&self, session: &Session) -> NodeId {
         match session.entrance {
+            Entrance::Public(n) if 1 < self.cluster.size() => self.cluster.id(n),
+            Entrance::Public(_) | Entrance::Door => self.id(),
+        }
+    }
+
+    /// The nodes that this client may connect to, and where.
+    pub fn nodes(&self, session: &Session) -> impl Iterator<Item = (NodeId, (Text, i32))> {
+        let at = |n| match self.cluster.size() {
+            1 => session.entrance,
+            _ => Entrance::Public(n),
+        };
+        let nodes = self.cluster.ids().enumerate();
+        nodes.map(move |(n, id)| (id, self.address(at(n), session)))
+    }
+
+    /// The node that looks after a group.
+    pub fn coordinator(&self, group: &str) -> NodeId {
+        self.cluster.leader(self.groups.store().place_of(group))
+    }
+
+    /// Where a client of one listener finds the one behind another.
+    fn address(&self, entrance: Entrance, session: &Session) -> (Text, i32) {
+        match entrance {
             Entrance::Door => (
                 session.local.ip().to_canonical().to_string().into(),
                 i32::from(self.door_port.unwrap_or(session.local.port())),
@@ -227,6 +254,14 @@ impl Node {
 fn random() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(())
+}
+
+fn cluster(options: &Options) -> Cluster {
+    let size = match options.guise {
+        Guise::OneNode => 1,
+        Guise::NodePerListener => options.listeners.len(),
+    };
+    Cluster::new(NodeId(options.identity.node_id), size)
 }
 
 /// Settings that other options decide, as DescribeConfigs is to show them.

@@ -45,6 +45,14 @@ pub struct Identity {
     pub directory_id: Uuid,
 }
 
+/// What clients take the broker for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guise {
+    OneNode,
+    /// A cluster: a node for each of the listeners, with the ids that follow on the identity's.
+    NodePerListener,
+}
+
 /// A topic to create at start where it is not there yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicSpec {
@@ -58,6 +66,7 @@ pub struct Options {
     pub identity: Identity,
     /// Empty for the automatic broker, which has only its door.
     pub listeners: Vec<Listener>,
+    pub guise: Guise,
     /// On 127.0.0.1. `None` leaves private APIs closed.
     pub door: Option<Door>,
     /// Kafka's broker configs, as `-c K=V` and broker.conf give them; later wins.

@@ -82,7 +82,7 @@ impl Target {
         }
         let own = Ephemeral::start(global.connect_timeout)?;
         let alone = Global {
-            brokers: Some(own.address()),
+            brokers: Some(own.addresses()),
             // As in kcat: no file at all.
             config: vec!["-".into()],
             profile: None,

@@ -2,6 +2,7 @@
 //! Never knows: what the command does with it.
 
 use std::io;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,28 +12,38 @@ use super::start::{self, Kind};
 use super::{Error, Place};
 use crate::broker::home;
 
-/// A broker on a free port of 127.0.0.1 without a password, in a temporary directory. It ends when
+/// A broker on free ports of 127.0.0.1 without a password, in a temporary directory. It ends when
 /// this value is dropped, and by itself when this process dies, however that comes: its stdin is a
 /// pipe from here.
 pub struct Ephemeral {
-    port: u16,
+    ports: Vec<u16>,
     dir: PathBuf,
     child: Child,
 }
 
 impl Ephemeral {
     pub fn start(patience: Duration) -> Result<Ephemeral, Error> {
+        Ephemeral::of(Kind::Ephemeral, patience)
+    }
+
+    /// One that clients take for a cluster of so many nodes, each on a port of its own.
+    pub fn cluster(nodes: NonZeroU16, patience: Duration) -> Result<Ephemeral, Error> {
+        Ephemeral::of(Kind::Cluster(nodes), patience)
+    }
+
+    fn of(kind: Kind, patience: Duration) -> Result<Ephemeral, Error> {
         let dir = home::temporary_dir()?;
-        let outcome = launch(&dir, patience);
+        let outcome = launch(kind, &dir, patience);
         if outcome.is_err() {
             remove(&dir);
         }
         outcome
     }
 
-    /// `HOST:PORT` for `bootstrap.servers`.
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+    /// `HOST:PORT` for `bootstrap.servers`, of each node.
+    pub fn addresses(&self) -> String {
+        let addresses = self.ports.iter().map(|port| format!("127.0.0.1:{port}"));
+        addresses.collect::<Vec<_>>().join(",")
     }
 }
 
@@ -46,12 +57,12 @@ impl Drop for Ephemeral {
     }
 }
 
-fn launch(dir: &Path, patience: Duration) -> Result<Ephemeral, Error> {
-    let mut child = start::spawn(Kind::Ephemeral, dir, Stdio::piped())?;
+fn launch(kind: Kind, dir: &Path, patience: Duration) -> Result<Ephemeral, Error> {
+    let mut child = start::spawn(kind, dir, Stdio::piped())?;
     let place = Place { data_dir: dir.to_owned(), patience, tell: |_| {} };
     let heard = start::listen(&mut child, &place, Instant::now() + patience);
-    if let Ok(Report::Ready(port)) = heard {
-        return Ok(Ephemeral { port, dir: dir.to_owned(), child });
+    if let Ok(Report::Ready(ports)) = heard {
+        return Ok(Ephemeral { ports, dir: dir.to_owned(), child });
     }
     let _ = child.kill();
     let _ = child.wait();

@@ -7,8 +7,8 @@ use std::fmt;
 pub enum Report {
     /// Still at work: it recovers what a crash left.
     Busy,
-    /// It serves on this port.
-    Ready(u16),
+    /// It serves on these ports.
+    Ready(Vec<u16>),
     /// Another process has the directory.
     Lost,
     /// It cannot serve; the line says why.
@@ -20,7 +20,10 @@ impl Report {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "busy" => Some(Report::Busy),
-            "ready" => rest.parse().ok().map(Report::Ready),
+            "ready" => {
+                let ports = rest.split(',').map(|port| port.parse().ok());
+                ports.collect::<Option<_>>().map(Report::Ready)
+            }
             "lost" => Some(Report::Lost),
             "failed" => Some(Report::Failed(rest.to_owned())),
             _ => None,
@@ -32,7 +35,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Report::Busy => f.write_str("busy"),
-            Report::Ready(port) => write!(f, "ready {port}"),
+            Report::Ready(ports) => {
+                let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+                write!(f, "ready {}", ports.join(","))
+            }
             Report::Lost => f.write_str("lost"),
             // One line is one report.
             Report::Failed(why) => write!(f, "failed {}", why.replace('\n', " ")),
@@ -48,7 +54,8 @@ mod tests {
     fn every_report_is_one_line_and_back() {
         for report in [
             Report::Busy,
-            Report::Ready(21300),
+            Report::Ready(vec![21300]),
+            Report::Ready(vec![21300, 8, 40000]),
             Report::Lost,
             Report::Failed("cannot create /x (no space left on device)".to_owned()),
         ] {
@@ -56,6 +63,7 @@ mod tests {
         }
         assert_eq!(Report::Failed("two\nlines".to_owned()).to_string(), "failed two lines");
         assert_eq!(Report::parse("ready soon"), None);
+        assert_eq!(Report::parse("ready 1,"), None);
         assert_eq!(Report::parse("hello"), None);
     }
 }

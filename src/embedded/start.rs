@@ -1,7 +1,9 @@
 //! Starts a broker as a process of its own and listens to what it says of itself.
 //! Never knows: how it serves.
 
+use std::fmt;
 use std::io::{self, Read};
+use std::num::NonZeroU16;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -25,6 +27,10 @@ const BEATS_MISSED_MAX: u32 = 25;
 /// From this long on a wait is told.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 
+const AUTOMATIC: &str = "automatic";
+const EPHEMERAL: &str = "ephemeral";
+const CLUSTER: &str = "cluster";
+
 /// What kind of broker a command starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -32,25 +38,36 @@ pub enum Kind {
     Automatic,
     /// For one command, in a directory that goes with it; leaves when its stdin ends.
     Ephemeral,
+    /// As that, and clients see a cluster of so many nodes, with the defaults of librdkafka's mock
+    /// cluster.
+    Cluster(NonZeroU16),
 }
 
 impl Kind {
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Automatic => "automatic",
-            Kind::Ephemeral => "ephemeral",
+    pub fn parse(word: &str) -> Option<Kind> {
+        match word.split_once('=') {
+            None if word == AUTOMATIC => Some(Kind::Automatic),
+            None if word == EPHEMERAL => Some(Kind::Ephemeral),
+            Some((CLUSTER, nodes)) => nodes.parse().ok().map(Kind::Cluster),
+            _ => None,
         }
     }
+}
 
-    pub fn parse(word: &str) -> Option<Kind> {
-        [Kind::Automatic, Kind::Ephemeral].into_iter().find(|kind| kind.word() == word)
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Automatic => f.write_str(AUTOMATIC),
+            Kind::Ephemeral => f.write_str(EPHEMERAL),
+            Kind::Cluster(nodes) => write!(f, "{CLUSTER}={nodes}"),
+        }
     }
 }
 
 /// The process: always a fresh program, never a copy of this one that goes on.
 pub fn spawn(kind: Kind, dir: &Path, stdin: Stdio) -> Result<Child, Error> {
     let mut command = Command::new(program());
-    command.arg0("kaw").args(WORDS).arg(kind.word()).arg(dir);
+    command.arg0("kaw").args(WORDS).arg(kind.to_string()).arg(dir);
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::null());
     command.spawn().map_err(|error| Error::Said(format!("cannot start kaw ({})", plain(&error))))
 }

@@ -154,7 +154,7 @@ fn target(node: &Node, kind: ResourceType, name: &Text) -> Result<Target, Refuse
         ResourceType::TOPIC => Ok(Target::Topic(name.clone())),
         ResourceType::BROKER if name.is_empty() => Ok(Target::AllBrokers),
         ResourceType::BROKER => match name.parse::<i32>() {
-            Ok(id) if id == node.id().0 => Ok(Target::Broker),
+            Ok(id) if node.cluster.ids().any(|own| own.0 == id) => Ok(Target::Broker),
             Ok(_) => Err(bad_request(format!(
                 "Unexpected broker id, expected {}, but received {name}",
                 node.id()

@@ -116,10 +116,11 @@ fn counted(node: &Node, topic: &CreatableTopic, version: i16) -> Result<Option<i
         let why = "Replication factor must be larger than 0, or -1 to use the default value.";
         return Err((ErrorCode::INVALID_REPLICATION_FACTOR, why.into()));
     }
-    if 1 < replicas {
+    let nodes = node.cluster.size();
+    if i64::try_from(nodes).unwrap_or(i64::MAX) < replicas {
         let why = format!(
             "Unable to replicate the partition {replicas} time(s): The target replication factor \
-             of {replicas} cannot be reached because only 1 broker(s) are registered."
+             of {replicas} cannot be reached because only {nodes} broker(s) are registered."
         );
         return Err((ErrorCode::INVALID_REPLICATION_FACTOR, why));
     }
@@ -181,7 +182,7 @@ fn created(node: &Node, topic: &NewTopic, topic_id: Uuid) -> CreatedTopic {
         name: topic.name.clone(),
         topic_id,
         partition_count: node.topics.partition_count(topic),
-        replication_factor: 1,
+        replication_factor: node.cluster.replication_factor() as i16,
         configs: Some(configs.collect()),
         ..CreatedTopic::default()
     }

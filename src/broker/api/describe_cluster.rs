@@ -28,12 +28,17 @@ pub fn handle(
         .into();
     }
     let node = call.node;
-    let (host, port) = node.address(call.session);
-    let broker = ClusterBroker { broker_id: node.id(), host, port, rack: None, is_fenced: false };
+    let brokers = node.nodes(call.session).map(|(broker_id, (host, port))| ClusterBroker {
+        broker_id,
+        host,
+        port,
+        rack: None,
+        is_fenced: false,
+    });
     DescribeClusterResponse {
         cluster_id: node.cluster_id.clone(),
         controller_id: Some(node.id()),
-        brokers: vec![broker],
+        brokers: brokers.collect(),
         ..DescribeClusterResponse::default()
     }
     .into()

@@ -54,7 +54,7 @@ fn describe(node: &Node, resource: &ConfigResource) -> Result<Vec<Described>, (E
         }
         // Without a name: what holds for all brokers (ConfigHelper.scala).
         ResourceType::BROKER if name.is_empty() => Ok(node.topics.settings().describe_cluster()),
-        ResourceType::BROKER if **name == *node.id().to_string() => {
+        ResourceType::BROKER if node.cluster.ids().any(|id| **name == *id.to_string()) => {
             Ok(node.topics.settings().describe())
         }
         ResourceType::BROKER => Err((

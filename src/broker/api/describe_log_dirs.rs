@@ -18,13 +18,19 @@ pub fn handle(
     request: DescribeLogDirsRequest,
 ) -> Outcome<DescribeLogDirsResponse> {
     let topics = &call.node.topics;
+    let (cluster, me) = (&call.node.cluster, call.node.visited(call.session));
     let wanted = request.topics.map(chosen);
     let described = topics.all().into_iter().filter_map(|topic| {
         let chosen = match &wanted {
             None => None,
             Some(wanted) => Some(wanted.get(&**topic.name())?),
         };
-        let described = block_in_place(|| describe(&topic, chosen.map(Vec::as_slice)));
+        let described = block_in_place(|| {
+            describe(&topic, |id| {
+                let is_chosen = chosen.is_none_or(|ids| ids.binary_search(&id).is_ok());
+                is_chosen && cluster.replicas(id).contains(&me)
+            })
+        });
         Some(described).filter(|topic| !topic.partitions.is_empty())
     });
     let described = described.collect();
@@ -51,10 +57,9 @@ fn chosen(topics: Vec<DescribableTopic>) -> HashMap<String, Vec<PartitionId>> {
     chosen
 }
 
-/// What a topic's partitions take; `chosen` is sorted.
-fn describe(topic: &Topic, chosen: Option<&[PartitionId]>) -> DescribedTopic {
-    let is_chosen = |id: &PartitionId| chosen.is_none_or(|ids| ids.binary_search(id).is_ok());
-    let partitions = topic.partitions.iter().filter(|partition| is_chosen(&partition.id));
+/// What a topic's partitions take.
+fn describe(topic: &Topic, is_chosen: impl Fn(PartitionId) -> bool) -> DescribedTopic {
+    let partitions = topic.partitions.iter().filter(|partition| is_chosen(partition.id));
     let partitions = partitions.map(|partition| DescribedPartition {
         partition: partition.id,
         partition_size: bytes(partition.bytes_on_disk()),

@@ -36,7 +36,8 @@ pub fn handle(
 }
 
 /// This broker looks after every group, from its first moment on: what Apache says while it makes
-/// `__consumer_offsets` costs clients a second round.
+/// `__consumer_offsets` costs clients a second round. Of several nodes it is the one that leads the
+/// group's partition of that.
 fn find(call: &Call<'_>, kind: CoordinatorKind, key: Text) -> Coordinator {
     let refused = |error_code, why: &str| Coordinator {
         error_code,
@@ -46,8 +47,10 @@ fn find(call: &Call<'_>, kind: CoordinatorKind, key: Text) -> Coordinator {
     };
     let found = match kind {
         CoordinatorKind::GROUP => {
-            let (host, port) = call.node.address(call.session);
-            Coordinator { node: Some(call.node.id()), host, port, ..Coordinator::default() }
+            let id = call.node.coordinator(&key);
+            let mut nodes = call.node.nodes(call.session);
+            let (node, (host, port)) = nodes.find(|node| node.0 == id).expect("it is one of them");
+            Coordinator { node: Some(node), host, port, ..Coordinator::default() }
         }
         // What lets clients give up at once; COORDINATOR_NOT_AVAILABLE would make them wait.
         CoordinatorKind::TRANSACTION => refused(

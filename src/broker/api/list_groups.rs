@@ -8,12 +8,14 @@ use crate::protocol::list_groups::{ListGroupsRequest, ListGroupsResponse, Listed
 const CLASSIC: &str = "classic";
 
 pub fn handle(call: &mut Call<'_>, request: ListGroupsRequest) -> Outcome<ListGroupsResponse> {
-    let groups = &call.node.groups;
+    let (node, groups) = (call.node, &call.node.groups);
+    let me = node.visited(call.session);
     let ids = match is_wanted(&request.types, CLASSIC) {
         true => groups.ids(),
         false => Vec::new(),
     };
-    let listed = ids.into_iter().filter_map(|group_id| {
+    let own = ids.into_iter().filter(|id| node.coordinator(id) == me);
+    let listed = own.filter_map(|group_id| {
         let (state, protocol_type) = groups.with(&group_id, |group, _| {
             (group.membership.state(), group.membership.protocol_type().into())
         })?;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::{Call, Outcome};
+use crate::broker::cluster::Cluster;
 use crate::broker::group::store;
 use crate::broker::node::Node;
 use crate::broker::topic::{ChangeError, NewTopic, Topic, names};
@@ -12,20 +13,19 @@ use crate::protocol::metadata::{
     MetadataBroker, MetadataPartition, MetadataRequest, MetadataRequestTopic, MetadataResponse,
     MetadataTopic,
 };
-use crate::protocol::{ErrorCode, NodeId, Text};
+use crate::protocol::{ErrorCode, Text};
 use crate::record::Uuid;
 
 pub fn handle(call: &mut Call<'_>, request: MetadataRequest) -> Outcome<MetadataResponse> {
     let node = call.node;
     let mut creation =
         Creation { allowed: request.allow_auto_topic_creation && node.limits.auto_create };
-    let replicas: Arc<[NodeId]> = [node.id()].into();
     let wanted = request.topics.filter(|topics| !(call.version == 0 && topics.is_empty()));
     let topics = match wanted {
-        None => node.topics.all().iter().map(|topic| describe(topic, &replicas)).collect(),
+        None => node.topics.all().iter().map(|topic| describe(topic, &node.cluster)).collect(),
         Some(wanted) => {
             let topics = wanted.into_iter().map(|wanted| match creation.find(node, &wanted) {
-                Ok(topic) => describe(&topic, &replicas),
+                Ok(topic) => describe(&topic, &node.cluster),
                 Err(error_code) => MetadataTopic {
                     error_code,
                     name: wanted.name,
@@ -36,9 +36,11 @@ pub fn handle(call: &mut Call<'_>, request: MetadataRequest) -> Outcome<Metadata
             topics.collect()
         }
     };
-    let (host, port) = node.address(call.session);
+    let brokers = node.nodes(call.session);
+    let brokers =
+        brokers.map(|(node_id, (host, port))| MetadataBroker { node_id, host, port, rack: None });
     MetadataResponse {
-        brokers: vec![MetadataBroker { node_id: node.id(), host, port, rack: None }],
+        brokers: brokers.collect(),
         cluster_id: Some(node.cluster_id.clone()),
         controller_id: Some(node.id()),
         topics,
@@ -94,14 +96,14 @@ fn create(node: &Node, name: &Text) -> Result<Arc<Topic>, ErrorCode> {
     }
 }
 
-fn describe(topic: &Topic, replicas: &Arc<[NodeId]>) -> MetadataTopic {
+fn describe(topic: &Topic, cluster: &Cluster) -> MetadataTopic {
     let partitions = topic.partitions.iter().map(|partition| MetadataPartition {
         error_code: ErrorCode::NONE,
         partition: partition.id,
-        leader: Some(replicas[0]),
+        leader: Some(cluster.leader(partition.id)),
         leader_epoch: Some(partition.leader_epoch()),
-        replicas: replicas.clone(),
-        in_sync: replicas.clone(),
+        replicas: cluster.replicas(partition.id).clone(),
+        in_sync: cluster.replicas(partition.id).clone(),
         offline: Arc::default(),
     });
     MetadataTopic {

@@ -22,6 +22,8 @@ use crate::record::{
 };
 
 pub const TOPIC: &str = "__consumer_offsets";
+/// The setting that says how many partitions it gets.
+const PARTITIONS: &str = "offsets.topic.num.partitions";
 
 /// What is read of the log at once.
 const READ_BYTES: u32 = 4 << 20;
@@ -129,6 +131,13 @@ impl Store {
             }
             written => written,
         }
+    }
+
+    /// The partition where a group's records are, or will be.
+    pub fn place_of(&self, group: &str) -> PartitionId {
+        let there = self.topics.get(TOPIC).map(|topic| topic.partitions.len());
+        let wanted = || usize::try_from(self.topics.settings().number(PARTITIONS)).unwrap_or(1);
+        PartitionId(place(group, there.unwrap_or_else(wanted)) as i32)
     }
 
     /// Whether what this group knew is known.
@@ -264,7 +273,7 @@ pub fn topic(settings: &Settings) -> NewTopic {
     ];
     let configs: Overrides =
         configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let partitions = i32::try_from(settings.number("offsets.topic.num.partitions")).ok();
+    let partitions = i32::try_from(settings.number(PARTITIONS)).ok();
     NewTopic { name: TOPIC.into(), partitions, configs }
 }
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::num::NonZeroU16;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,7 +15,7 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::host::{self, Wish};
 use crate::broker::home::{Claim, Home, Mode};
-use crate::broker::{Durability, Listener, Ready, detach};
+use crate::broker::{Durability, Guise, Listener, Ready, detach};
 use crate::embedded::{BEAT, Kind, Report, WORDS};
 use crate::quantity;
 
@@ -36,7 +37,8 @@ pub fn main() -> Option<ExitCode> {
     detach::detach();
     let outcome = match kind {
         Kind::Automatic => automatic(&dir),
-        Kind::Ephemeral => ephemeral(&dir),
+        Kind::Ephemeral => ephemeral(&dir, alone()),
+        Kind::Cluster(nodes) => ephemeral(&dir, cluster(nodes)),
     };
     Some(match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -64,6 +66,7 @@ fn automatic(dir: &Path) -> Result<(), String> {
     let wish = Wish {
         mode: Mode::Automatic,
         listeners: Vec::new(),
+        guise: Guise::OneNode,
         has_door: true,
         settings,
         durability: durability.unwrap_or(Durability::Fsync),
@@ -73,21 +76,38 @@ fn automatic(dir: &Path) -> Result<(), String> {
     serve(home, wish, beat, |_| {})
 }
 
-fn ephemeral(dir: &Path) -> Result<(), String> {
+fn ephemeral(dir: &Path, wish: Wish) -> Result<(), String> {
     let beat = Beat::start();
     let home = Home::temporary_at(dir).map_err(|error| error.to_string())?;
     open_log(&home)?;
-    let listener = Listener { host: "127.0.0.1".to_owned(), port: 0, advertise: None };
-    let wish = Wish {
+    serve(home, wish, beat, |_| leave_when_stdin_ends())
+}
+
+/// For one command: a port of its own, and no disk that is waited for.
+fn alone() -> Wish {
+    Wish {
         mode: Mode::Automatic,
-        listeners: vec![listener],
+        listeners: vec![Listener { host: "127.0.0.1".to_owned(), port: 0, advertise: None }],
+        guise: Guise::OneNode,
         has_door: false,
         settings: Vec::new(),
         durability: Durability::Os,
         topics: Vec::new(),
         linger: None,
-    };
-    serve(home, wish, beat, |_| leave_when_stdin_ends())
+    }
+}
+
+/// As that, with the defaults of librdkafka's mock cluster (rd_kafka_mock_cluster_new0).
+fn cluster(nodes: NonZeroU16) -> Wish {
+    let alone = alone();
+    let replicas = nodes.get().min(3).to_string();
+    let settings = [("num.partitions", "4".to_owned()), ("default.replication.factor", replicas)];
+    Wish {
+        listeners: vec![alone.listeners[0].clone(); usize::from(nodes.get())],
+        guise: Guise::NodePerListener,
+        settings: settings.map(|(name, value)| (name.to_owned(), value)).into(),
+        ..alone
+    }
 }
 
 fn serve(home: Home, wish: Wish, beat: Beat, then: impl FnOnce(&Ready)) -> Result<(), String> {
@@ -99,8 +119,8 @@ fn serve(home: Home, wish: Wish, beat: Beat, then: impl FnOnce(&Ready)) -> Resul
             say(&Report::Failed(format!("{error}")));
             leave();
         }
-        let port = ready.door_port.or(ready.addresses.first().map(|address| address.port()));
-        say(&Report::Ready(port.unwrap_or_default()));
+        let ports = ready.addresses.iter().map(|address| address.port());
+        say(&Report::Ready(ready.door_port.into_iter().chain(ports).collect()));
         // The starter's pipe: whoever reads it to the end must not wait for us.
         if let Ok(nothing) = OpenOptions::new().write(true).open("/dev/null") {
             let _ = rustix::stdio::dup2_stdout(nothing);

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::broker::home::{self, Home, Locality, Mode, Notice};
 use crate::broker::life::Action;
-use crate::broker::{self, Door, Durability, Listener, Options, Ready, StartError, TopicSpec};
+use crate::broker::{
+    self, Door, Durability, Guise, Listener, Options, Ready, StartError, TopicSpec,
+};
 
 /// Ports tried before the system is left to pick one.
 const PORT_TRIES_MAX: usize = 50;
@@ -16,6 +18,7 @@ const PORT_TRIES_MAX: usize = 50;
 pub struct Wish {
     pub mode: Mode,
     pub listeners: Vec<Listener>,
+    pub guise: Guise,
     /// Whether other commands are to find this broker.
     pub has_door: bool,
     pub settings: Vec<(String, String)>,
@@ -91,6 +94,7 @@ fn options(home: &Home, wish: Wish) -> Options {
         data_dir: home.dir().to_owned(),
         identity: home.identity().clone(),
         listeners: wish.listeners,
+        guise: wish.guise,
         door,
         settings: wish.settings,
         durability: wish.durability,

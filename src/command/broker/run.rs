@@ -43,7 +43,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let mut command = Command::new(program);
     command.args(words);
     for variable in ["KAW_BROKERS", "KAFKA_BOOTSTRAP_SERVERS"] {
-        command.env(variable, broker.address());
+        command.env(variable, broker.addresses());
     }
     match command.spawn() {
         Ok(child) => Ok(passed(wait(child, interrupt)?)),

@@ -10,7 +10,7 @@ use super::control::stop_command;
 use super::host::{self, Wish};
 use super::{address, taken};
 use crate::broker::home::{Claim, Contender, Home, Mode, Notice};
-use crate::broker::{Durability, Listener, Ready, StartError, TopicSpec, detach};
+use crate::broker::{Durability, Guise, Listener, Ready, StartError, TopicSpec, detach};
 use crate::command::{Exit, Global, Usage, note};
 use crate::embedded::{Control, Place};
 
@@ -81,6 +81,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let wish = Wish {
         mode: Mode::Foreground,
         listeners,
+        guise: Guise::OneNode,
         has_door: !args.ephemeral,
         settings: Timings::settings(args.timings).chain(args.settings).collect(),
         durability,
