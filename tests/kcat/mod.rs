@@ -5,6 +5,7 @@
 //! member id in a group's lines. Without `-b` the two differ on purpose.
 //! Never knows: what kcat's output should be; kcat itself says that.
 
+mod mock;
 mod tables;
 
 use std::collections::BTreeSet;

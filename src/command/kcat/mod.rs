@@ -4,13 +4,11 @@
 //!
 //! What kcat's users may rely on is the same, quirks too. What crashes kcat does not crash here.
 
-mod args;
 mod brokers;
-mod config_file;
 mod consume;
-mod delimiter;
 mod group;
 mod list;
+mod mock;
 mod options;
 mod out;
 mod produce;
@@ -40,7 +38,8 @@ use std::sync::Arc;
     disable_help_flag = true,
     about = "Do as kcat 1.7.1 does: its options, its output, its exit codes",
     after_help = "`kaw kcat -h` has all of kcat's options. Linked as `kcat` or `kafkacat`, kaw is \
-                  kcat at once."
+                  kcat at once.\n\n`kaw kcat -M 3` is a cluster of three brokers for as long as \
+                  its stdin is open, and prints BROKERS=HOST:PORT,…"
 )]
 pub struct Args {
     /// What kcat takes
@@ -76,6 +75,7 @@ fn run(argv0: &str, words: &[Vec<u8>]) -> u8 {
         Mode::Consume => consume::run(&options, settings),
         Mode::Group => group::run(&options, settings),
         Mode::List => list::run(&options, settings),
+        Mode::Mock(nodes) => mock::run(&options, nodes),
         Mode::Produce => produce::run(&options, settings),
         Mode::Query => query::run(&options, settings),
     });
