@@ -11,7 +11,7 @@ use super::{Exit, color, stdio};
 const BARS: [&str; 2] = ["│", "┆"];
 const RULES: [char; 3] = ['┌', '╞', '└'];
 
-/// A column of text may be cut into lines of so many letters, not shorter ones.
+/// A column of text may be cut into lines of so many letters, or its heading's, not shorter ones.
 const LETTERS_MIN: u16 = 10;
 
 /// How tables are drawn.
@@ -23,7 +23,8 @@ pub struct Look {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ruling {
-    /// Borders, within so many columns of a terminal where its width is known.
+    /// Borders, within so many columns of a terminal where its width is known; without them where
+    /// there is no room for both.
     Borders {
         width: Option<u16>,
     },
@@ -96,40 +97,48 @@ impl Table {
         for (column, shape) in self.columns.iter().zip(table.column_iter_mut()) {
             shape.set_cell_alignment(column.alignment());
         }
-        match look.ruling {
-            Ruling::Plain => {
-                table.load_style(NOTHING);
-                table.set_content_arrangement(ContentArrangement::Disabled);
-                let heads = usize::from(headed && look.colored);
-                let (bold, rest) = (table.lines().take(heads), table.lines().skip(heads));
-                let bold = bold.map(|line| color::bold(&plain(&line)) + "\n");
-                bold.chain(rest.map(|line| plain(&line) + "\n")).collect()
-            }
-            Ruling::Borders { width } => {
-                table.load_style(UTF8_FULL_CONDENSED);
-                if look.colored {
-                    table.enforce_styling();
-                }
-                fit(&mut table, &self.columns, width);
-                let dimmed = |line| if look.colored { dimmed(line) } else { line };
-                table.lines().map(|line| dimmed(line) + "\n").collect()
-            }
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        let Ruling::Borders { width } = look.ruling else {
+            return unruled(table, look, headed);
+        };
+        if let Some(width) = width {
+            fit(&mut table, &self.columns, width);
         }
+        table.load_style(UTF8_FULL_CONDENSED);
+        if width.is_some_and(|width| usize::from(width) < breadth(&table)) {
+            return unruled(table, look, headed);
+        }
+        if look.colored {
+            table.enforce_styling();
+        }
+        let dimmed = |line| if look.colored { dimmed(line) } else { line };
+        table.lines().map(|line| dimmed(line) + "\n").collect()
     }
 }
 
-/// Cuts long texts into lines, so that the table fits; a number stays whole.
-fn fit(table: &mut comfy_table::Table, columns: &[Column], width: Option<u16>) {
-    let Some(width) = width else {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-        return;
-    };
+/// Rows as awk wants them.
+fn unruled(mut table: comfy_table::Table, look: Look, headed: bool) -> String {
+    table.load_style(NOTHING);
+    let heads = usize::from(headed && look.colored);
+    let (bold, rest) = (table.lines().take(heads), table.lines().skip(heads));
+    let bold = bold.map(|line| color::bold(&plain(&line)) + "\n");
+    bold.chain(rest.map(|line| plain(&line) + "\n")).collect()
+}
+
+/// How many columns of a terminal it takes. Its first line is drawn, a column a letter.
+fn breadth(table: &comfy_table::Table) -> usize {
+    table.lines().next().map_or(0, |line| line.chars().count())
+}
+
+/// Cuts long texts into lines, so that the table fits; a number stays whole, and so does a heading.
+fn fit(table: &mut comfy_table::Table, columns: &[Column], width: u16) {
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(width);
     let letters = table.column_max_content_widths();
     let all = columns.iter().zip(letters).zip(table.column_iter_mut());
     for ((column, letters), shape) in all {
-        let padded = letters.min(LETTERS_MIN) + shape.padding_width();
+        let heading = u16::try_from(column.name().len()).unwrap_or(LETTERS_MIN);
+        let padded = letters.min(LETTERS_MIN.max(heading)) + shape.padding_width();
         shape.set_constraint(match column {
             Column::Number(_) => ColumnConstraint::ContentWidth,
             Column::Text(_) => ColumnConstraint::LowerBoundary(Width::Fixed(padded)),
@@ -234,7 +243,17 @@ mod tests {
     #[test]
     fn a_terminal_that_is_far_too_narrow_still_gets_words() {
         let text = table().print(borders(Some(5), false), false);
-        assert!(text.contains("orders") && text.contains("12345678"), "{text}");
+        assert_eq!(text, "orders  12345678\nx              -\n");
+    }
+
+    #[test]
+    fn borders_go_first_where_room_is_scarce_and_headings_stay_whole() {
+        let mut table = Table::new(&[Column::Text("COORDINATOR"), Column::Number("LAG")]);
+        table.add(vec!["broker.example:9092".into(), "12".into()]);
+        assert_eq!(
+            table.print(borders(Some(20), false), true),
+            "COORDINATOR    LAG\nbroker.exampl   12\ne:9092\n"
+        );
     }
 
     #[test]
