@@ -50,6 +50,22 @@ it!(bash_completes_what_is_there, |kaw| {
     assert_eq!(bash(kaw, "kaw --profile "), "prod\n");
 });
 
+it!(names_and_words_of_settings_are_completed_and_places_in_topics, |kaw| {
+    let broker = kaw.broker("--topic orders:3 --topic orders-eu");
+    let at = |line: &str| bash(kaw, &format!("kaw -b {} {line}", broker.address));
+    assert_eq!(at("topic create t -c cleanup.p"), "cleanup.policy=\n");
+    // What stands before the sign bash has as a word of its own.
+    assert_eq!(at("topic create t -c cleanup.policy="), "compact\ndelete\n");
+    assert_eq!(at("topic alter orders -c preallocate="), "true\nfalse\n");
+    kaw.ok(&format!("-b {} topic alter orders -c retention.ms=1000", broker.address));
+    assert_eq!(at("topic alter orders --delete-config "), "retention.ms\n");
+    assert_eq!(bash(kaw, "kaw broker -c log.cleanup."), "log.cleanup.policy=\n");
+    assert_eq!(bash(kaw, "kaw -X security.protocol=sasl_"), "sasl_plaintext\nsasl_ssl\n");
+    assert_eq!(at("topic offsets orders-"), "orders-eu\n");
+    assert_eq!(at("topic trim orders:"), "0\n1\n2\n");
+    assert_eq!(at("group reset readers --topic orders:0,"), "0,0\n0,1\n0,2\n");
+});
+
 it!(completion_starts_a_broker_only_where_one_has_left_its_data, |kaw| {
     assert!(!bash(kaw, "kaw topic describe ").contains("orders"));
     assert!(!kaw.data().exists());
@@ -90,6 +106,11 @@ it!(zsh_completes_what_is_there, |kaw| {
     screen.types("clear\n");
     screen.types(&format!("kaw -b {} produce o\t", broker.address));
     screen.until("kaw -b 127.0.0.1", |shown| shown.contains("produce orders"));
+    screen.types("\u{15}kaw topic create t -c cleanup.p\t");
+    screen.until("-c cleanup.policy=", |_| true);
+    // No blank stands between.
+    screen.types("c\t");
+    screen.until("-c cleanup.policy=compact", |_| true);
 });
 
 it!(a_terminal_shows_progress_and_ctrl_c_leaves_a_clean_line, |kaw| {
@@ -151,6 +172,29 @@ it!(colour_is_for_terminals_and_whoever_asks_for_it, |kaw| {
     assert_eq!(escapes("topic lsit", "CLICOLOR_FORCE"), (false, true));
     assert_eq!(escapes("topic lsit --color never", "CLICOLOR_FORCE"), (false, false));
     assert_eq!(escapes("topic lsit", "NONE"), (false, false));
+});
+
+it!(elvish_completes_what_is_there, |kaw| {
+    let Some(_) = found("elvish") else { return };
+    let Some(screen) = Screen::open(kaw, "elvish -norc") else { return };
+    let broker = kaw.broker("--topic orders:2");
+    screen.types("set edit:prompt = { put '> ' }; eval (kaw completion elvish | slurp)\n");
+    screen.types(&format!("kaw -b {} produce o\t", broker.address));
+    screen.until("kaw -b 127.0.0.1", |shown| shown.contains("produce orders"));
+    screen.types(" -p \t");
+    screen.until("COMPLETING", |shown| shown.contains("0  1"));
+});
+
+it!(powershell_gets_what_it_asks_for, |kaw| {
+    let broker = kaw.broker("--topic orders:2");
+    // What the script calls with: the line up to the cursor, and an empty word behind a blank.
+    let asked = ["-b", &broker.address, "produce", "orders", "-p", ""];
+    let done = kaw.cmd("-- kaw").args(asked).env("KAW_COMPLETE", "powershell").run().ok();
+    assert_eq!((done.out().as_str(), done.err().as_str()), ("0\n1\n", ""));
+    // What stands behind a tab is shown beside it.
+    let done = kaw.cmd("-- kaw broker st").env("KAW_COMPLETE", "powershell").run().ok();
+    let words: Vec<_> = done.out().lines().map(|line| line.split('\t').count()).collect();
+    assert_eq!(words, [2, 2], "{}", done.out());
 });
 
 /// A terminal of 100 columns that a program runs in.

@@ -20,6 +20,7 @@ mod server;
 mod session;
 mod topic;
 
+pub use config::{broker_configs, topic_configs};
 pub use options::{
     Door, Durability, Guise, Identity, Listener, Options, Ready, StartError, TopicSpec,
 };

@@ -3,7 +3,7 @@
 mod asked;
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Arg, Command, CommandFactory, ValueEnum, ValueHint};
-use clap_complete::ArgValueCandidates;
+use clap_complete::ArgValueCompleter;
 use clap_complete::env::Shells;
 
 use super::{Cli, Exit, stdio};
@@ -67,7 +67,16 @@ pub fn script(shell: Shell) -> String {
         "if [ \"$funcstack[1]\" = _kaw ]; then\n    _clap_dynamic_completer_kaw \"$@\"\n\
          else\n    compdef _clap_dynamic_completer_kaw kaw\nfi",
     );
-    format!("{}\n", script.trim().replace(register, both))
+    let script = script.trim().replace(register, both);
+    // What goes on after `=` gets no blank.
+    let (last, shown) =
+        ("            else\n                other+=", "        [[ -n $other ]] && ");
+    let open =
+        "            elif [[ \"$value\" == *= ]]; then\n                open+=(\"$completion\")\n";
+    let show = "        [[ -n $open ]] && _describe -V 'values' open -S ''\n";
+    let script = script.replace(last, &(open.to_owned() + last));
+    let script = script.replace(shown, &(show.to_owned() + shown));
+    format!("{}\n", script.replace("local -a other=()", "local -a open=() other=()"))
 }
 
 impl Shell {
@@ -135,8 +144,8 @@ fn command(before: Vec<OsString>) -> Command {
     let mut command = Cli::command();
     for (path, argument, question) in asked::QUESTIONS {
         let before = Arc::clone(&before);
-        let ask = move || asked::ask(*question, &before);
-        let asking = |arg: Arg| arg.add(ArgValueCandidates::new(ask.clone()));
+        let ask = move |typed: &OsStr| asked::ask(*question, &before, typed);
+        let asking = |arg: Arg| arg.add(ArgValueCompleter::new(ask.clone()));
         command = changed(command, path, |command| with(command, argument, asking));
     }
     let hinted = |command, name, hint| with(command, name, |arg| arg.value_hint(hint));

@@ -3,11 +3,13 @@
 
 mod alter;
 mod broker_rows;
+mod known;
 mod settings;
 mod topic_config;
 mod topic_rows;
 
 pub use alter::{Changes, Level, Operation, Refusal, Wish, broker_changes, topic_changes};
+pub use known::{broker_configs, topic_configs};
 pub use settings::{Overrides, Settings, has_effect};
 pub use topic_config::{
     Described, Source, TopicConfig, check_topic, describe_topic, topic_has_effect,

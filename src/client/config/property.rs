@@ -11,6 +11,8 @@ use crate::client::sys;
 pub struct Property {
     pub name: String,
     pub default: String,
+    /// Its values, where they are words of which there are few.
+    pub words: Vec<String>,
     pub alias_of: Option<String>,
     /// Whether a text can set it: callbacks are for programs.
     pub is_text: bool,
@@ -26,14 +28,21 @@ pub fn properties() -> &'static [Property] {
 fn row(line: &str) -> Option<Property> {
     let mut cells = line.splitn(6, '|').map(str::trim);
     let name = cells.next().filter(|name| name.bytes().all(is_of_name) && !name.is_empty())?;
-    let (default, description) = (cells.nth(2)?, cells.nth(1)?);
+    let (range, default, description) = (cells.nth(1)?, cells.next()?, cells.nth(1)?);
     let alias = description.split_once("Alias for `").and_then(|(_, rest)| rest.split_once('`'));
     Some(Property {
         name: name.to_owned(),
         default: default.to_owned(),
+        words: words(range),
         alias_of: alias.map(|(of, _)| of.to_owned()),
         is_text: !description.contains("see dedicated API"),
     })
+}
+
+/// A range is `1 .. 1000`, a list of words, or nothing in particular.
+fn words(range: &str) -> Vec<String> {
+    let words = range.split(", ").filter(|_| range.contains(", ") && !range.contains(".."));
+    words.map(str::to_owned).collect()
 }
 
 fn is_of_name(byte: u8) -> bool {
@@ -75,6 +84,10 @@ mod tests {
         assert_eq!(find("ssl.endpoint.identification.algorithm").default, "https");
         assert_eq!((find("acks").default.as_str(), find("acks").is_text), ("-1", true));
         assert!(!find("error_cb").is_text);
+        assert_eq!(find("enable.idempotence").words, ["true", "false"]);
+        let protocols = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+        assert_eq!(find("security.protocol").words, protocols);
+        assert!(find("linger.ms").words.is_empty() && find("client.id").words.is_empty());
         assert!(properties().iter().all(|property| property.name != "Property"));
     }
 

@@ -26,6 +26,9 @@ pub struct StatusArgs {
     /// Print one JSON object
     #[arg(short = 'J', long)]
     json: bool,
+    /// Print the table of clients without headings
+    #[arg(long)]
+    no_headers: bool,
 }
 
 /// Stop the broker of the data directory, and wait until it has gone
@@ -41,7 +44,10 @@ pub fn status(global: &Global, args: StatusArgs) -> anyhow::Result<Exit> {
             let status = control.status()?;
             match args.json {
                 true => format!("{}\n", running_json(&notice, &status)),
-                false => running_text(&place.data_dir, &notice, &status),
+                false => {
+                    let clients = clients(&status).print(Look::of_stdout(), !args.no_headers);
+                    running_text(&place.data_dir, &notice, &status) + "\n" + &clients
+                }
             }
         }
         None => {
@@ -186,7 +192,7 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         Err(_) => "stays until it is stopped".to_owned(),
     };
     let partitions = quantity::counted(status.partition_count, "partition");
-    let mut text = facts(&[
+    facts(&[
         ("state", format!("running, {stays}")),
         ("broker", format!("kaw {}, pid {}", status.version, status.pid)),
         ("memory", bytes(status.bytes_resident)),
@@ -196,10 +202,7 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         ("durability", status.durability.to_string()),
         ("listeners", or_dash(&notice.listeners.join(" "))),
         ("wipe", format!("{} && rm -r {}", stop_command(dir), quoted(dir))),
-    ]);
-    text.push('\n');
-    text.push_str(&clients(status).print(Look::of_stdout(), true));
-    text
+    ])
 }
 
 fn clients(status: &Status) -> Table {
