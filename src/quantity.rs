@@ -20,6 +20,16 @@ pub fn time(text: &str) -> Result<Duration, String> {
     if time <= TIME_MAX { Ok(time) } else { Err(wrong()) }
 }
 
+/// The same of a time in which something can happen.
+pub fn some_time(text: &str) -> Result<Duration, String> {
+    match time(text)? {
+        Duration::ZERO => {
+            Err("in no time nothing can happen; write 250ms, 10s, 5m or 2h".to_owned())
+        }
+        time => Ok(time),
+    }
+}
+
 /// What is longer than a century is a slip, and has no place on some clocks.
 const TIME_MAX: Duration = Duration::from_secs(100 * 366 * 86_400);
 

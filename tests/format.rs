@@ -160,8 +160,9 @@ it!(input_that_is_no_record_says_where, |kaw| {
         "-J",
         b"{\"value\":\"x\"}\n{\"value\":1\n[]\n",
         &[
-            "kaw: record 2: not a JSON record: EOF while parsing an object at column 10",
-            "kaw: record 3: not a JSON record: it does not start with '{'",
+            "kaw: record 2: stdin, byte 14: not a JSON record: EOF while parsing an object at \
+             column 10",
+            "kaw: record 3: stdin, byte 25: not a JSON record: it does not start with '{'",
             "read 3 = delivered 1 + failed 2",
         ],
     );

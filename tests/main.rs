@@ -27,6 +27,7 @@ mod consume;
 mod crash;
 mod door;
 mod fetch;
+mod files;
 mod format;
 mod group;
 mod hostile;

@@ -83,14 +83,6 @@ it!(a_failed_record_is_tried_again_unless_it_was_rejected, |kaw| {
     assert!(rejects.lines().count() == 1 && rejects.contains(r#""input":"bad""#), "{rejects}");
 });
 
-it!(a_file_that_cannot_be_written_is_said_before_anything_is_sent, |kaw| {
-    for option in ["--report", "--rejects", "--resume"] {
-        let line = kaw.cmd(&format!("produce t {option} no/such/file")).stdin("a\n").run().fails(1);
-        assert!(line.starts_with("kaw: cannot write no/such/file: No such file"), "{line}");
-    }
-    assert_eq!(kaw.processes().len(), 0, "no broker is started");
-});
-
 it!(records_are_paced, |kaw| {
     let began = Instant::now();
     kaw.cmd("produce t --rate 20/s").stdin("1\n2\n3\n4\n5\n6\n7\n").run().ok();

@@ -1,5 +1,6 @@
 //! `kaw produce TOPIC [FILE…]`: what was typed to what is sent.
 
+mod apart;
 mod files;
 mod line;
 mod pace;
@@ -66,7 +67,7 @@ pub struct Args {
     #[arg(help_heading = SENT)]
     pub headers: Vec<OsString>,
     /// The partition of every record; -1 lets the key decide
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "N")]
     #[arg(help_heading = SENT)]
     pub partition: Option<i32>,
     /// The time of every record: 2026-01-31T08:00Z, seconds or milliseconds since 1970, -1h
@@ -111,7 +112,7 @@ pub struct Args {
     #[arg(help_heading = DELIVERED)]
     pub acks: Option<&'static str>,
     /// How long a record may take until it has failed [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = quantity::time)]
+    #[arg(long, value_name = "TIME", value_parser = delivery_time)]
     #[arg(help_heading = DELIVERED)]
     pub delivery_timeout: Option<Duration>,
     /// Which partition a record goes to by its key; the default is Java's
@@ -194,6 +195,14 @@ fn acks(text: &str) -> Result<&'static str, String> {
     }
 }
 
+/// As long as librdkafka's number of milliseconds can say.
+fn delivery_time(text: &str) -> Result<Duration, String> {
+    match quantity::some_time(text)? {
+        time if time.as_millis() <= i32::MAX as u128 => Ok(time),
+        _ => Err("librdkafka waits for 24 days at most".to_owned()),
+    }
+}
+
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let shape = Shape::of(&args)?;
     if args.replay.is_some() && !shape.has_timestamps() {
@@ -201,6 +210,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         return Err(Usage(why.to_owned()).into());
     }
     let sources = source::check(&args.files)?;
+    apart::check(&args, &sources)?;
     let (trail, start) = trail(&args, &sources)?;
     let mut cluster = cluster::connect(global)?;
     set_options(&mut cluster.config, &args)?;

@@ -127,7 +127,9 @@ impl Splitter {
             self.skip();
         }
         let left_out = too_large.then_some(LeftOut::TooLarge);
-        Read { block, at, left_out, is_end: false }
+        // What comes after a whole input that is too large is of no use, and may have no end.
+        let is_end = too_large && matches!(self.ends, Ends::Never);
+        Read { block, at, left_out, is_end }
     }
 
     /// Hands out the records that match, up to one that cannot.

@@ -11,4 +11,4 @@ pub use blocks::{LeftOut, Splitter};
 pub use delimited::Layout;
 pub use json::parse;
 pub use parsed::Parsed;
-pub use pattern::Pattern;
+pub use pattern::{Flaw, Pattern};

@@ -1,6 +1,6 @@
 //! The files that `produce` writes about itself.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -117,6 +117,11 @@ impl Checkpoint {
         let shown = path.display();
         let new =
             || Saved { topic: topic.to_owned(), inputs: inputs.to_vec(), done: Mark::default() };
+        let no_checkpoint =
+            || anyhow::anyhow!("{shown} is no checkpoint of kaw's; --resume would overwrite it");
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(no_checkpoint());
+        }
         let saved = match File::open(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => return Err(error).with_context(|| format!("cannot read {shown}")),
@@ -124,12 +129,7 @@ impl Checkpoint {
                 let mut text = Vec::new();
                 let read = file.take(CHECKPOINT_BYTES_MAX).read_to_end(&mut text);
                 read.with_context(|| format!("cannot read {shown}"))?;
-                let saved: Saved = serde_json::from_slice(&text).map_err(|_| {
-                    anyhow::anyhow!(
-                        "{shown} is no checkpoint of kaw's; --resume would overwrite it"
-                    )
-                })?;
-                Some(saved)
+                Some(serde_json::from_slice::<Saved>(&text).map_err(|_| no_checkpoint())?)
             }
         };
         if let Some(saved) = &saved
@@ -176,7 +176,7 @@ impl Checkpoint {
         let new = PathBuf::from(name);
         let written = File::create(&new)
             .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_data()))
-            .and_then(|()| std::fs::rename(&new, &self.path));
+            .and_then(|()| fs::rename(&new, &self.path));
         written.with_context(|| cannot_write(&self.path))
     }
 }

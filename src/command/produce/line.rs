@@ -13,7 +13,7 @@ use super::super::progress::Progress;
 use super::super::stdio::say;
 use super::files::Mark;
 use super::pace::Pace;
-use super::tally::{Tally, Why};
+use super::tally::{Failure, Tally, Why};
 use super::trail::{Fate, Trail};
 use crate::client::produce::{Full, Hold, Producer, Refusal, Undone};
 use crate::client::{Code, Error, cause};
@@ -156,7 +156,7 @@ impl<'a> Line<'a> {
         outgoing: &Outgoing<'_>,
     ) -> anyhow::Result<bool> {
         if let Err(reason) = carried(outgoing) {
-            self.fail(number, reason);
+            self.fail(number, &Failure { reason, origin: None });
             return Ok(true);
         }
         self.partition_max = self.partition_max.max(outgoing.partition);
@@ -268,26 +268,26 @@ impl<'a> Line<'a> {
         Ok(())
     }
 
-    pub fn fail(&mut self, number: u64, reason: &str) {
-        self.tally.failed(number, reason);
+    pub fn fail(&mut self, number: u64, failure: &Failure<'_>) {
+        self.tally.failed(number, failure);
         if let Some(trail) = &mut self.trail {
-            trail.is(number, Fate::Failed { why: reason.to_owned() });
+            trail.is(number, Fate::Failed { why: failure.to_string() });
         }
     }
 
     /// A record was left out of the input because of its size.
     pub fn fail_too_large(&mut self, mark: Mark) {
-        let reason = self.why().too_large();
-        self.fail_left_out(mark, &reason);
+        let reason = &self.why().too_large();
+        self.fail_left_out(mark, &Failure { reason, origin: None });
     }
 
     /// What came here in the input cannot be a record.
-    pub fn fail_left_out(&mut self, mark: Mark, reason: &str) {
+    pub fn fail_left_out(&mut self, mark: Mark, failure: &Failure<'_>) {
         let number = self.tally.read_one();
         if let Some(trail) = &mut self.trail {
             trail.left_out(number, mark);
         }
-        self.fail(number, reason);
+        self.fail(number, failure);
     }
 
     /// Takes what reports there are, waiting at most so long for the first, and looks whether it
@@ -330,7 +330,7 @@ impl<'a> Line<'a> {
             | Code::INVALID_TOPIC
             | Code::TOPIC_AUTHORIZATION_FAILED => Err(anyhow!(reason)),
             _ => {
-                self.fail(number, &reason);
+                self.fail(number, &Failure { reason: &reason, origin: None });
                 Ok(())
             }
         }

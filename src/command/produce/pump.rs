@@ -14,7 +14,8 @@ use super::files::Mark;
 use super::line::{Line, TICK};
 use super::shape::{Origin, Shape};
 use super::source::{Input, Source};
-use crate::input::{LeftOut, Splitter};
+use super::tally::Failure;
+use crate::input::{Flaw, LeftOut, Splitter};
 
 /// Input that is kept until it is delivered. Beyond it, reading waits.
 const HELD_BYTES_MAX: usize = 32 << 20;
@@ -110,15 +111,18 @@ impl Pump<'_> {
                 Some(LeftOut::TooLarge) => self.line.fail_too_large(self.mark(index, at)),
                 Some(LeftOut::Broken { at, why }) => {
                     let at = from + at;
-                    let why = Origin { input: input.name(), at }.says(0, &why);
-                    let why = format!("{why}; the rest of it is not read");
-                    self.line.fail_left_out(self.mark(index, at), &why);
+                    let origin = Some(Origin { input: input.name(), at });
+                    let reason = &format!("{why}; the rest of it is not read");
+                    self.line.fail_left_out(self.mark(index, at), &Failure { reason, origin });
                 }
                 None => {}
             }
             if read.is_end {
-                // It may have grown when a later run goes on with it.
-                self.line.read_to(self.mark(index, input.position));
+                self.line.read_to(match self.shape.is_whole() {
+                    true => self.mark(index + 1, 0),
+                    // It may have grown when a later run goes on with it.
+                    false => self.mark(index, input.position),
+                });
                 break;
             }
         }
@@ -190,10 +194,11 @@ impl Pump<'_> {
             let (shape, line) = (&self.shape, &mut self.line);
             let number = line.tally.read_one();
             line.note(number, mark, &block, bytes);
-            let is_sent = match shape.read(bytes, origin, |o| line.send(hold, number, o)) {
+            let is_sent = match shape.read(bytes, |outgoing| line.send(hold, number, outgoing)) {
                 Ok(is_sent) => is_sent?,
-                Err(why) => {
-                    line.fail(number, &why);
+                Err(Flaw { at, why }) => {
+                    let origin = Origin { at: origin.at + at as u64, ..origin };
+                    line.fail(number, &Failure { reason: &why, origin: Some(origin) });
                     true
                 }
             };

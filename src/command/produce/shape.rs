@@ -8,7 +8,7 @@ use super::super::Usage;
 use super::super::admin::now;
 use super::Args;
 use crate::client::span;
-use crate::input::{self, Layout, Parsed, Pattern, Splitter};
+use crate::input::{self, Flaw, Layout, Parsed, Pattern, Splitter};
 use crate::layout;
 use crate::record::{Header, Outgoing, PartitionId, Record, Timestamp};
 
@@ -44,23 +44,16 @@ pub struct Origin<'a> {
     pub at: u64,
 }
 
-impl Origin<'_> {
-    /// What is wrong so many bytes further on.
-    pub fn says(&self, at: u64, why: &str) -> String {
-        format!("{}, byte {}: {why}", self.input, self.at + at)
-    }
-}
-
 impl Shape {
     pub fn of(args: &Args) -> Result<Shape, Usage> {
-        let timestamp = args.timestamp.as_deref().map(|text| span::time(text, now())).transpose();
+        let timestamp = args.timestamp.as_deref().map(timestamp).transpose()?;
         let key = args.key.as_ref().map(|key| key.as_bytes().to_vec());
         Ok(Shape {
             kind: kind(args)?,
             key: key.filter(|key| !(key.is_empty() && args.empty_is_null)),
             headers: args.headers.iter().map(header).collect(),
             partition: args.partition.map(partition).transpose()?,
-            timestamp: timestamp.map_err(Usage)?,
+            timestamp,
         })
     }
 
@@ -71,6 +64,11 @@ impl Shape {
             Kind::Matching(pattern) => pattern.has_timestamps(),
             Kind::Delimited(..) => false,
         }
+    }
+
+    /// Whether an input is one record, to which nothing can be added later.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.kind, Kind::Delimited(Cut::Whole, _))
     }
 
     pub fn splitter(&self, record_bytes_max: usize) -> Splitter {
@@ -89,9 +87,8 @@ impl Shape {
     pub fn read<T>(
         &self,
         bytes: &[u8],
-        origin: Origin<'_>,
         hand_on: impl FnOnce(&Outgoing<'_>) -> T,
-    ) -> Result<T, String> {
+    ) -> Result<T, Flaw> {
         match &self.kind {
             Kind::Delimited(_, layout) => {
                 let (key, value) = layout.parse(bytes);
@@ -100,13 +97,13 @@ impl Shape {
                 let outgoing = Outgoing { record, ..Outgoing::default() };
                 Ok(hand_on(&self.completed(outgoing, &mut headers)))
             }
-            Kind::Matching(pattern) => match pattern.read(bytes) {
-                Ok(parsed) => Ok(self.hand_on_parsed(&parsed, hand_on)),
-                Err(flaw) => Err(origin.says(flaw.at as u64, &flaw.why)),
-            },
+            Kind::Matching(pattern) => {
+                pattern.read(bytes).map(|parsed| self.hand_on_parsed(&parsed, hand_on))
+            }
             Kind::Json(_) => match input::parse(bytes) {
                 Ok(parsed) => Ok(self.hand_on_parsed(&parsed, hand_on)),
-                Err(error) => Err(error.to_string()),
+                // The column, where there is one, counts from here too.
+                Err(error) => Err(Flaw { at: 0, why: error.to_string() }),
             },
         }
     }
@@ -168,6 +165,16 @@ fn delimiter(option: &str, text: &str) -> Result<Vec<u8>, Usage> {
 fn header(text: &OsString) -> (Vec<u8>, Option<Vec<u8>>) {
     let mut parts = text.as_bytes().splitn(2, |&byte| byte == b'=').map(<[u8]>::to_vec);
     (parts.next().unwrap_or_default(), parts.next())
+}
+
+fn timestamp(text: &str) -> Result<Timestamp, Usage> {
+    match span::time(text, now()).map_err(|why| Usage(format!("--timestamp: {why}")))? {
+        Timestamp(..=0) => {
+            let why = "--timestamp: librdkafka sends only times after 1970-01-01T00:00Z";
+            Err(Usage(why.to_owned()))
+        }
+        time => Ok(time),
+    }
 }
 
 fn partition(number: i32) -> Result<Option<PartitionId>, Usage> {

@@ -1,11 +1,13 @@
 //! The inputs of `produce`: files and stdin, all looked at before anything is sent.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use rustix::fs::{Access, OFlags, access};
 
 use super::super::stdio::{Stdout, stdout_failed};
 
@@ -23,6 +25,15 @@ impl Source {
             Source::File(path) => path.display().to_string(),
         }
     }
+
+    /// What it is, where that can be seen.
+    pub fn metadata(&self) -> Option<Metadata> {
+        match self {
+            Source::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned().ok()?).metadata(),
+            Source::File(path) => fs::metadata(path),
+        }
+        .ok()
+    }
 }
 
 /// Every input there will be, or why one of them cannot be read.
@@ -35,7 +46,7 @@ pub fn check(files: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
         if path.as_os_str() == "-" {
             sources.push(Source::Stdin);
         } else {
-            open_file(path)?;
+            check_file(path)?;
             sources.push(Source::File(path.clone()));
         }
     }
@@ -44,25 +55,27 @@ pub fn check(files: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
 
 /// The bytes that are still to come, where that is known.
 pub fn bytes_ahead(sources: &[Source]) -> Option<u64> {
-    sources
-        .iter()
-        .map(|source| match source {
-            Source::Stdin => {
-                regular_bytes(&File::from(io::stdin().as_fd().try_clone_to_owned().ok()?))
-            }
-            Source::File(path) => regular_bytes(&File::open(path).ok()?),
-        })
-        .sum()
+    let regular = |source: &Source| source.metadata().filter(Metadata::is_file);
+    sources.iter().map(|source| regular(source).map(|metadata| metadata.len())).sum()
 }
 
-fn regular_bytes(file: &File) -> Option<u64> {
-    let metadata = file.metadata().ok()?;
-    metadata.is_file().then_some(metadata.len())
+/// A pipe is not opened before its turn: who writes to it would take the end of this look for the
+/// end of its reader.
+fn check_file(path: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("cannot read {}", path.display());
+    let metadata = fs::metadata(path).with_context(cannot)?;
+    match metadata.is_dir() || metadata.is_file() {
+        true => open_file(path).map(drop),
+        false => access(path, Access::READ_OK).map_err(io::Error::from).with_context(cannot),
+    }
 }
 
 fn open_file(path: &Path) -> anyhow::Result<File> {
     let shown = path.display();
-    let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
+    // Who is to write to a pipe is waited for where signals are seen, and not in `open`.
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.with_context(|| format!("cannot read {shown}"))?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         bail!("cannot read {shown}: it is a directory");
     }
@@ -88,7 +101,7 @@ impl Input {
                 let fd = io::stdin().as_fd().try_clone_to_owned().context("cannot read stdin")?;
                 (File::from(fd), "stdin".to_owned())
             }
-            Source::File(path) => (open_file(path)?, path.display().to_string()),
+            Source::File(path) => (open_file(path)?, source.name()),
         };
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         let tee = if tee { Some(Stdout::open()?) } else { None };

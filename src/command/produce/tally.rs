@@ -1,8 +1,10 @@
 //! What was read, delivered and failed, and what is said about failures.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::super::stdio::say;
+use super::shape::Origin;
 use crate::client::Code;
 use crate::client::produce::{Refusal, Rule};
 use crate::quantity::show_bytes;
@@ -10,6 +12,8 @@ use crate::record::PartitionId;
 
 /// Reasons that are said as they come; of those beyond there is only a count.
 const SAID_MAX: u64 = 10;
+/// Reasons that are counted each for itself; one may name a column, so that few are alike.
+const UNSAID_MAX: usize = 20;
 
 /// Counts records; every one that was read is delivered or failed in the end.
 #[derive(Default)]
@@ -23,6 +27,8 @@ pub struct Tally {
     /// The reason that was said last, which is not said again in a row.
     last: String,
     unsaid: BTreeMap<String, u64>,
+    /// Failures for other reasons than those.
+    others: u64,
 }
 
 impl Tally {
@@ -67,16 +73,19 @@ impl Tally {
     }
 
     /// Counts a failure and says it, or counts what is not said.
-    pub fn failed(&mut self, number: u64, reason: &str) {
+    pub fn failed(&mut self, number: u64, failure: &Failure<'_>) {
         self.failed += 1;
+        let reason = failure.reason;
         if self.said < SAID_MAX && self.last != reason {
             self.said += 1;
             reason.clone_into(&mut self.last);
-            say(&format!("kaw: record {number}: {reason}"));
+            say(&format!("kaw: record {number}: {failure}"));
         } else if let Some(count) = self.unsaid.get_mut(reason) {
             *count += 1;
-        } else {
+        } else if self.unsaid.len() < UNSAID_MAX {
             self.unsaid.insert(reason.to_owned(), 1);
+        } else {
+            self.others += 1;
         }
     }
 
@@ -98,6 +107,9 @@ impl Tally {
         for (reason, count) in &self.unsaid {
             say(&format!("kaw: {count} more: {reason}"));
         }
+        if 0 < self.others {
+            say(&format!("kaw: {} more for other reasons; --rejects FILE has each", self.others));
+        }
         if wants_account {
             say(&self.account());
         }
@@ -106,6 +118,21 @@ impl Tally {
     fn account(&self) -> String {
         let Tally { read, delivered, failed, .. } = self;
         format!("read {read} = delivered {delivered} + failed {failed}")
+    }
+}
+
+/// Why a record failed, and where in the input that can be seen.
+pub struct Failure<'a> {
+    pub reason: &'a str,
+    pub origin: Option<Origin<'a>>,
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Origin { input, at }) = self.origin {
+            write!(f, "{input}, byte {at}: ")?;
+        }
+        f.write_str(self.reason)
     }
 }
 
@@ -290,10 +317,21 @@ mod tests {
         let mut tally = Tally::default();
         for (number, reason) in (1..).zip(["full", "full", "full", "odd", "full", "full"]) {
             tally.read_one();
-            tally.failed(number, reason);
+            tally.failed(number, &Failure { reason, origin: None });
         }
         assert_eq!((tally.said, tally.failed), (3, 6));
         assert_eq!(tally.unsaid, BTreeMap::from([("full".to_owned(), 3)]));
+    }
+
+    #[test]
+    fn few_reasons_are_kept_of_many() {
+        let mut tally = Tally::default();
+        for number in 1..=1000 {
+            tally.read_one();
+            let reason = &format!("odd at column {number}");
+            tally.failed(number, &Failure { reason, origin: None });
+        }
+        assert_eq!((tally.said, tally.unsaid.len(), tally.others), (10, UNSAID_MAX, 970));
     }
 
     #[test]
@@ -303,7 +341,7 @@ mod tests {
             tally.read_one();
         }
         tally.delivered();
-        tally.failed(2, "no");
+        tally.failed(2, &Failure { reason: "no", origin: None });
         tally.give_up();
         assert_eq!(tally.account(), "read 5 = delivered 1 + failed 4");
         assert!(!tally.all_delivered());
