@@ -205,6 +205,8 @@ it!(a_wrong_setting_is_named_with_its_place, |kaw| {
         ("linger=5", "but 'linger.ms'"),
         ("no.such.property=1", "no property 'no.such.property'; `kaw -X list`"),
         ("linger.ms=soon", "wrong:2: property 'linger.ms'"),
+        ("linger.ms=soon", "it takes 0 .. 900000"),
+        ("delivery.timeout.ms=8640000000", "8640000000 is outside of 0 .. 2147483647"),
         ("bootstrap.servers=h:x", "wrong:2: h:x: 'x' is no port"),
         ("bootstrap.controllers=h:1", "set bootstrap.servers"),
         ("config.providers=env", "write the values themselves"),

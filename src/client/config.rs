@@ -57,10 +57,20 @@ impl Config {
 
     fn checked(&mut self, key: &str, value: &str) -> Result<(String, String), Error> {
         let bare = bare(key);
-        sys::check_property(bare, value)?;
+        let wrong = |why: String| Error::Property { key: key.to_owned(), why };
+        let range = property::range(bare);
+        sys::check_property(bare, value).map_err(|error| match (error, range) {
+            (Error::Property { why, .. }, Some(range)) if why.starts_with("Invalid value") => {
+                wrong(format!("{why}; it takes {range}"))
+            }
+            (error, _) => error,
+        })?;
+        if let Some(range) = range.filter(|range| property::is_beyond(value, range)) {
+            return Err(wrong(format!("{value} is outside of {range}")));
+        }
         if is_secret(bare) && value.starts_with(|c: char| c.is_ascii_whitespace()) {
             let why = "it begins with white space, which librdkafka would leave out".to_owned();
-            return Err(Error::Property { key: key.to_owned(), why });
+            return Err(wrong(why));
         }
         // librdkafka takes only one of these, and what users say goes before what kaw does.
         if bare == "https.ca.pem" {

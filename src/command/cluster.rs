@@ -4,6 +4,7 @@ pub mod file;
 pub mod settings;
 
 use std::ffi::OsString;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 use std::{env, fmt};
@@ -65,7 +66,11 @@ pub fn is_security(key: &str) -> bool {
 
 /// librdkafka takes what is no port for one, and connects in vain for as long as it may.
 fn check_ports(origin: impl fmt::Display, brokers: &str) -> Result<(), Usage> {
-    for broker in brokers.split(',').map(str::trim) {
+    let all = || brokers.split(',').map(str::trim);
+    if !brokers.is_empty() && all().all(str::is_empty) {
+        return Err(Usage(format!("{origin}: '{brokers}' names no broker; write HOST:PORT")));
+    }
+    for broker in all().filter(|broker| !broker.is_empty()) {
         let address = match broker.rsplit_once("://") {
             Some((scheme, address)) if is_listener(scheme) => address,
             Some((scheme, _)) => {
@@ -82,6 +87,11 @@ fn check_ports(origin: impl fmt::Display, brokers: &str) -> Result<(), Usage> {
         let Some((host, port)) = address.rsplit_once(':') else { continue };
         // The colons of a bare IPv6 address come before no port.
         let is_address = host.contains(':') && !host.ends_with(']');
+        if is_address && address.parse::<Ipv6Addr>().is_err() {
+            let why =
+                format!("{origin}: {broker} is no address; write HOST:PORT or [ADDRESS]:PORT");
+            return Err(Usage(why));
+        }
         if !is_address && !port.parse::<u16>().is_ok_and(|port| port != 0) {
             let why = format!("{origin}: {broker}: '{port}' is no port; write HOST:PORT");
             return Err(Usage(why));

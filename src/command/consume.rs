@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use clap::builder::NonEmptyStringValueParser;
 use regex::Regex;
 use rustix::fs::FileType;
 
@@ -52,7 +53,7 @@ pub struct Args {
     #[arg(help_heading = ENDS)]
     pub stop_at_end: bool,
     /// Stop after this many records
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "N")]
     #[arg(help_heading = ENDS)]
     pub count: Option<u64>,
     /// Stop after this long without a record
@@ -73,6 +74,7 @@ pub struct Args {
     /// -o then only says where to begin without a commit. -X group.protocol=consumer uses Kafka's
     /// newer protocol (KIP-848).
     #[arg(short, long, value_name = "GROUP", conflicts_with_all = ["partitions", "tail", "merge"])]
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     #[arg(help_heading = GROUP)]
     pub group: Option<String>,
     /// Commit nothing
@@ -92,7 +94,7 @@ pub struct Args {
     #[arg(help_heading = READ)]
     pub isolation: Option<Isolation>,
     /// Only these partitions
-    #[arg(short, long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "N,…", value_delimiter = ',')]
     #[arg(help_heading = READ)]
     pub partitions: Vec<u16>,
     /// Where to start, or what to read: start, end, N, +N (after the start), -N (before the end),

@@ -157,7 +157,7 @@ pub struct Global {
         global = true,
         value_name = "TIME",
         default_value = "10s",
-        value_parser = quantity::time
+        value_parser = quantity::some_time
     )]
     pub connect_timeout: Duration,
     /// Print no progress, summaries or warnings
@@ -176,7 +176,16 @@ pub struct Global {
 
 /// The definition of the command line, whole.
 pub fn line() -> clap::Command {
-    examples::with_examples(Cli::command())
+    examples::with_examples(with_negative_values(Cli::command()))
+}
+
+/// A negative number after an option is its value, and the option says what is wrong with it.
+fn with_negative_values(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| match arg.is_positional() {
+        true => arg,
+        false => arg.allow_negative_numbers(true),
+    });
+    command.mut_subcommands(with_negative_values)
 }
 
 /// A variable that is empty counts as not set, which clap's own parser of paths refuses.
@@ -264,13 +273,22 @@ fn version() -> String {
     format!("kaw {}\nlibrdkafka {librdkafka} with {features}\n", env!("CARGO_PKG_VERSION"))
 }
 
+/// What `std` says of numbers, which tells nobody what to write.
+const OF_NUMBERS: [(&str, &str); 3] = [
+    (": invalid digit found in string", ": write a whole number"),
+    (": cannot parse integer from empty string", ": write a whole number"),
+    (": number too large to fit in target type", ": that is too large"),
+];
+
 /// What clap spreads over several lines, without its heading and its usage.
 fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
     let said: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     let said = said.join(" ").replace(" tip: ", "; ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
-    said.replace("For more information, try '--help'.", "").trim().to_owned()
+    let said = said.replace("For more information, try '--help'.", "");
+    let in_words = |said: String, (theirs, ours): &(&str, &str)| said.replace(theirs, ours);
+    OF_NUMBERS.iter().fold(said, in_words).trim().to_owned()
 }
 
 #[cfg(test)]
@@ -279,7 +297,8 @@ mod tests {
 
     #[track_caller]
     fn check(words: &[&str], want: &str) {
-        let said = Cli::try_parse_from(words).err().map(|error| error.render().to_string());
+        let parsed = line().try_get_matches_from(words);
+        let said = parsed.err().map(|error| error.render().to_string());
         assert_eq!(said.map(|text| one_line(&text)).unwrap_or_default(), want);
     }
 
@@ -322,7 +341,11 @@ mod tests {
         );
         check(
             &["kaw", "consume", "t", "-c", "-1"],
-            "invalid value '-1' for '--count <N>': invalid digit found in string",
+            "invalid value '-1' for '--count <N>': write a whole number",
+        );
+        check(
+            &["kaw", "consume", "t", "--tail", "99999999999999999999"],
+            "invalid value '99999999999999999999' for '--tail <N>': that is too large",
         );
         check(
             &["kaw", "--connect-timeout", "soon"],

@@ -13,6 +13,8 @@ pub struct Property {
     pub default: String,
     /// Its values, where they are words of which there are few.
     pub words: Vec<String>,
+    /// What it takes, where librdkafka tells: `0 .. 900000` or `none, gzip`.
+    pub range: String,
     pub alias_of: Option<String>,
     /// Whether a text can set it: callbacks are for programs.
     pub is_text: bool,
@@ -34,6 +36,7 @@ fn row(line: &str) -> Option<Property> {
         name: name.to_owned(),
         default: default.to_owned(),
         words: words(range),
+        range: range.to_owned(),
         alias_of: alias.map(|(of, _)| of.to_owned()),
         is_text: !description.contains("see dedicated API"),
     })
@@ -63,6 +66,18 @@ pub fn nearest(key: &str) -> Option<&'static str> {
     all.filter(|(far, _)| *far <= far_max).min_by_key(|(far, _)| *far).map(|(_, name)| name)
 }
 
+/// What the property takes, where librdkafka tells.
+pub fn range(key: &str) -> Option<&'static str> {
+    let property = properties().iter().find(|property| property.name == key)?;
+    Some(property.range.as_str()).filter(|range| !range.is_empty())
+}
+
+/// Whether a number is beyond the range. librdkafka would cut it down to another.
+pub fn is_beyond(value: &str, range: &str) -> bool {
+    let max = range.split_once(" .. ").and_then(|(_, max)| max.parse::<i64>().ok());
+    max.zip(value.trim().parse().ok()).is_some_and(|(max, value)| max < value)
+}
+
 /// Whether nobody should see its value on a screen.
 pub fn is_secret(key: &str) -> bool {
     const PARTS: [&str; 7] =
@@ -83,12 +98,21 @@ mod tests {
         assert_eq!(find("linger.ms").alias_of.as_deref(), Some("queue.buffering.max.ms"));
         assert_eq!(find("ssl.endpoint.identification.algorithm").default, "https");
         assert_eq!((find("acks").default.as_str(), find("acks").is_text), ("-1", true));
+        assert_eq!(find("linger.ms").range, "0 .. 900000");
+        assert_eq!(find("client.id").range, "");
         assert!(!find("error_cb").is_text);
         assert_eq!(find("enable.idempotence").words, ["true", "false"]);
         let protocols = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
         assert_eq!(find("security.protocol").words, protocols);
         assert!(find("linger.ms").words.is_empty() && find("client.id").words.is_empty());
         assert!(properties().iter().all(|property| property.name != "Property"));
+    }
+
+    #[test]
+    fn a_number_beyond_its_range_is_seen() {
+        let range = range("delivery.timeout.ms").unwrap();
+        assert!(is_beyond("8640000000", range) && !is_beyond("2147483647", range));
+        assert!(!is_beyond("soon", range) && !is_beyond("9", "none, gzip"));
     }
 
     #[test]

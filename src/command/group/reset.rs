@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::bail;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 
 use crate::client::Code;
@@ -17,7 +18,7 @@ use crate::record::Offset;
 /// Set where a group that has no members goes on reading
 #[derive(clap::Args, Debug)]
 pub struct Reset {
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The record that comes next, in each partition: start, end, N, +N (after the start), -N
     /// (before the end) or @TIME, the first record at or after it

@@ -13,7 +13,6 @@ pub struct Alter {
     name: String,
     /// How many partitions it should have in all; there can only be more
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    #[arg(allow_negative_numbers = true)]
     partitions: Option<u32>,
     /// A setting, such as retention.ms=3600000; the others stay as they are
     #[arg(short, long = "set", value_name = "KEY=VALUE")]

@@ -14,11 +14,9 @@ pub struct Create {
     names: Vec<String>,
     /// How many partitions
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    #[arg(allow_negative_numbers = true)]
     partitions: Option<i32>,
     /// On how many brokers each partition is
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
-    #[arg(allow_negative_numbers = true)]
     replicas: Option<i32>,
     /// A setting, such as retention.ms=3600000
     #[arg(short, long = "set", value_name = "KEY=VALUE")]
