@@ -21,6 +21,45 @@ struct Case {
     reason: &'static str,
 }
 
+// The first few thousand are librdkafka's to place, the rest go to it by the batch.
+it!(a_key_stays_in_its_partition_and_each_partition_in_order_however_many_come, |kaw| {
+    let keyed: String = (0..40_000).fold(String::new(), |mut lines, n| {
+        let _ = writeln!(lines, "{}:{n}", n * 7 % 101);
+        lines
+    });
+    kaw.ok("topic create t -p 3");
+    for (options, input) in [
+        ("-K :", keyed.as_str()),
+        ("-K : --partitioner consistent_random", &keyed),
+        ("", &keyed.replace(':', "x")),
+    ] {
+        kaw.ok("topic trim t --to end");
+        kaw.cmd(&format!("produce t {options}")).stdin(input).run().ok();
+        let out = kaw.ok(r"consume -e t -f '%p %k %s\n'");
+        let mut partitions = std::collections::BTreeMap::<&str, &str>::new();
+        let mut last = std::collections::BTreeMap::<&str, i64>::new();
+        for line in out.lines() {
+            let words: Vec<_> = line.split(' ').collect();
+            let [partition, key, value] = words[..] else { panic!("{line}") };
+            let number = value.rsplit('x').next().expect("one at least").parse().expect(line);
+            let before = last.insert(partition, number);
+            assert!(
+                before.is_none_or(|before| before < number),
+                "{options}: {line} after {before:?}"
+            );
+            if !key.is_empty() {
+                assert_eq!(
+                    *partitions.entry(key).or_insert(partition),
+                    partition,
+                    "{options}: {line}"
+                );
+            }
+        }
+        let keys = if options.is_empty() { 0 } else { 101 };
+        assert_eq!((out.lines().count(), partitions.len()), (40_000, keys), "{options}");
+    }
+});
+
 it!(what_a_topic_refuses_leaves_the_rest_in_order, |kaw| {
     let broker = kaw.broker("");
     for case in [too_large(100_000), without_key(), untimely()] {

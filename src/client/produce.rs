@@ -19,6 +19,7 @@ mod resend;
 mod rules;
 mod settings;
 mod transaction;
+mod window;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -33,6 +34,7 @@ use crate::record::{Offset, Outgoing, PartitionId, Timestamp};
 use again::Again;
 use group::{Group, Room};
 use settings::Settings;
+use window::Window;
 
 pub use super::sys::{Full, Hold, Token, Undone};
 pub use rules::Rule;
@@ -66,6 +68,7 @@ pub struct Producer {
     config: Config,
     topic: String,
     room: Room,
+    window: Window,
     record_bytes_max: usize,
     delivery_timeout: Duration,
     socket_timeout: Duration,
@@ -139,6 +142,7 @@ impl Producer {
         let mut producer = Producer {
             sender: Sender::open(&config.entries(), config.log(), topic)?,
             room: Room::new(number("batch.size"), records_max, linger_ms),
+            window: Window::new(number("queue.buffering.max.messages")),
             record_bytes_max: number("message.max.bytes"),
             delivery_timeout: Duration::from_millis(number("delivery.timeout.ms") as u64),
             socket_timeout: Duration::from_millis(
@@ -191,6 +195,10 @@ impl Producer {
     /// `submit`. On `Full` it was not taken: take reports, then send it again.
     pub fn send(&mut self, hold: Hold, token: Token, outgoing: &Outgoing<'_>) -> Result<(), Full> {
         if !self.again.is_empty() {
+            return Err(Full);
+        }
+        if !self.window.has_room(self.sender.in_flight()) {
+            self.sender.submit()?;
             return Err(Full);
         }
         self.learn();
@@ -277,6 +285,16 @@ impl Producer {
             group.close();
         }
         self.sender.flush();
+    }
+
+    /// There was no room, and nothing was reported for long: lets more be under way.
+    pub fn widen(&mut self) {
+        self.window.widen();
+    }
+
+    /// There was no room, and soon some was reported: fewer under way may do.
+    pub fn narrow(&mut self) {
+        self.window.narrow();
     }
 
     /// More is to come at once: lets batches fill again.

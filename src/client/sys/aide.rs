@@ -1,15 +1,13 @@
 //! The thread that does what blocks in librdkafka.
 
-use std::ffi::c_int;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka_sys as rd;
-
 use super::Native;
-use super::produce::{Topic, code};
-use crate::client::{Code, Error};
+use super::produce::Topic;
+use super::spread::Count;
+use crate::client::Error;
 
 /// Does what blocks, on a thread of its own: first two questions, then flushes when asked.
 ///
@@ -19,12 +17,14 @@ use crate::client::{Code, Error};
 /// own make it look again as soon as the next connection is up.
 pub struct Aide {
     orders: Arc<(Mutex<Orders>, Condvar)>,
+    partitions: Count,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Default)]
 struct Orders {
     flush: bool,
+    count: bool,
     /// A flush goes on right now.
     is_flushing: bool,
     is_over: bool,
@@ -38,20 +38,34 @@ const AIDE_WAIT: Duration = Duration::from_millis(20);
 impl Aide {
     pub fn start(topic: Arc<Topic>, native: Arc<Native>) -> Result<Aide, Error> {
         let orders = Arc::new((Mutex::new(Orders::default()), Condvar::new()));
-        let heard = Arc::clone(&orders);
+        let partitions = Count::default();
+        let (heard, counted) = (Arc::clone(&orders), Arc::clone(&partitions));
         let work = move || {
             let mut left = QUESTIONS;
             while 0 < left && !heard.0.lock().expect(NO_PANIC).is_over {
-                left -= usize::from(native.ask_about(&topic, AIDE_WAIT));
+                left -= usize::from(native.ask_about(&topic, AIDE_WAIT, &counted));
             }
-            flush_when_asked(&heard.0, &heard.1, &native);
+            do_as_asked(&heard.0, &heard.1, |work| match work {
+                Work::Flush => native.flush(AIDE_WAIT),
+                Work::Count => native.ask_about(&topic, AIDE_WAIT, &counted),
+            });
             // The topic first: its client must be the last to go.
             drop(topic);
             drop(native);
         };
         let thread = std::thread::Builder::new().name("aide".to_owned()).spawn(work);
         let thread = thread.map_err(|error| Error::Start { why: error.to_string() })?;
-        Ok(Aide { orders, thread: Some(thread) })
+        Ok(Aide { orders, partitions, thread: Some(thread) })
+    }
+
+    /// How many partitions the topic has, as of the last answer.
+    pub fn partitions(&self) -> Count {
+        Arc::clone(&self.partitions)
+    }
+
+    /// Asks anew how many partitions there are.
+    pub fn count_partitions(&self) {
+        self.order(|orders| orders.count = true);
     }
 
     /// Batches are sent without waiting to fill, until nothing is in flight.
@@ -80,19 +94,29 @@ impl Aide {
 
 const NO_PANIC: &str = "no holder panics";
 
-fn flush_when_asked(orders: &Mutex<Orders>, changed: &Condvar, native: &Native) {
+/// What there is to do.
+enum Work {
+    Flush,
+    Count,
+}
+
+/// Works until it is over; `work` says whether a flush, or an answer, came to its end.
+fn do_as_asked(orders: &Mutex<Orders>, changed: &Condvar, work: impl Fn(Work) -> bool) {
     loop {
-        let idle = |orders: &mut Orders| !orders.flush && !orders.is_over;
+        let idle = |orders: &mut Orders| !orders.flush && !orders.count && !orders.is_over;
         let orders_now = changed.wait_while(orders.lock().expect(NO_PANIC), idle);
         let mut orders_now = orders_now.expect(NO_PANIC);
         if orders_now.is_over {
             return;
         }
+        if std::mem::take(&mut orders_now.count) {
+            drop(orders_now);
+            work(Work::Count);
+            continue;
+        }
         orders_now.is_flushing = true;
         drop(orders_now);
-        let wait_ms = AIDE_WAIT.as_millis() as c_int;
-        // SAFETY: the client is alive. With reports as events it takes none from the queue.
-        let all_done = code(unsafe { rd::rd_kafka_flush(native.as_ptr(), wait_ms) }) == Code::NONE;
+        let all_done = work(Work::Flush);
         let mut orders_now = orders.lock().expect(NO_PANIC);
         orders_now.is_flushing = false;
         orders_now.flush &= !all_done;

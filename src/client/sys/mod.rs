@@ -11,7 +11,9 @@ mod blocks;
 mod consume;
 mod group;
 mod heard;
+mod lots;
 mod produce;
+mod spread;
 mod transaction;
 
 pub use admin::{
@@ -33,6 +35,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka_sys as rd;
@@ -182,19 +185,29 @@ impl Native {
         }
     }
 
-    /// Asks any broker about the topic; whether it answered in time.
-    fn ask_about(&self, topic: &produce::Topic, wait: Duration) -> bool {
-        let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
-        let mut answer = ptr::null();
-        // SAFETY: client and topic are alive; an answer is ours to free, and not looked at.
-        unsafe {
-            let topic = topic.as_ptr();
-            rd::rd_kafka_metadata(self.as_ptr(), 0, topic, &raw mut answer, wait_ms);
-            if !answer.is_null() {
-                rd::rd_kafka_metadata_destroy(answer);
+    /// Asks any broker how many partitions the topic has; whether it answered in time.
+    fn ask_about(
+        &self,
+        topic: &produce::Topic,
+        wait: Duration,
+        partitions: &spread::Count,
+    ) -> bool {
+        let Ok(answer) = metadata(self, Some(topic), wait) else { return false };
+        let count = match answer.topics.first() {
+            Some(topic) if topic.partitions.iter().all(|partition| partition.leader.is_some()) => {
+                topic.partitions.len()
             }
-        }
-        !answer.is_null()
+            _ => 0,
+        };
+        partitions.store(i32::try_from(count).unwrap_or_default(), Ordering::Relaxed);
+        true
+    }
+
+    /// Sends what is queued, for at most this long; whether nothing is in flight any more.
+    fn flush(&self, wait: Duration) -> bool {
+        let wait_ms = c_int::try_from(wait.as_millis()).unwrap_or(c_int::MAX);
+        // SAFETY: the client is alive. With reports as events it takes none from the queue.
+        produce::code(unsafe { rd::rd_kafka_flush(self.as_ptr(), wait_ms) }) == Code::NONE
     }
 
     /// From now on one byte is written to `fd` when the main queue stops being empty.

@@ -13,16 +13,14 @@ use rdkafka_sys as rd;
 use super::admin::{self, Call, ConfigInfo};
 use super::aide::Aide;
 use super::blocks::{Blocks, Hold, Token, token_of};
+use super::lots::{ANY_PARTITION, Lots};
+use super::spread::Spread;
 use super::{Complaint, Event, Kind, LogTo, Native, code_text, raw, told};
 use crate::client::{Code, Error};
 use crate::record::{Header, Offset, Outgoing, PartitionId, Record, Timestamp};
 
-/// `RD_KAFKA_PARTITION_UA`: the partitioner decides.
-const ANY_PARTITION: i32 = -1;
 /// How long a question may be under way.
 const SETTINGS_TIMEOUT: Duration = Duration::from_secs(60);
-/// Records handed over in one call. More would save nothing: the call's fixed cost is gone by then.
-const BATCH_RECORDS: usize = 1000;
 
 /// librdkafka's queue has no room: wait for reports and send again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +36,9 @@ pub struct Sender {
     topic: Arc<Topic>,
     native: Arc<Native>,
     blocks: Blocks,
-    /// Taken, not yet handed over. Keys and values point into blocks.
-    pending: Vec<rd::rd_kafka_message_t>,
-    pending_partition: i32,
+    pending: Lots,
+    /// `None`: librdkafka chooses the partition of each record.
+    spread: Option<Spread>,
     /// Refused at once by librdkafka; reported with the others.
     refused: Vec<(u64, Code)>,
 }
@@ -60,7 +58,8 @@ impl Sender {
         let native = Arc::new(Native::open(Kind::Producer, properties, log)?);
         let topic = Arc::new(Topic::open(&native, topic)?);
         let aide = Aide::start(Arc::clone(&topic), Arc::clone(&native))?;
-        Ok(Sender { aide: Some(aide), ..Sender::over(native, topic) })
+        let spread = Spread::of(Arc::clone(&topic), aide.partitions(), properties);
+        Ok(Sender { aide: Some(aide), spread, ..Sender::over(native, topic) })
     }
 
     /// One that does nothing of its own accord: it neither asks nor flushes.
@@ -71,8 +70,8 @@ impl Sender {
             topic,
             native,
             blocks: Blocks::default(),
-            pending: Vec::with_capacity(BATCH_RECORDS),
-            pending_partition: ANY_PARTITION,
+            pending: Lots::default(),
+            spread: None,
             refused: Vec::new(),
         }
     }
@@ -139,47 +138,40 @@ impl Sender {
     /// Takes a record. What lies outside the block is copied.
     pub fn send(&mut self, hold: Hold, token: Token, outgoing: &Outgoing<'_>) -> Result<(), Full> {
         let opaque = hold.opaque(token);
-        let partition = outgoing.partition.map_or(ANY_PARTITION, PartitionId::get);
-        if !self.is_plain(hold, outgoing) {
+        let chosen = || self.spread.as_ref()?.partition(outgoing.record.key);
+        let partition = outgoing.partition.map(PartitionId::get).or_else(chosen);
+        let partition = partition.unwrap_or(ANY_PARTITION);
+        if !Lots::may_have(partition) || !self.is_plain(hold, outgoing) {
             self.submit()?;
             return self.send_one(hold, opaque, partition, outgoing);
         }
-        if self.pending.len() == BATCH_RECORDS || self.pending_partition != partition {
+        if !self.pending.takes(partition) {
             self.submit()?;
         }
-        self.pending_partition = partition;
-        self.pending.push(message(opaque, partition, &outgoing.record));
+        self.pending.add(message(opaque, partition, &outgoing.record));
         self.blocks.lend(hold);
         Ok(())
     }
 
     /// Hands over what was taken. On `Full` the rest stays for the next call.
     pub fn submit(&mut self) -> Result<(), Full> {
-        if self.pending.is_empty() {
+        let before = self.pending.records();
+        if before == 0 {
             return Ok(());
         }
-        let count = c_int::try_from(self.pending.len()).expect("bounded by BATCH_RECORDS");
-        // SAFETY: the topic is alive. Keys are copied by the call. Values are read until their
-        // report: they lie in blocks that are kept until then (`is_plain`, `Blocks`).
-        unsafe {
-            rd::rd_kafka_produce_batch(
-                self.topic.as_ptr(),
-                self.pending_partition,
-                0,
-                self.pending.as_mut_ptr(),
-                count,
-            );
+        let (topic, refused) = (&self.topic, &mut self.refused);
+        let all_went =
+            self.pending.hand_over(|partition, lot| hand_over(topic, partition, lot, refused));
+        if !all_went {
+            return Err(Full);
         }
-        let full = Code::QUEUE_FULL;
-        let refused = &mut self.refused;
-        self.pending.retain(|message| {
-            let code = code_of(message);
-            if code != full && code != Code::NONE {
-                refused.push((message._private as u64, code));
-            }
-            code == full
-        });
-        if self.pending.is_empty() { Ok(()) } else { Err(Full) }
+        // Only now: what is chosen from here on must not overtake what was chosen before.
+        if let (Some(spread), Some(aide)) = (&mut self.spread, &self.aide)
+            && spread.went(before, self.native.complaint().is_some())
+        {
+            aide.count_partitions();
+        }
+        Ok(())
     }
 
     /// Passes on every report that is there, waiting for the first one at most this long.
@@ -299,6 +291,27 @@ impl Sender {
         self.blocks.lend(hold);
         Ok(())
     }
+}
+
+/// Hands over a lot; what there is no room for stays in it.
+fn hand_over(
+    topic: &Topic,
+    partition: i32,
+    lot: &mut Vec<rd::rd_kafka_message_t>,
+    refused: &mut Vec<(u64, Code)>,
+) {
+    let count = c_int::try_from(lot.len()).expect("bounded by Lots");
+    let messages = lot.as_mut_ptr();
+    // SAFETY: the topic is alive. Keys are copied by the call. Values are read until their report:
+    // they lie in blocks that are kept until then (`is_plain`, `Blocks`).
+    unsafe { rd::rd_kafka_produce_batch(topic.as_ptr(), partition, 0, messages, count) };
+    lot.retain(|message| {
+        let code = code_of(message);
+        if code != Code::QUEUE_FULL && code != Code::NONE {
+            refused.push((message._private as u64, code));
+        }
+        code == Code::QUEUE_FULL
+    });
 }
 
 /// The next record that the event reports, and what became of it.

@@ -243,9 +243,12 @@ impl<'a> Line<'a> {
         let before = self.tally.finished();
         self.take_reports(ROOM_PATIENCE)?;
         if self.tally.finished() == before {
+            self.producer.widen();
             self.producer.flush();
             self.take_reports(TICK)?;
             self.producer.fill();
+        } else {
+            self.producer.narrow();
         }
         Ok(())
     }
