@@ -43,6 +43,7 @@ mod python;
 mod readme;
 mod refused;
 mod secure;
+mod session;
 mod syncs;
 mod topic;
 mod trail;

@@ -143,32 +143,6 @@ fn without_rights_as_nobody(kaw: &Kaw) {
     assert!(said.contains("closed") && said.contains("ermission denied"), "{said}");
 }
 
-it!(wrong_words_are_a_usage_error, |kaw| {
-    let now = Duration::from_secs(1);
-    let table: &[(&str, &str)] = &[
-        ("produce t -X no.such.property=1", "no.such.property"),
-        ("consume t -X no.such.property=1", "no.such.property"),
-        ("consume -e t -o nowhere", "nowhere"),
-        ("consume -e t -o @soon", "@soon"),
-        ("produce t -z brotli", "brotli"),
-        ("produce t --acks 2", "2"),
-        ("produce", "TOPIC"),
-        ("topic create t -p 0", "0"),
-        ("topic create t -c no.such.config=1", "no.such.config"),
-        ("consume -e t --connect-timeout soon", "soon"),
-        ("nonsense", "nonsense"),
-        ("produce t --no-such-option", "--no-such-option"),
-    ];
-    for (line, part) in table {
-        let done = kaw.cmd(line).run().within(now + SLACK);
-        assert!(done.code == 2 || done.code == 1, "{done}");
-        assert!(done.stdout.is_empty() && done.err().contains(part), "no '{part}': {done}");
-    }
-    for line in ["produce t --no-such-option", "produce", "nonsense", "consume -e t -o nowhere"] {
-        kaw.cmd(line).run().code(2);
-    }
-});
-
 it!(a_topic_that_is_not_there_is_said_at_once, |kaw| {
     let now = Duration::from_secs(2);
     refused(kaw, "consume -e nothing", 1, now, &["nothing"]);
