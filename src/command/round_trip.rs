@@ -7,7 +7,7 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use crate::input::{self, Parsed, Pattern, Splitter};
-use crate::output::{Format, Null, Template, View};
+use crate::output::{Format, Json, Null, Template, View};
 use crate::record::{
     Delivered, Header, LeaderEpoch, Offset, PartitionId, Record, Timestamp, TimestampType,
 };
@@ -154,7 +154,7 @@ proptest! {
         records in prop::collection::vec(record(), 0..8),
         drip in 1..200usize,
     ) {
-        let text = printed(&records, Format::Json(b"\n".to_vec()));
+        let text = printed(&records, Format::Json(Json::ended_by(b"\n".to_vec())));
         let parse = |line: &[u8]| Owned::of(&input::parse(line).unwrap());
         prop_assert_eq!(read(Splitter::new(b"\n", 1 << 20), &text, drip, parse), records);
     }

@@ -8,42 +8,83 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::number;
-use crate::record::{Delivered, Header, TimestampType};
+use crate::record::{Delivered, Header, LeaderEpoch, PartitionId, Timestamp, TimestampType};
 
-/// Appends one record as a JSON object.
-pub fn print(delivered: &Delivered<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"topic\":");
-    push_string(delivered.topic, out);
-    out.extend_from_slice(b",\"partition\":");
-    number::push(delivered.partition.get().into(), out);
-    out.extend_from_slice(b",\"offset\":");
-    number::push(delivered.offset.get(), out);
-    push_timestamp(delivered, out);
-    out.extend_from_slice(b",\"leader_epoch\":");
-    match delivered.leader_epoch {
-        Some(epoch) => number::push(epoch.get().into(), out),
-        None => out.extend_from_slice(b"null"),
+/// Prints records as JSON objects, each ended by the same bytes.
+///
+/// Neighbours are of one partition, and many of one millisecond: what is the same is made once.
+pub struct Json {
+    end: Vec<u8>,
+    /// Up to the offset, for this topic and partition.
+    head: Vec<u8>,
+    topic: String,
+    partition: PartitionId,
+    /// From the offset to the headers, for this time and epoch.
+    middle: Vec<u8>,
+    stamp: Stamp,
+}
+
+type Stamp = (Option<(TimestampType, Timestamp)>, Option<LeaderEpoch>);
+
+impl Json {
+    pub fn ended_by(end: Vec<u8>) -> Json {
+        let (topic, partition, stamp) = (String::new(), PartitionId(0), (None, None));
+        let (head, middle) = (head(&topic, partition), middle(stamp));
+        Json { end, head, topic, partition, middle, stamp }
     }
-    out.extend_from_slice(b",\"headers\":[");
-    push_headers(delivered.record.headers, out);
-    out.extend_from_slice(b"],");
-    push_field("key", delivered.record.key, out);
-    out.push(b',');
-    push_field("value", delivered.record.value, out);
-    out.push(b'}');
+
+    /// Appends one record.
+    pub fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) {
+        if self.topic != delivered.topic || self.partition != delivered.partition {
+            (self.topic, self.partition) = (delivered.topic.to_owned(), delivered.partition);
+            self.head = head(&self.topic, self.partition);
+        }
+        let stamp = (delivered.timestamp, delivered.leader_epoch);
+        if self.stamp != stamp {
+            (self.stamp, self.middle) = (stamp, middle(stamp));
+        }
+        out.extend_from_slice(&self.head);
+        number::push(delivered.offset.get(), out);
+        out.extend_from_slice(&self.middle);
+        push_headers(delivered.record.headers, out);
+        out.extend_from_slice(b"],");
+        push_field("key", delivered.record.key, out);
+        out.push(b',');
+        push_field("value", delivered.record.value, out);
+        out.push(b'}');
+        out.extend_from_slice(&self.end);
+    }
+}
+
+fn head(topic: &str, partition: PartitionId) -> Vec<u8> {
+    let mut out = b"{\"topic\":".to_vec();
+    push_string(topic, &mut out);
+    out.extend_from_slice(b",\"partition\":");
+    number::push(partition.get().into(), &mut out);
+    out.extend_from_slice(b",\"offset\":");
+    out
 }
 
 /// The type has kcat's words.
-fn push_timestamp(delivered: &Delivered<'_>, out: &mut Vec<u8>) {
-    let Some((kind, time)) = delivered.timestamp else {
-        return out.extend_from_slice(b",\"timestamp\":null,\"timestamp_type\":null");
-    };
-    out.extend_from_slice(b",\"timestamp\":");
-    number::push(time.get(), out);
-    out.extend_from_slice(match kind {
-        TimestampType::CreateTime => b",\"timestamp_type\":\"create\"" as &[u8],
-        TimestampType::LogAppendTime => b",\"timestamp_type\":\"logappend\"",
+fn middle((time, epoch): Stamp) -> Vec<u8> {
+    let mut out = b",\"timestamp\":".to_vec();
+    match time {
+        Some((_, time)) => number::push(time.get(), &mut out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(match time {
+        None => b",\"timestamp_type\":null,\"leader_epoch\":" as &[u8],
+        Some((TimestampType::CreateTime, _)) => b",\"timestamp_type\":\"create\",\"leader_epoch\":",
+        Some((TimestampType::LogAppendTime, _)) => {
+            b",\"timestamp_type\":\"logappend\",\"leader_epoch\":"
+        }
     });
+    match epoch {
+        Some(epoch) => number::push(epoch.get().into(), &mut out),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"headers\":[");
+    out
 }
 
 fn push_headers(headers: &[Header<'_>], out: &mut Vec<u8>) {
@@ -66,6 +107,11 @@ fn push_field(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
     let Some(bytes) = bytes else {
         return out.extend_from_slice(b"\":null");
     };
+    if is_plain(bytes) {
+        out.extend_from_slice(b"\":\"");
+        out.extend_from_slice(bytes);
+        return out.push(b'"');
+    }
     match std::str::from_utf8(bytes) {
         Ok(text) => {
             out.extend_from_slice(b"\":");
@@ -77,6 +123,12 @@ fn push_field(name: &str, bytes: Option<&[u8]>, out: &mut Vec<u8>) {
             out.push(b'"');
         }
     }
+}
+
+/// Whether it is ASCII of which nothing must be escaped. No branch a byte: the compiler makes
+/// vector instructions of it.
+fn is_plain(bytes: &[u8]) -> bool {
+    !bytes.iter().fold(false, |any, &byte| any | must_escape(byte) | !byte.is_ascii())
 }
 
 fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
@@ -129,12 +181,32 @@ fn push_escape(byte: u8, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{LeaderEpoch, Offset, PartitionId, Record, Timestamp};
+    use crate::record::{Offset, Record};
 
     fn printed(delivered: &Delivered<'_>) -> String {
         let mut out = Vec::new();
-        print(delivered, &mut out);
+        Json::ended_by(Vec::new()).print(delivered, &mut out);
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_neighbours_share_is_told_of_each() {
+        let first = delivered(value(b"a"));
+        let time = Some((TimestampType::CreateTime, Timestamp(5)));
+        let all = [
+            first,
+            Delivered { offset: Offset(8), ..first },
+            Delivered { partition: PartitionId(1), ..first },
+            Delivered { topic: "u", ..first },
+            Delivered { timestamp: time, ..first },
+            Delivered { leader_epoch: None, ..first },
+            first,
+        ];
+        let mut json = Json::ended_by(b"\n".to_vec());
+        let mut out = Vec::new();
+        all.iter().for_each(|delivered| json.print(delivered, &mut out));
+        let alone: String = all.iter().map(|delivered| printed(delivered) + "\n").collect();
+        assert_eq!(String::from_utf8(out).unwrap(), alone);
     }
 
     fn delivered(record: Record<'_>) -> Delivered<'_> {

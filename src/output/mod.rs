@@ -9,6 +9,7 @@ mod query;
 mod template;
 mod time;
 
+pub use json::Json;
 pub use printer::Printer;
 pub use query::{Query, Strings};
 pub use template::{Null, Template};
@@ -25,8 +26,7 @@ pub struct View {
 /// How one record becomes bytes.
 pub enum Format {
     Template(Template),
-    /// JSON, each record ended by these bytes.
-    Json(Vec<u8>),
+    Json(Json),
     /// What an expression makes of it, each result ended by these bytes.
     Select {
         query: Box<Query>,
@@ -75,10 +75,7 @@ impl Format {
     fn print(&mut self, delivered: &Delivered<'_>, out: &mut Vec<u8>) -> Fate {
         match self {
             Format::Template(template) => template.print(delivered, out),
-            Format::Json(end) => {
-                json::print(delivered, out);
-                out.extend_from_slice(end);
-            }
+            Format::Json(json) => json.print(delivered, out),
             Format::Select { query, strings, end } => {
                 return match query.print(delivered, *strings, end, out) {
                     Ok(0) => Fate::LeftOut,

@@ -2,7 +2,7 @@
 
 use super::super::Usage;
 use crate::layout;
-use crate::output::{Format, Null, Query, Strings, Template, View};
+use crate::output::{Format, Json, Null, Query, Strings, Template, View};
 
 #[derive(clap::Args, Debug)]
 #[command(next_help_heading = "How records are printed")]
@@ -76,7 +76,7 @@ impl Look {
             Some(format) => Format::Template(
                 Template::parse(format, null).map_err(|why| Usage(format!("-f: {why}")))?,
             ),
-            None if self.json => Format::Json(end),
+            None if self.json => Format::Json(Json::ended_by(end)),
             None => {
                 let key_end = delimiter("-K", self.key_delimiter.as_deref())?;
                 Format::Template(Template::delimited(key_end, end, null))
