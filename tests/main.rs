@@ -19,6 +19,7 @@ macro_rules! it {
 
 mod harness;
 
+mod account;
 mod admin;
 mod apache;
 mod bench;
