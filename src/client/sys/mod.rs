@@ -367,9 +367,13 @@ impl Conf {
     }
 
     /// Makes it a client; what librdkafka says where it cannot be one.
-    fn begin(self, kind: Kind) -> Result<Native, String> {
+    fn begin(mut self, kind: Kind) -> Result<Native, String> {
         let kind = match kind {
-            Kind::Producer => rd::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+            Kind::Producer => {
+                // Reports are counted: without those of success nobody would know of the end.
+                self.put("delivery.report.only.error", "false").map_err(Rejected::text)?;
+                rd::rd_kafka_type_t::RD_KAFKA_PRODUCER
+            }
             Kind::Consumer => rd::rd_kafka_type_t::RD_KAFKA_CONSUMER,
         };
         let mut why = [0 as c_char; TEXT_BYTES_MAX];
