@@ -48,9 +48,15 @@ impl Drop for Out {
     }
 }
 
-/// Prints all of a text that is the whole of a run's output.
+/// Prints all of a text that is the whole of a run's output. That its reader has gone is no error,
+/// as in kcat, which does not look; that the disk is full is one.
 pub fn print(text: &[u8]) -> Result<(), Ended> {
     let mut out = Out::open(false)?;
     out.bytes.extend_from_slice(text);
-    out.write().or_else(|error| fatal(format!("Output write error: {}", system_says(&error))))
+    match out.write() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            fatal(format!("Output write error: {}", system_says(&error)))
+        }
+        _ => Ok(()),
+    }
 }

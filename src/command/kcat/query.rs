@@ -4,18 +4,15 @@ use super::options::Options;
 use super::say::{Ended, fatal};
 use super::{out, start};
 use crate::client::Code;
-use crate::client::bare::{Milliseconds, Place, Settings, offsets_for_times};
+use crate::client::bare::{Place, Settings, offsets_for_times};
 use crate::output::kcat::json;
-
-/// kcat does not let `-m` change it.
-const PATIENCE: Milliseconds = Milliseconds(10_000);
 
 pub fn run(options: &Options, mut settings: Settings) -> Result<u8, Ended> {
     if let Err(why) = settings.set("api.version.request", "true") {
         return fatal(format!("Failed to enable api.version.request: {why}"));
     }
     let (native, _) = start(options, settings)?;
-    let places = offsets_for_times(&native, &options.queries, PATIENCE)
+    let places = offsets_for_times(&native, &options.queries, options.patience)
         .or_else(|code| fatal(format!("offsets_for_times failed: {code}")))?;
     out::print(&if options.json { as_json(&places) } else { as_text(&places) })?;
     Ok(0)

@@ -1,6 +1,6 @@
 //! kcat's help and version; what they say of this build is true.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use super::say::Ended;
 use crate::client::{bare, features, version as librdkafka_version};
@@ -31,10 +31,14 @@ pub fn version() -> String {
     )
 }
 
+/// As a shell shows SIGPIPE, which kcat takes in its own hands only when it starts a client.
+const PIPE_BROKEN: u8 = 141;
+
 /// Prints a text, and ends well: what cannot be printed is nobody's loss.
 pub fn print(text: &str) -> Ended {
-    if let Ok(mut stdout) = Stdout::open() {
-        let _ = stdout.write_all(text.as_bytes());
+    let written = Stdout::open().map(|mut stdout| stdout.write_all(text.as_bytes()));
+    match written {
+        Ok(Err(error)) if error.kind() == ErrorKind::BrokenPipe => Ended::With(PIPE_BROKEN),
+        _ => Ended::With(0),
     }
-    Ended::With(0)
 }
