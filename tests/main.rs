@@ -40,6 +40,7 @@ mod order;
 mod person;
 mod pipeline;
 mod produce;
+mod prompt;
 mod python;
 mod readme;
 mod refused;
