@@ -134,10 +134,30 @@ it!(a_terminal_shows_progress_and_ctrl_c_leaves_a_clean_line, |kaw| {
     assert!(!ended.contains("/s"), "{ended}");
     screen.tmux(&["resize-window", "-x", "40"]);
     screen.types("clear; kaw bench produce --duration 60s\n");
-    let narrow = screen.until("measuring:   ", |shown| shown.contains(" records, "));
-    assert!(narrow.lines().last().is_some_and(|line| line.contains("% ")), "{narrow}");
+    let of_narrow = |shown: &str| shown.contains("% ") && shown.contains(" left");
+    screen.until(" records, ", of_narrow);
     screen.types("\u{3}");
     screen.until("interrupted while", |it| it.ends_with('>') && !it.contains("records, "));
+});
+
+it!(ctrl_c_leaves_a_line_of_its_own_and_says_what_was_done, |kaw| {
+    let Some(screen) = Screen::open(kaw, "bash --norc") else { return };
+    screen.types("PS1='> '; seq 3 | kaw produce -q numbers; clear; kaw consume numbers\n");
+    screen.until("1\n2\n3\nkaw: waiting for more; Ctrl-C ends it", |_| true);
+    screen.types("\u{3}");
+    screen.until("^C\nkaw: interrupted after 3 records, 3 B\n>", |_| true);
+    screen.types("clear; kaw consume later --wait\n");
+    screen.until("kaw: nothing of this name yet; waiting for it", |_| true);
+    screen.types("\u{3}");
+    screen.until("^C\n>", |_| true);
+    screen.types("clear; kaw broker --listen 127.0.0.1:0\n");
+    screen.until("kaw: Ctrl-C stops it", |_| true);
+    screen.types("\u{3}");
+    screen.until("^C\nkaw: stopped; all of it is on the disk\n>", |_| true);
+    screen.types("clear; kaw produce numbers\n");
+    screen.until("Ctrl-D ends the input", |_| true);
+    screen.types("\u{3}");
+    screen.until("^C\nread 0 = delivered 0 + failed 0\n>", |_| true);
 });
 
 it!(tables_fit_the_terminal, |kaw| {

@@ -74,7 +74,7 @@ it!(what_a_json_record_cannot_keep_is_an_error_and_counted, |kaw| {
         "{\"value\":\"far\",\"partition\":6}\n",
     );
     let done = kaw.cmd("produce t -J").stdin(lines).run().code(1);
-    let done = done.says("read 6 = delivered 1 + failed 5").says("kaw topic create t -p 7");
+    let done = done.says("read 6 = delivered 1 + failed 5").says("kaw topic alter t -p 7");
     for number in 2..=6 {
         assert!(done.err().contains(&format!("kaw: record {number}: ")), "{done}");
     }

@@ -95,75 +95,38 @@ impl fmt::Display for Code {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// librdkafka has no such property.
-    UnknownProperty {
-        key: String,
-    },
+    UnknownProperty { key: String },
     /// librdkafka does not take this value.
-    Property {
-        key: String,
-        why: String,
-    },
+    Property { key: String, why: String },
     /// The properties do not go together.
-    Start {
-        why: String,
-    },
+    Start { why: String },
     /// Not a name that a topic can have.
-    Topic {
-        name: String,
-    },
+    Topic { name: String },
     /// No broker answered in time, and what was heard last.
-    Unreachable {
-        brokers: String,
-        why: String,
-    },
+    Unreachable { brokers: String, why: String },
     /// A broker answered and let nobody in.
-    Denied {
-        brokers: String,
-        why: String,
-    },
+    Denied { brokers: String, why: String },
     /// There is no TLS with it, and there will be none.
-    Untrusted {
-        brokers: String,
-        why: String,
-    },
+    Untrusted { brokers: String, why: String },
     /// Who gives tokens for a login gave none.
-    NoToken {
-        why: String,
-    },
+    NoToken { why: String },
     /// Kafka said no. `what` says to which request, with the user's names.
-    Refused {
-        what: String,
-        code: Code,
-    },
+    Refused { what: String, code: Code },
     /// Kafka said no in words of its own.
-    Said {
-        what: String,
-        why: String,
-    },
+    Said { what: String, why: String },
     NoTopic {
         name: String,
+        /// Where another was probably meant: words that say so.
+        similar: String,
     },
     /// The topic was deleted, and perhaps made anew, while it was read.
-    Gone {
-        name: String,
-    },
+    Gone { name: String },
     /// No topic has such a name.
-    NoMatch {
-        pattern: String,
-    },
+    NoMatch { pattern: String },
     /// The topic has only so many partitions.
-    NoPartition {
-        topic: String,
-        partition: PartitionId,
-        count: usize,
-    },
+    NoPartition { topic: String, partition: PartitionId, count: usize },
     /// The log has no such offset: too old, or not there yet.
-    NoOffset {
-        topic: String,
-        partition: PartitionId,
-        offset: Offset,
-        edges: Edges,
-    },
+    NoOffset { topic: String, partition: PartitionId, offset: Offset, edges: Edges },
 }
 
 impl Error {
@@ -238,9 +201,10 @@ impl fmt::Display for Error {
             ),
             Error::Refused { what, code } => write!(f, "{what}: {}", plain_end(&code.to_string())),
             Error::Said { what, why } => write!(f, "{what}: {}", plain_end(why)),
-            Error::NoTopic { name } => {
-                write!(f, "topic '{name}' does not exist; create it with `kaw topic create {name}`")
-            }
+            Error::NoTopic { name, similar } => write!(
+                f,
+                "topic '{name}' does not exist{similar}; create it with `kaw topic create {name}`"
+            ),
             Error::Gone { name } => {
                 write!(
                     f,

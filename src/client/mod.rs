@@ -6,6 +6,7 @@ pub mod bare;
 pub mod config;
 pub mod consume;
 mod error;
+pub mod nearest;
 pub mod produce;
 pub mod span;
 mod sys;

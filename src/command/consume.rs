@@ -5,7 +5,7 @@ mod look;
 mod quiet;
 mod reading;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -141,14 +141,24 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::watch()?;
     let began = Instant::now();
     let opening = Opening { args: &args, config: &cluster.config, patience, span };
+    let mut is_waiting = false;
     let mut source = loop {
         match opening.open(&names) {
             Err(client::Error::NoTopic { .. } | client::Error::NoMatch { .. }) if args.wait => {}
+            Err(client::Error::NoTopic { name, .. }) => {
+                // Says which was probably meant.
+                let admin = Admin::open(&cluster.config, patience)?;
+                admin.topic(&name)?;
+            }
             source => break source?,
         }
         let tally = Tally { came: 0, began, last: began };
         if let Some(end) = goal.at_time(Instant::now(), &tally) {
             return Ok(end_of(end));
+        }
+        if !is_waiting && io::stderr().is_terminal() {
+            tell("nothing of this name yet; waiting for it");
+            is_waiting = true;
         }
         interrupt.pause(WAIT)?;
         if let Some(exit) = interrupt.exit() {
@@ -172,6 +182,9 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     }
     let ahead = goal.records().or(ahead).map_or(Ahead::Unknown, Ahead::Records);
     reading.shown_in(Progress::new(global, is_kept(&io::stdout()), ahead));
+    if io::stderr().is_terminal() {
+        reading.watched();
+    }
     if let (Names::Matching(pattern), AtEnd::Follow) = (names, span.at_end) {
         reading.watch_for(pattern);
     }

@@ -10,8 +10,8 @@ use super::admin::{compile, connect, report, said};
 use super::stdio::{print, tell};
 use super::table::{Column, Shape, Table};
 use super::{Exit, Global};
-use crate::client::Code;
 use crate::client::admin::Admin;
+use crate::client::{Code, nearest};
 
 /// List, describe, reset and delete consumer groups
 #[derive(clap::Args, Debug)]
@@ -92,13 +92,22 @@ impl List {
     }
 }
 
+/// Words about a group that was probably meant.
+fn similar(admin: &Admin, name: &str) -> String {
+    let groups = admin.groups().map(|(groups, _)| groups).unwrap_or_default();
+    nearest::similar(name, groups.iter().map(|group| group.id.as_str()))
+}
+
 impl Delete {
     fn run(&self, admin: &Admin) -> anyhow::Result<Exit> {
         report(&admin.delete_groups(&self.names)?, |name, answer| match answer {
             Ok(()) => Ok(format!("{name} deleted")),
             Err(refusal) if refusal.code == Code::NO_GROUP => match self.if_exists {
                 true => Ok(format!("{name} does not exist")),
-                false => Err(format!("group '{name}' does not exist; --if-exists allows that")),
+                false => {
+                    let similar = similar(admin, name);
+                    Err(format!("group '{name}' does not exist{similar}; --if-exists allows that"))
+                }
             },
             Err(refusal) if refusal.code == Code::NON_EMPTY_GROUP => {
                 Err(format!("group '{name}' has members; stop them first"))

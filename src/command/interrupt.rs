@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,6 +14,19 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
 use super::Exit;
+
+/// Set from Ctrl-C until what the terminal shows of it is left behind or wiped away.
+static ECHO: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on it is noted that `^C` stands on the screen.
+pub fn note_echo() -> io::Result<()> {
+    flag::register(SIGINT, Arc::clone(&ECHO)).map(|_| ())
+}
+
+/// Leaves it behind; whether it was there.
+pub fn leave_echo() -> bool {
+    ECHO.swap(false, Ordering::Relaxed)
+}
 
 /// Watches for the signals that ask a command to finish.
 pub struct Interrupt {
@@ -47,6 +60,7 @@ impl Interrupt {
     }
 
     fn noting(self) -> anyhow::Result<Interrupt> {
+        note_echo()?;
         for (signal, noted) in [(SIGINT, &self.interrupted), (SIGTERM, &self.terminated)] {
             flag::register(signal, Arc::clone(noted))?;
             low_level::pipe::register(signal, self.wake.writer()?)?;

@@ -85,14 +85,15 @@ impl std::error::Error for Usage {}
 const START: &str = "\
 A command-line toolkit for Kafka with a light broker inside
 
-  seq 1 5 | kaw produce numbers   write lines to a topic; nothing has to be running
+  seq 1 5 | kaw produce numbers   write lines to a topic; no broker is needed
   kaw consume -e numbers          read them back
   kaw topic list                  see which topics there are
   kaw group describe              see who reads them, and how far behind
   kaw bench produce               measure how fast it is
   kaw broker                      serve other programs, on port 9092
 
--b HOST:PORT names the brokers of a cluster. `kaw COMMAND --help` explains a command.
+-b HOST:PORT names the brokers of a cluster. `kaw --help` shows all commands, and
+`kaw COMMAND --help` explains one.
 ";
 
 /// A command-line toolkit for Kafka with a light broker inside
@@ -204,6 +205,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => run(cli),
         Err(error) => parse_failed(&error),
     };
+    stdio::begin_line();
     match result {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(error) if error.is::<ClosedStdout>() => ExitCode::SUCCESS,
@@ -288,7 +290,29 @@ fn one_line(text: &str) -> String {
     let said = said.strip_prefix("error: ").unwrap_or(&said);
     let said = said.replace("For more information, try '--help'.", "");
     let in_words = |said: String, (theirs, ours): &(&str, &str)| said.replace(theirs, ours);
-    OF_NUMBERS.iter().fold(said, in_words).trim().to_owned()
+    let said = OF_NUMBERS.iter().fold(said, in_words);
+    // clap takes every unknown option for a value that somebody wants to pass.
+    let said = said.split("; to pass '").next().unwrap_or_default().trim().to_owned();
+    let is_open = PUZZLES.iter().any(|puzzle| said.starts_with(puzzle)) && !said.contains("; ");
+    if is_open { said + &remedy(text) } else { said }
+}
+
+/// What leaves people without a clue, unless something similar exists.
+const PUZZLES: [&str; 3] = [
+    "unexpected argument",
+    "unrecognized subcommand",
+    "the following required arguments were not provided",
+];
+
+/// Where to look, of the command whose usage stands in the text.
+fn remedy(text: &str) -> String {
+    let usage = text.split("Usage: ").nth(1).unwrap_or_default();
+    let is_word = |word: &&str| !word.starts_with(['[', '<', '-']);
+    let command: Vec<&str> = usage.split_whitespace().take_while(is_word).collect();
+    if command.is_empty() {
+        return "; see `kaw --help`".to_owned();
+    }
+    format!("; see `{} --help`", command.join(" "))
 }
 
 #[cfg(test)]
@@ -346,6 +370,17 @@ mod tests {
         check(
             &["kaw", "consume", "t", "--tail", "99999999999999999999"],
             "invalid value '99999999999999999999' for '--tail <N>': that is too large",
+        );
+        check(&["kaw", "help"], "unrecognized subcommand 'help'; see `kaw --help`");
+        check(&["kaw", "topic", "rm"], "unrecognized subcommand 'rm'; see `kaw topic --help`");
+        check(
+            &["kaw", "consume", "t", "--from-beginning"],
+            "unexpected argument '--from-beginning' found; see `kaw consume --help`",
+        );
+        check(
+            &["kaw", "produce"],
+            "the following required arguments were not provided: <TOPIC>; \
+             see `kaw produce --help`",
         );
         check(
             &["kaw", "--connect-timeout", "soon"],

@@ -1,16 +1,16 @@
 //! How far long work is, on stderr: one line drawn over and over for a person, or a line each
 //! second for a log.
 
+mod drawn;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Global, stdio};
 use crate::quantity::{show_bytes, show_count};
+
+pub use drawn::above;
 
 /// Work shorter than this needs no progress; lines follow each other this far apart.
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,18 +18,9 @@ const SECOND: Duration = Duration::from_secs(1);
 const REFRESH: Duration = Duration::from_millis(100);
 /// The rate is that of the last few seconds.
 const RATED: Duration = Duration::from_secs(5);
-/// Narrower than this there is no room for a bar.
-const BAR_WIDTH_MIN: u16 = 72;
-/// What a full bar counts.
-const WHOLE: u64 = 1000;
-
-/// indicatif fills a line to the right edge, where the terminal's ^C would break it. These end with
-/// four spaces and the cursor before them: ^C has room, and is wiped with the line.
-const PLAIN: &str = "{prefix}{wide_msg}    \x1b[4D";
-const WITH_BAR: &str = "{prefix}{bar:20} {wide_msg}    \x1b[4D";
-
-/// The line that is drawn now, if any: whatever else is said goes above it.
-static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// A bar is this long where there is room, and not drawn where it would be shorter than that.
+const BAR: usize = 20;
+const BAR_MIN: usize = 8;
 
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,12 +67,10 @@ pub struct Progress {
 impl Progress {
     /// `is_free` says that nothing else is written on the terminal, or typed.
     pub fn new(global: &Global, is_free: bool, ahead: Ahead) -> Progress {
-        // It is hidden where stderr is no terminal, or a dumb one.
-        let can_draw = !ProgressDrawTarget::stderr().is_hidden();
         let manner = match (global.quiet, global.progress) {
             (true, _) => Manner::Hidden,
             (false, true) => Manner::Lines,
-            (false, false) if is_free && can_draw => Manner::Drawn,
+            (false, false) if is_free && drawn::is_possible() => Manner::Drawn,
             (false, false) => Manner::Hidden,
         };
         let (began, pace) = (Instant::now(), Pace::default());
@@ -120,7 +109,7 @@ impl Progress {
         let line = line(self.doing, done, time, self.ahead, &self.pace);
         match self.manner {
             Manner::Lines => stdio::say(&format!("kaw: {line}")),
-            _ => draw(line),
+            _ => drawn::draw(line.fitted(drawn::room())),
         }
     }
 }
@@ -128,39 +117,10 @@ impl Progress {
 /// Takes the line away.
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.manner == Manner::Drawn
-            && let Some(bar) = drawn().take()
-        {
-            bar.finish_and_clear();
+        if self.manner == Manner::Drawn {
+            drawn::clear();
         }
     }
-}
-
-/// Writes to the terminal above the line that is drawn.
-pub fn above(write: impl FnOnce()) {
-    match &*drawn() {
-        Some(bar) => bar.suspend(write),
-        None => write(),
-    }
-}
-
-/// Over what was drawn before.
-fn draw(line: Line) {
-    let is_narrow = stdio::width(io::stderr()).is_some_and(|width| width < BAR_WIDTH_MIN);
-    let (template, part) = match line.part {
-        Some(part) if !is_narrow => (WITH_BAR, part),
-        _ => (PLAIN, 0.0),
-    };
-    let style = ProgressStyle::with_template(template).expect("the templates above are sound");
-    let mut drawn = drawn();
-    let bar = drawn.get_or_insert_with(|| ProgressBar::new(WHOLE)).clone();
-    let bar = bar.with_style(style).with_prefix(line.doing).with_message(line.text);
-    bar.with_position((WHOLE as f64 * part) as u64).tick();
-}
-
-fn drawn() -> MutexGuard<'static, Option<ProgressBar>> {
-    // Whoever panicked has left a line or none: both are sound.
-    DRAWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was done when, in the last few seconds.
@@ -192,22 +152,62 @@ impl Pace {
 
 /// What is shown: what is done, how much of it where that is known, and the rest.
 struct Line {
-    doing: String,
+    doing: &'static str,
     part: Option<f64>,
-    text: String,
+    records: String,
+    bytes: String,
+    rate: String,
+    bytes_rate: String,
+    left: String,
+}
+
+impl Line {
+    /// As one that fits: with as much of a bar as there is room for, or without what matters least.
+    fn fitted(mut self, room: usize) -> String {
+        let letters = self.to_string().chars().count();
+        if let (Some(part), true) = (self.part, letters + BAR_MIN < room) {
+            let bar = BAR.min(room - letters - 1);
+            let full = (bar as f64 * part) as usize;
+            let bar = "█".repeat(full) + &"░".repeat(bar - full);
+            return format!("{}{bar} {}", self.prefix(), self.facts());
+        }
+        let too_long = |line: &Line| room < line.to_string().chars().count();
+        if too_long(&self) {
+            self.bytes_rate.clear();
+        }
+        if too_long(&self) {
+            self.bytes.clear();
+        }
+        if too_long(&self) {
+            self.doing = "";
+        }
+        if too_long(&self) {
+            self.rate.clear();
+        }
+        self.to_string().chars().take(room).collect()
+    }
+
+    fn prefix(&self) -> String {
+        if self.doing.is_empty() { String::new() } else { format!("{}: ", self.doing) }
+    }
+
+    fn facts(&self) -> String {
+        let Line { records, bytes, rate, bytes_rate, left, .. } = self;
+        let facts = [records, bytes, rate, bytes_rate, left].map(String::as_str);
+        let said: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        let part = self.part.map(|part| format!("{:>3.0}% ", (100.0 * part).floor()));
+        part.unwrap_or_default() + &said.join(", ")
+    }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.doing, self.text)
+        write!(f, "{}{}", self.prefix(), self.facts())
     }
 }
 
-fn line(doing: &str, done: Done, time: Duration, ahead: Ahead, pace: &Pace) -> Line {
+fn line(doing: &'static str, done: Done, time: Duration, ahead: Ahead, pace: &Pace) -> Line {
     let (per_second, bytes_per_second) = (pace.rate(|done| done.records), pace.rate(|it| it.bytes));
-    let mut text = format!("{} records", show_count(done.records as f64));
-    text += &format!(", {}", show_bytes(done.bytes));
-    text += &format!(", {}/s, {}/s", show_count(per_second), show_bytes(bytes_per_second as u64));
     let known = match ahead {
         Ahead::Unknown => None,
         Ahead::Bytes(all) => Some((part(done.bytes, all), left(done.bytes, all, bytes_per_second))),
@@ -217,14 +217,16 @@ fn line(doing: &str, done: Done, time: Duration, ahead: Ahead, pace: &Pace) -> L
             Some((part, Some(all.saturating_sub(time))))
         }
     };
-    if let Some((part, left)) = known {
-        text = format!("{:>3.0}% {text}", (100.0 * part).floor());
-        if let Some(left) = left {
-            text += &format!(", {} left", clock(left));
-        }
+    let left = known.and_then(|(_, left)| left).map(|left| format!("{} left", clock(left)));
+    Line {
+        doing,
+        part: known.map(|(part, _)| part),
+        records: format!("{} records", show_count(done.records as f64)),
+        bytes: show_bytes(done.bytes),
+        rate: format!("{}/s", show_count(per_second)),
+        bytes_rate: format!("{}/s", show_bytes(bytes_per_second as u64)),
+        left: left.unwrap_or_default(),
     }
-    let doing = if doing.is_empty() { String::new() } else { format!("{doing}: ") };
-    Line { doing, part: known.map(|(part, _)| part), text }
 }
 
 fn part(done: u64, all: u64) -> f64 {
@@ -269,6 +271,29 @@ mod tests {
         check(Ahead::Bytes(20 << 10), &format!(" 50% {so_far}, 2s left"));
         check(Ahead::Time(8 * SECOND), &format!(" 25% {so_far}, 6s left"));
         check(Ahead::Records(1000), &format!("100% {so_far}, 0s left"));
+    }
+
+    #[test]
+    fn a_line_fits_and_says_how_long_as_long_as_there_is_room() {
+        let mut pace = Pace::default();
+        let time = Duration::from_secs(2);
+        pace.note(time, THOUSAND);
+        let check = |room, want: &str| {
+            let line = line("measuring", THOUSAND, time, Ahead::Records(4000), &pace);
+            let fitted = line.fitted(room);
+            assert_eq!(fitted, want);
+            assert!(fitted.chars().count() <= room);
+        };
+        let all = " 25% 1.0k records, 10.0 KiB, 500/s, 5.0 KiB/s, 6s left";
+        check(100, &format!("measuring: █████░░░░░░░░░░░░░░░ {all}"));
+        check(77, &format!("measuring: ██░░░░░░░░░ {all}"));
+        check(70, &format!("measuring: {all}"));
+        check(60, "measuring:  25% 1.0k records, 10.0 KiB, 500/s, 6s left");
+        check(45, "measuring:  25% 1.0k records, 500/s, 6s left");
+        check(37, " 25% 1.0k records, 500/s, 6s left");
+        check(27, " 25% 1.0k records, 6s left");
+        check(10, " 25% 1.0k ");
+        check(0, "");
     }
 
     #[test]

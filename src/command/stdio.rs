@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{Exit, color, progress};
+use super::{Exit, color, interrupt, progress};
 
 /// How a line begins that is no data.
 const NAME: &str = "kaw:";
@@ -86,7 +86,17 @@ pub fn say(news: &str) {
         Some(rest) if color::on_stderr() => color::red(NAME) + &line(rest),
         _ => line(news),
     };
-    progress::above(|| _ = io::stderr().write_all(text.as_bytes()));
+    progress::above(|| {
+        begin_line();
+        let _ = io::stderr().write_all(text.as_bytes());
+    });
+}
+
+/// Leaves the terminal's `^C` behind, so that what follows begins a line.
+pub fn begin_line() {
+    if interrupt::leave_echo() && io::stderr().is_terminal() {
+        let _ = io::stderr().write_all(b"\n");
+    }
 }
 
 /// How many columns a terminal has, where that is known.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::sys::{self, Metadata, Topic};
 use super::{Admin, Answer, Code, ConfigInfo, Error, NewTopic, PartitionAnswer, Run, TopicInfo};
+use crate::client::nearest::similar;
 use crate::record::{Offset, PartitionId};
 
 /// How long a change may take to be seen by the broker that is asked; more than it ever does.
@@ -34,7 +35,21 @@ impl Admin {
 
     /// One topic; an error where there is none.
     pub fn topic(&self, name: &str) -> Result<TopicInfo, Error> {
+        match self.topic_here(name) {
+            Err(Error::NoTopic { name, .. }) => Err(self.no_topic(name)),
+            result => result,
+        }
+    }
+
+    fn topic_here(&self, name: &str) -> Result<TopicInfo, Error> {
         self.topic_of(&Topic::open(&self.native, name)?, name)
+    }
+
+    /// Says also which topic was probably meant.
+    fn no_topic(&self, name: String) -> Error {
+        let topics = self.topics().unwrap_or_default();
+        let similar = similar(&name, topics.iter().map(|topic| topic.name.as_str()));
+        Error::NoTopic { name, similar }
     }
 
     pub(in crate::client) fn topic_of(
@@ -46,12 +61,12 @@ impl Admin {
         let topics = self.metadata(Some(handle));
         let topics = topics.map_err(|code| self.failed(&what(), code))?;
         let Some(topic) = topics.into_iter().find(|topic| topic.name == name) else {
-            return Err(Error::NoTopic { name: name.to_owned() });
+            return Err(Error::NoTopic { name: name.to_owned(), similar: String::new() });
         };
         match topic.code {
             Code::NONE | Code::LEADER_NOT_AVAILABLE => Ok(topic),
             Code::UNKNOWN_TOPIC_OR_PART | Code::UNKNOWN_TOPIC => {
-                Err(Error::NoTopic { name: name.to_owned() })
+                Err(Error::NoTopic { name: name.to_owned(), similar: String::new() })
             }
             Code::INVALID_TOPIC => Err(Error::Topic { name: name.to_owned() }),
             code => Err(Error::Refused { what: what(), code }),
@@ -79,7 +94,7 @@ impl Admin {
     pub fn delete(&self, names: &[String]) -> Result<Vec<Answer<()>>, Error> {
         let answers = sys::delete(&self.native, &texts(names)?, self.patience.max)
             .map_err(|refusal| self.refused("cannot delete topics", refusal))?;
-        let gone = |name: &str| matches!(self.topic(name), Err(Error::NoTopic { .. }));
+        let gone = |name: &str| matches!(self.topic_here(name), Err(Error::NoTopic { .. }));
         self.until_seen(&answers, gone);
         Ok(answers)
     }

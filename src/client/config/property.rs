@@ -54,16 +54,8 @@ fn is_of_name(byte: u8) -> bool {
 
 /// The name that was probably meant.
 pub fn nearest(key: &str) -> Option<&'static str> {
-    let plain = key.to_lowercase().replace(['-', '_'], ".");
     let own = properties().iter().map(|property| property.name.as_str());
-    let far = |name: &str| match name.strip_prefix(plain.as_str()) {
-        // The start of a name, as of `linger.ms`.
-        Some(rest) if rest.starts_with('.') => 1,
-        _ => strsim::damerau_levenshtein(&plain, name),
-    };
-    let all = own.chain(java::names()).map(|name| (far(name), name));
-    let far_max = 1 + plain.len() / 8;
-    all.filter(|(far, _)| *far <= far_max).min_by_key(|(far, _)| *far).map(|(_, name)| name)
+    crate::client::nearest::nearest(key, own.chain(java::names()))
 }
 
 /// What the property takes, where librdkafka tells.

@@ -368,7 +368,7 @@ fn check<'a>(admin: &Admin, parts: impl IntoIterator<Item = &'a Part>) -> Result
     topics.dedup();
     for topic in topics {
         match admin.topic(topic) {
-            Err(Error::NoTopic { name }) => return Err(Error::Gone { name }),
+            Err(Error::NoTopic { name, .. }) => return Err(Error::Gone { name }),
             result => drop(result?),
         }
     }

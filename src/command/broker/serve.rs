@@ -1,6 +1,6 @@
 //! `kaw broker`: serves in the foreground, until it is stopped.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::host::{self, Wish};
 use super::{address, taken};
 use crate::broker::home::{Claim, Contender, Home, Mode, Notice};
 use crate::broker::{Durability, Guise, Listener, Ready, StartError, TopicSpec, detach};
-use crate::command::{Exit, Global, Usage, note};
+use crate::command::{Exit, Global, Usage, interrupt, note};
 use crate::embedded::{Control, Place};
 
 /// A broker that starts or leaves has this long to say who it is.
@@ -74,6 +74,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     };
     let usual = if args.ephemeral { Durability::Os } else { Durability::Fsync };
     let durability = args.durability.unwrap_or(usual);
+    let is_kept = !args.ephemeral;
     let place = match args.ephemeral {
         true => "a temporary directory".to_owned(),
         false => home.dir().display().to_string(),
@@ -91,6 +92,9 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let ready = |ready: &Ready, announced: Result<(), _>| {
         show_addresses(ready);
         note(global, &format!("serving {place} to everyone who can connect, without a password"));
+        if io::stderr().is_terminal() {
+            note(global, "Ctrl-C stops it");
+        }
         if durability == Durability::Os && !args.ephemeral {
             note(global, "with durability os, acks=all does not wait for the disk");
         }
@@ -98,7 +102,11 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
             note(global, &format!("other commands will not find this broker: {error}"));
         }
     };
+    interrupt::note_echo()?;
     host::serve(home, wish, ready).map_err(taken::explain)?;
+    if io::stderr().is_terminal() {
+        note(global, if is_kept { "stopped; all of it is on the disk" } else { "stopped" });
+    }
     Ok(Exit::Done)
 }
 

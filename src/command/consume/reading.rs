@@ -1,6 +1,6 @@
 //! Records on their way to stdout, until there is nothing more to read or somebody says stop.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,8 @@ use crate::quantity::show_bytes;
 const TICK: Duration = Duration::from_millis(250);
 /// After so long a silence it is looked whether what is read is still there, and again and again.
 const CHECK: Duration = Duration::from_secs(3);
+/// After so long a silence a person may want to know what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
 /// New topics are looked for this often.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -49,6 +51,10 @@ pub struct Reading {
     brokers: String,
     tell: fn(&str),
     progress: Option<Progress>,
+    /// Whether a person sees what is said.
+    is_watched: bool,
+    /// Whether it is still to be said that more is waited for.
+    is_hinting: bool,
     printed: Done,
     /// Keeps the built-in broker, where it is that one.
     lease: Option<Lease>,
@@ -79,6 +85,8 @@ impl Reading {
             brokers: String::new(),
             tell: |_| {},
             progress: None,
+            is_watched: false,
+            is_hinting: false,
             printed: Done::default(),
             lease: None,
         }
@@ -99,6 +107,13 @@ impl Reading {
         self.progress = Some(progress).filter(Progress::is_wanted);
     }
 
+    /// By a person, who is told how it ends: also how to end it, where that is not clear.
+    pub fn watched(&mut self) {
+        self.is_watched = true;
+        let is_endless = self.goal == Goal::default();
+        self.is_hinting = is_endless && io::stdout().is_terminal();
+    }
+
     /// New topics of these names are read too.
     pub fn watch_for(&mut self, pattern: Regex) {
         self.watched = Some((pattern, Instant::now()));
@@ -108,10 +123,10 @@ impl Reading {
         let result = self.read_all();
         // What was read before an error is printed before it, and committed only if it was.
         let closed = self.flush().and_then(|()| Ok(self.source.close()?));
-        let progress = self.progress.take();
+        let is_told = self.is_watched || self.progress.take().is_some();
         let exit = self.account(result?);
         closed?;
-        if let (Exit::Signalled(_), Some(_)) = (exit, progress) {
+        if let (Exit::Signalled(_), true) = (exit, is_told) {
             let Done { records, bytes } = self.printed;
             (self.tell)(&format!("interrupted after {records} records, {}", show_bytes(bytes)));
         }
@@ -160,6 +175,7 @@ impl Reading {
             self.check()?;
             self.look_for_topics()?;
             self.take_answer();
+            self.hint();
             let source = &self.source;
             let act = self.quiet.act(Instant::now(), || source.complaint().is_some());
             act.into_iter().for_each(|act| self.act(act));
@@ -181,7 +197,7 @@ impl Reading {
             self;
         let before = tally.came;
         let mut result = Ok(());
-        let is_shown = self.progress.is_some();
+        let is_shown = self.progress.is_some() || self.is_watched;
         let came = self.source.read(&mut |received| {
             match print(printer, received, *needs_headers, gauge.as_mut()) {
                 Ok(Fate::Printed) => {
@@ -249,6 +265,15 @@ impl Reading {
         }
         self.checked = Instant::now();
         Ok(self.source.check()?)
+    }
+
+    /// Says once, after a silence, how to end what does not end by itself.
+    fn hint(&mut self) {
+        let is_silent = SILENCE <= self.tally.last.elapsed() && self.source.complaint().is_none();
+        if self.is_hinting && is_silent {
+            self.is_hinting = false;
+            (self.tell)("waiting for more; Ctrl-C ends it (-e stops at the end)");
+        }
     }
 
     fn look_for_topics(&mut self) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::similar;
 use crate::client::Error;
 use crate::client::admin::{Admin, Committed, Edge, Group, Isolation, Member};
 use crate::command::Exit;
@@ -81,7 +82,10 @@ fn found(admin: &Admin, names: &[String]) -> anyhow::Result<(Vec<Whole>, Exit)> 
             answer => {
                 exit = Exit::Refused;
                 tell(&match answer {
-                    Ok(_) => format!("group '{id}' does not exist; `kaw group list` shows all"),
+                    Ok(_) => format!(
+                        "group '{id}' does not exist{}; `kaw group list` shows all",
+                        similar(admin, &id)
+                    ),
                     Err(refusal) => format!("cannot describe '{id}': {}", said(&refusal)),
                 });
             }

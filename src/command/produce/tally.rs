@@ -228,8 +228,8 @@ impl Why<'_> {
         let wanted = refusal.partition.max(self.partition_max).map_or(0, PartitionId::get);
         let count = i64::from(wanted) + 1;
         format!(
-            "topic {topic} has no such partition; run `kaw topic create {topic} -p {count}` \
-             before, or let keys decide with -p -1"
+            "topic {topic} has no such partition; run `kaw topic alter {topic} -p {count}` before, \
+             or let keys decide with -p -1"
         )
     }
 }
@@ -270,7 +270,7 @@ mod tests {
         check(
             Code::UNKNOWN_PARTITION,
             Some(3),
-            "topic t has no such partition; run `kaw topic create t -p 7` before, \
+            "topic t has no such partition; run `kaw topic alter t -p 7` before, \
              or let keys decide with -p -1",
         );
         check(Code::STORAGE_ERROR, Some(0), "the broker cannot write to its disk; is it full?");

@@ -2,6 +2,7 @@
 
 use super::setting;
 use crate::client::admin::{Admin, NewTopic, Run};
+use crate::client::nearest::similar;
 use crate::client::{Code, Error, is_topic_name};
 use crate::command::Exit;
 use crate::command::admin::{report, said};
@@ -91,7 +92,11 @@ impl Delete {
             Ok(()) => Ok(format!("{name} deleted")),
             Err(refusal) if refusal.code == Code::UNKNOWN_TOPIC_OR_PART => match self.if_exists {
                 true => Ok(format!("{name} does not exist")),
-                false => Err(format!("topic '{name}' does not exist; --if-exists allows that")),
+                false => {
+                    let topics = admin.topics().unwrap_or_default();
+                    let similar = similar(name, topics.iter().map(|topic| topic.name.as_str()));
+                    Err(format!("topic '{name}' does not exist{similar}; --if-exists allows that"))
+                }
             },
             Err(refusal) => Err(format!("cannot delete '{name}': {}", said(refusal))),
         })
