@@ -23,6 +23,7 @@ mod account;
 mod admin;
 mod apache;
 mod bench;
+mod compact;
 mod config;
 mod consume;
 mod crash;

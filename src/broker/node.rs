@@ -10,7 +10,7 @@ use super::config::Settings;
 use super::fetch_session::Sessions;
 use super::group::Groups;
 use super::session::{Entrance, Guests, Session};
-use super::topic::housekeeping::{Background, retain_in_leaving};
+use super::topic::housekeeping::{Background, tidy_in_leaving};
 use super::topic::{NewTopic, Topics, now};
 use super::{Durability, Guise, Identity, Options, ServerHandle, StartError};
 use crate::protocol::{NodeId, Text};
@@ -241,7 +241,7 @@ impl Node {
     pub fn close(&self) -> Result<(), StartError> {
         let closed = tokio::task::block_in_place(|| {
             if !self.is_ephemeral {
-                retain_in_leaving(&self.topics);
+                tidy_in_leaving(&self.topics);
                 self.groups.keep_house(now());
             }
             self.topics.close()
@@ -272,6 +272,8 @@ fn say_what_is_so(
 ) -> Settings {
     // Who starts a consumer waits for its first record; `--timings kafka` is for who does not.
     settings.insert_if_unset("group.initial.rebalance.delay.ms", "0");
+    // Apache's 128 MiB are more than all else that a small broker needs.
+    settings.insert_if_unset("log.cleaner.dedupe.buffer.size", "50331648");
     let node = options.identity.node_id.to_string();
     settings.insert("node.id", node.clone());
     settings.insert("broker.id", node);

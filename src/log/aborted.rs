@@ -1,5 +1,5 @@
-//! Aborted transactions, as Apache Kafka left them in `.txnindex` files. Nothing here adds to them:
-//! who reads only what was committed must know of those that are there.
+//! Aborted transactions, as Apache Kafka left them in `.txnindex` files. Only compaction changes
+//! them: who reads only what was committed must know of those that are there.
 
 use super::producers::take;
 use crate::record::{Offset, ProducerId};
@@ -16,6 +16,8 @@ pub struct Aborted {
     pub first: Offset,
     /// Of its marker.
     pub last: Offset,
+    /// The last stable offset once it had ended.
+    pub stable_end: Offset,
 }
 
 /// The entries of one segment's file. `None`: it is not whole, or of another version.
@@ -29,15 +31,19 @@ fn parse_entry(entry: &[u8]) -> Option<Aborted> {
     let version = i16::from_be_bytes(take(&mut rest)?);
     let mut number = || Some(i64::from_be_bytes(take(&mut rest)?));
     let (producer, first, last) = (number()?, number()?, number()?);
-    let aborted =
-        Aborted { producer: ProducerId(producer), first: Offset(first), last: Offset(last) };
+    let aborted = Aborted {
+        producer: ProducerId(producer),
+        first: Offset(first),
+        last: Offset(last),
+        stable_end: Offset(number()?),
+    };
     (version == VERSION && first <= last).then_some(aborted)
 }
 
-#[cfg(test)]
 pub(super) fn file(entries: &[Aborted]) -> Vec<u8> {
     let entry = |aborted: &Aborted| {
-        let numbers = [aborted.producer.get(), aborted.first.get(), aborted.last.get(), 0];
+        let Aborted { producer, first, last, stable_end } = aborted;
+        let numbers = [producer.get(), first.get(), last.get(), stable_end.get()];
         let numbers = numbers.map(i64::to_be_bytes).concat();
         [&VERSION.to_be_bytes()[..], &numbers].concat()
     };
@@ -50,7 +56,12 @@ mod tests {
 
     #[test]
     fn files_are_read_whole_or_not_at_all() {
-        let aborted = Aborted { producer: ProducerId(5), first: Offset(7), last: Offset(9) };
+        let aborted = Aborted {
+            producer: ProducerId(5),
+            first: Offset(7),
+            last: Offset(9),
+            stable_end: Offset(8),
+        };
         let bytes = file(&[aborted, aborted]);
         assert_eq!(parse(&bytes), Some(vec![aborted, aborted]));
         assert_eq!(parse(&bytes[..40]), None);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::DiskFile;
-use crate::record::{LeaderEpoch, Offset, Times, Timestamp, Uuid};
+use crate::record::{BatchError, LeaderEpoch, Offset, Times, Timestamp, Uuid};
 
 /// The settings of one log, Kafka's topic configs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,47 @@ pub enum Cleanup {
     Compact,
 }
 
+/// What to compact of a log with `cleanup.policy=compact`, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Compaction {
+    /// `min.cleanable.dirty.ratio`
+    pub dirty_ratio_min: f64,
+    /// `min.compaction.lag.ms`
+    pub lag_ms_min: i64,
+    /// `max.compaction.lag.ms`
+    pub lag_ms_max: i64,
+    /// `delete.retention.ms`
+    pub tombstones_ms: i64,
+    /// For the offsets of keys. What does not fit is left to the next time.
+    pub memory_bytes_max: usize,
+}
+
+impl Default for Compaction {
+    /// Apache Kafka's, but for the memory.
+    fn default() -> Compaction {
+        Compaction {
+            dirty_ratio_min: 0.5,
+            lag_ms_min: 0,
+            lag_ms_max: i64::MAX,
+            tombstones_ms: 24 * 60 * 60 * 1000,
+            memory_bytes_max: 48 << 20,
+        }
+    }
+}
+
+/// Why a compaction ended early. The log is as it was, or as far as it was swapped in.
+#[derive(Debug)]
+pub enum CompactError {
+    /// Whoever paces it said so.
+    Stopped,
+    /// Segments went away meanwhile.
+    Overtaken,
+    /// A batch that cannot be read. Nothing of its segment is touched.
+    Damaged { path: PathBuf, position: u64, error: BatchError },
+    /// A full disk is here too.
+    Disk { path: PathBuf, error: io::Error },
+}
+
 /// What is known of a log before it is opened, from the files at the top of the data directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Known {
@@ -58,6 +99,8 @@ pub struct Known {
     /// `recovery-point-offset-checkpoint`. Carry it over unchanged to the next one you write as
     /// long as the log was not opened.
     pub recovery_point: Option<Offset>,
+    /// `cleaner-offset-checkpoint`: up to here the log was compacted.
+    pub compacted: Option<Offset>,
     pub trust: Trust,
 }
 
@@ -120,8 +163,8 @@ pub enum OpenError {
         path: PathBuf,
         found: Uuid,
     },
-    /// Apache Kafka died in the middle of a compaction here and must finish it first.
-    UnfinishedCompaction {
+    /// What a compaction was about to put in the place of other segments is not whole.
+    DamagedCompaction {
         path: PathBuf,
     },
     /// An index of aborted transactions that cannot be read.
@@ -232,10 +275,10 @@ impl fmt::Display for OpenError {
             OpenError::OtherTopic { path, found } => {
                 write!(f, "{} belongs to another topic, with id {found}", path.display())
             }
-            OpenError::UnfinishedCompaction { path } => write!(
+            OpenError::DamagedCompaction { path } => write!(
                 f,
-                "{} is left from a compaction that Apache Kafka did not finish; start it once on \
-                 this directory",
+                "{} is left from a compaction and is damaged; the files that it was to replace may \
+                 be gone in part",
                 path.display()
             ),
             OpenError::TransactionIndex { path } => write!(
@@ -279,3 +322,18 @@ impl fmt::Display for ReadError {
 }
 
 impl std::error::Error for ReadError {}
+
+impl fmt::Display for CompactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompactError::Stopped => f.write_str("it was stopped"),
+            CompactError::Overtaken => f.write_str("segments were removed meanwhile"),
+            CompactError::Damaged { path, position, error } => {
+                write!(f, "{} is damaged at byte {position}: {error}", path.display())
+            }
+            CompactError::Disk { path, error } => write!(f, "{}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for CompactError {}

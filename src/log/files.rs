@@ -58,9 +58,35 @@ impl Kind {
     }
 }
 
+/// What compaction writes: to be forgotten if it comes no further, then to be put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Cleaned,
+    Swap,
+}
+
+impl Stage {
+    pub(super) const fn suffix(self) -> &'static str {
+        match self {
+            Stage::Cleaned => ".cleaned",
+            Stage::Swap => ".swap",
+        }
+    }
+
+    /// The file that `name` is to become: `00000000000000001200.index.swap`.
+    pub(super) fn parse(self, name: &str) -> Option<(Kind, Offset)> {
+        Kind::parse(name.strip_suffix(self.suffix())?)
+    }
+}
+
 impl<D: Disk> Files<D> {
     pub(super) fn path(&self, kind: Kind, offset: Offset) -> PathBuf {
         self.dir.join(format!("{:020}{}", offset.get(), kind.suffix()))
+    }
+
+    /// What is to be under `path(kind, offset)`, before it is.
+    pub(super) fn staged(&self, kind: Kind, offset: Offset, stage: Stage) -> PathBuf {
+        self.dir.join(format!("{:020}{}{}", offset.get(), kind.suffix(), stage.suffix()))
     }
 
     pub(super) fn named(&self, name: &str) -> PathBuf {
@@ -78,6 +104,10 @@ impl<D: Disk> Files<D> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at(path)(error)),
         }
+    }
+
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), Failed> {
+        self.disk.rename(from, to).map_err(at(from))
     }
 
     /// Removes a file that may be gone already.

@@ -6,6 +6,7 @@
 //! reported back. Appends and reads touch the page cache only.
 
 mod aborted;
+mod clean;
 mod disk;
 mod epochs;
 mod facts;
@@ -30,10 +31,11 @@ use std::io;
 use std::sync::Arc;
 
 pub use aborted::Aborted;
+pub use clean::Pace;
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile};
 pub use facts::{
-    AppendError, Appended, Cleanup, Found, Known, OpenError, Outcome, ReadError, Recovered,
-    Removed, Retention, Settings, Slice, Stamp, Trust,
+    AppendError, Appended, Cleanup, CompactError, Compaction, Found, Known, OpenError, Outcome,
+    ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust,
 };
 pub use sync::{Checkpoint, Draft, SyncTarget};
 pub use text::{PartitionOffset, read_offsets, replace, write_offsets};
@@ -73,6 +75,8 @@ pub struct Log<D: Disk> {
     unchecked_bytes: u64,
     /// In which segment the last durable checkpoint is.
     checkpoint_segment: Option<Offset>,
+    /// Everything before it was compacted.
+    compacted: Offset,
     /// A write failed and what it left behind could not be cut off yet.
     half_written: bool,
     syncing: Arc<Syncing>,
@@ -121,9 +125,15 @@ impl<D: Disk> Log<D> {
         Ok(self.aborted.values().flatten().filter(touches).copied().collect())
     }
 
-    /// Up to here the log is known to be durable. For `recovery-point-offset-checkpoint`.
-    pub fn recovery_point(&self) -> Offset {
-        self.durable
+    /// What the next start should know of the log.
+    pub fn known(&self) -> Known {
+        let unless_first = |offset: Offset| Some(offset).filter(|offset| Offset::ZERO < *offset);
+        Known {
+            log_start: unless_first(self.start),
+            recovery_point: Some(self.durable),
+            compacted: unless_first(self.compacted),
+            trust: Trust::default(),
+        }
     }
 
     /// What the records take on disk.
@@ -379,10 +389,11 @@ impl<D: Disk> Log<D> {
     /// `target` was synced.
     pub fn synced(&mut self, target: &SyncTarget<D>) {
         for Grown { base, bytes, .. } in &target.grown {
-            // Retention may have removed the segment meanwhile.
+            // It may have been removed meanwhile.
             if let Ok(found) = self.segments.binary_search_by_key(base, |segment| segment.base) {
                 let segment = &mut self.segments[found];
-                segment.synced = segment.synced.max(*bytes);
+                // Compaction may have made it smaller.
+                segment.synced = segment.synced.max(*bytes).min(segment.bytes);
             }
         }
         self.unsynced.metadata &= !target.metadata;

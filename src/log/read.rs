@@ -10,8 +10,8 @@ use super::segment::{Largest, Segment, Times};
 use super::{Disk, DiskFile, Log, Open};
 use crate::record::{BatchError, BatchView, HEADER_BYTES, Offset, Scratch, Timestamp};
 
-/// To what the records of one batch may decompress when one is sought by its time.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
+/// To what the records of one batch may decompress when they are looked at one by one.
+pub(super) const INFLATED_BYTES_MAX: usize = 256 << 20;
 /// One index interval: what lies between two entries is usually read at once.
 const WINDOW_BYTES: usize = 4096;
 

@@ -3,6 +3,7 @@
 
 mod believe;
 mod scan;
+mod swap;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -48,6 +49,10 @@ impl<D: Disk> Log<D> {
             }
             listed => listed.map_err(at(dir))?,
         };
+        let listed = match log.finish_compaction(&listed)? {
+            true => log.files.disk.list(dir).map_err(at(dir))?,
+            false => listed,
+        };
         log.take_stock(&listed, now)?;
         log.check_metadata(&listed)?;
         match log.segments.first().map(|first| first.base) {
@@ -57,6 +62,7 @@ impl<D: Disk> Log<D> {
                 log.recover(&known, now, &mut recovered)?;
                 let start = known.log_start.unwrap_or(first);
                 log.start = start.clamp(log.segments[0].base, log.end);
+                log.compacted = known.compacted.unwrap_or(log.start);
                 log.epochs.cut_start(log.start);
             }
         }
@@ -88,6 +94,7 @@ impl<D: Disk> Log<D> {
             },
             unchecked_bytes: 0,
             checkpoint_segment: None,
+            compacted: Offset::ZERO,
             half_written: false,
             syncing: Arc::default(),
             changed: false,
@@ -98,12 +105,9 @@ impl<D: Disk> Log<D> {
         (self.start, self.end, self.durable) = (offset, offset, offset);
     }
 
-    /// Finds the segments, and removes what unfinished work left: files marked as deleted,
-    /// unfinished outputs of Apache's compaction, indexes without their log.
+    /// Finds the segments, and removes what unfinished work left: files marked as deleted, indexes
+    /// without their log.
     fn take_stock(&mut self, listed: &[Listed], now: Timestamp) -> Result<(), OpenError> {
-        if let Some(swap) = listed.iter().find(|file| file.name.ends_with(".swap")) {
-            return Err(OpenError::UnfinishedCompaction { path: self.files.named(&swap.name) });
-        }
         for file in listed {
             if let Some((Kind::Log, base)) = Kind::parse(&file.name) {
                 // Offsets into a segment are Java ints.
@@ -126,7 +130,7 @@ impl<D: Disk> Log<D> {
                     !there
                 }
                 None => {
-                    let unfinished = [".deleted", ".cleaned", ".tmp"];
+                    let unfinished = [".deleted", ".tmp"];
                     unfinished.iter().any(|suffix| file.name.ends_with(suffix))
                 }
             };

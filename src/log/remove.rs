@@ -52,7 +52,7 @@ impl<D: Disk> Log<D> {
     }
 
     /// Not what a failed write or sync left behind.
-    fn may_remove(&self) -> bool {
+    pub(super) fn may_remove(&self) -> bool {
         !self.half_written && !self.syncing.has_failed()
     }
 

@@ -142,7 +142,8 @@ impl<F> Segment<F> {
             Largest::At(entry) => entry.timestamp,
             Largest::None | Largest::Unknown => Timestamp(-1),
         };
-        if timestamp > known {
+        // In an emptied batch nobody finds a record of that time.
+        if timestamp > known && 0 < batch.count() {
             self.times.largest = Largest::At(TimeEntry { timestamp, delta });
         }
         let index = self.index.as_mut().expect("a growing segment has its index in memory");

@@ -29,12 +29,17 @@ impl Syncing {
         self.failed.load(Ordering::Acquire)
     }
 
+    /// What is on the disk is no longer what the log believes.
+    pub(super) fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
     fn run(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_failed() {
             return Err(io::Error::other(AppendError::Poisoned));
         }
-        sync().inspect_err(|_| self.failed.store(true, Ordering::Release))
+        sync().inspect_err(|_| self.fail())
     }
 }
 

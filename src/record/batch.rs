@@ -19,10 +19,12 @@ pub const HEADER_BYTES: usize = 61;
 pub(super) const LENGTH_STARTS: usize = 12;
 pub(super) const CRC_STARTS: usize = 21;
 
-const CODEC_BITS: i16 = 0x07;
+pub(super) const CODEC_BITS: i16 = 0x07;
 pub(super) const APPEND_TIME_BIT: i16 = 0x08;
 pub(super) const TRANSACTIONAL_BIT: i16 = 0x10;
 pub(super) const CONTROL_BIT: i16 = 0x20;
+/// The base timestamp is the delete horizon (KIP-534).
+pub(super) const HORIZON_BIT: i16 = 0x40;
 
 /// Why bytes are not a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +202,26 @@ impl<'a> BatchView<'a> {
         i32::from_be_bytes(self.array(57))
     }
 
+    /// The bytes of the records, decompressed into `scratch` if need be, to at most `bytes_max`.
+    pub(super) fn plain<'s>(
+        &self,
+        scratch: &'s mut Scratch,
+        bytes_max: usize,
+    ) -> Result<&'s [u8], BatchError>
+    where
+        'a: 's,
+    {
+        let stored = &self.bytes[HEADER_BYTES..];
+        match self.codec()? {
+            Codec::None => Ok(stored),
+            codec => {
+                scratch.inflated.clear();
+                codec.decompress(stored, &mut scratch.inflated, bytes_max)?;
+                Ok(&scratch.inflated)
+            }
+        }
+    }
+
     /// The records, decompressed into `scratch` if need be, to at most `bytes_max`.
     pub fn records<'s>(
         &self,
@@ -209,16 +231,7 @@ impl<'a> BatchView<'a> {
     where
         'a: 's,
     {
-        let stored = &self.bytes[HEADER_BYTES..];
-        let codec = self.codec()?;
-        let rest: &'s [u8] = match codec {
-            Codec::None => stored,
-            codec => {
-                scratch.inflated.clear();
-                codec.decompress(stored, &mut scratch.inflated, bytes_max)?;
-                &scratch.inflated
-            }
-        };
+        let rest = self.plain(scratch, bytes_max)?;
         let append_time = match self.timestamp_type() {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(self.max_timestamp()),

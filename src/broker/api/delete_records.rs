@@ -55,7 +55,7 @@ fn trim_one(node: &Node, name: &str, asked: &TrimmedPartition) -> Result<Offset,
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
     let config = partition.core.config();
-    if config.compact && !config.delete {
+    if config.compact.is_some() && !config.delete {
         return Err(ErrorCode::POLICY_VIOLATION);
     }
     match partition.trim(asked.offset) {

@@ -204,7 +204,7 @@ impl Appender<'_> {
             zstd: if self.version < 7 { Zstd::TooNew } else { Zstd::Allowed },
             batch_bytes_max: config.batch_bytes_max as usize,
             inflated_bytes_max: INFLATED_BYTES_MAX,
-            keys: if config.compact { Keys::Required } else { Keys::Optional },
+            keys: if config.compact.is_some() { Keys::Required } else { Keys::Optional },
             timestamp_type: config.timestamp_type,
             before_max_ms: config.timestamp_before_max_ms,
             after_max_ms: config.timestamp_after_max_ms,

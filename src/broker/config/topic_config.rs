@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::topic_rows::{self, TOPIC_ROWS, TopicRow};
 use super::{Kind, Settings, canonical, check, has_effect};
+use crate::log::Compaction;
 use crate::record::TimestampType;
 
 /// What a topic sets itself, by name.
@@ -135,7 +136,7 @@ fn scaled(text: &str, factor: i64) -> String {
 }
 
 /// The configs that decide what happens to a record, as values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TopicConfig {
     pub segment_bytes: u32,
     pub segment_ms: i64,
@@ -145,8 +146,8 @@ pub struct TopicConfig {
     pub retention_bytes: Option<u64>,
     /// Whether retention removes segments (`cleanup.policy` has `delete`).
     pub delete: bool,
-    /// Whether records must have keys (`cleanup.policy` has `compact`).
-    pub compact: bool,
+    /// `cleanup.policy` has `compact`: records must have keys, and only the last of each stays.
+    pub compact: Option<Compaction>,
     pub batch_bytes_max: u32,
     pub timestamp_type: TimestampType,
     pub timestamp_before_max_ms: i64,
@@ -164,15 +165,27 @@ impl TopicConfig {
         let policy = value("cleanup.policy");
         let has = |word: &str| policy.split(',').any(|item| item.trim() == word);
         let log_append = value("message.timestamp.type") == "LogAppendTime";
+        let memory_bytes = settings.number("log.cleaner.dedupe.buffer.size");
+        let compact = has("compact").then(|| Compaction {
+            dirty_ratio_min: value("min.cleanable.dirty.ratio").parse().unwrap_or_default(),
+            lag_ms_min: number("min.compaction.lag.ms"),
+            lag_ms_max: number("max.compaction.lag.ms"),
+            tombstones_ms: number("delete.retention.ms"),
+            memory_bytes_max: usize::try_from(memory_bytes).unwrap_or_default(),
+        });
         TopicConfig {
             segment_bytes: bytes("segment.bytes"),
-            segment_ms: number("segment.ms"),
+            // A record that is due for compaction must lie in a closed segment
+            // (LogConfig.maxSegmentMs).
+            segment_ms: compact
+                .map_or(i64::MAX, |rules| rules.lag_ms_max)
+                .min(number("segment.ms")),
             segment_index_bytes: bytes("segment.index.bytes"),
             index_interval_bytes: bytes("index.interval.bytes"),
             retention_ms: Some(number("retention.ms")).filter(|ms| 0 <= *ms),
             retention_bytes: u64::try_from(number("retention.bytes")).ok(),
             delete: has("delete"),
-            compact: has("compact"),
+            compact,
             batch_bytes_max: bytes("max.message.bytes"),
             timestamp_type: match log_append {
                 true => TimestampType::LogAppendTime,

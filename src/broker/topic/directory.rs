@@ -14,6 +14,7 @@ use crate::record::{Offset, PartitionId, Uuid};
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
+const COMPACTED: &str = "cleaner-offset-checkpoint";
 /// High watermarks.
 const REPLICATION: &str = "replication-offset-checkpoint";
 
@@ -29,6 +30,7 @@ pub struct Found {
     pub deleted: Vec<PathBuf>,
     recovery_points: HashMap<Key, Offset>,
     log_starts: HashMap<Key, Offset>,
+    compacted: HashMap<Key, Offset>,
     high_watermarks: HashMap<Key, Offset>,
 }
 
@@ -37,6 +39,7 @@ impl Found {
         let mut found = Found {
             recovery_points: offsets(data_dir, RECOVERY_POINTS)?,
             log_starts: offsets(data_dir, LOG_STARTS)?,
+            compacted: offsets(data_dir, COMPACTED)?,
             high_watermarks: offsets(data_dir, REPLICATION)?,
             ..Found::default()
         };
@@ -66,6 +69,7 @@ impl Found {
             known: Known {
                 log_start: self.log_starts.get(key).copied(),
                 recovery_point: self.recovery_points.get(key).copied(),
+                compacted: self.compacted.get(key).copied(),
                 trust: if self.clean { Trust::Clean } else { Trust::Unclean },
             },
         }
@@ -83,6 +87,8 @@ pub struct Checkpoints {
     pub recovery_points: Vec<PartitionOffset>,
     /// Only of logs that do not begin at 0.
     pub log_starts: Vec<PartitionOffset>,
+    /// Only of logs that were compacted.
+    pub compacted: Vec<PartitionOffset>,
     pub high_watermarks: Vec<PartitionOffset>,
 }
 
@@ -93,6 +99,7 @@ impl Checkpoints {
         let files = [
             (RECOVERY_POINTS, &self.recovery_points, before.map(|before| &before.recovery_points)),
             (LOG_STARTS, &self.log_starts, before.map(|before| &before.log_starts)),
+            (COMPACTED, &self.compacted, before.map(|before| &before.compacted)),
             (REPLICATION, &self.high_watermarks, before.map(|before| &before.high_watermarks)),
         ];
         let mut replaced = false;

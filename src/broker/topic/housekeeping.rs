@@ -1,4 +1,4 @@
-//! What a broker does when nobody asks: flush, checkpoint, let go of what is too old.
+//! What a broker does when nobody asks: flush, checkpoint, let go of what is too old or replaced.
 //! Never knows: requests. What is due is decided by pure functions; the clock is read in `run`.
 
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::compaction::{Which, compact};
 use super::partition::{Partition, now};
 use super::topics::Topics;
 use crate::broker::Durability;
@@ -20,9 +21,15 @@ const CHECKPOINT_EVERY: u32 = 10;
 /// As Apache's (LogManager.InitialTaskDelayMs).
 const RETENTION_DELAY: Duration = Duration::from_secs(30);
 
-/// What a broker that leaves spends on retention: one that never stays longer than its linger
-/// would otherwise never let go of anything.
+/// Before the first compaction. A broker that commands start stays longer than that.
+const COMPACTION_DELAY: Duration = Duration::from_secs(5);
+
+/// What a broker that leaves spends on retention, and on compaction: one that never stays longer
+/// than its linger would otherwise never let go of anything.
 const FAREWELL_BUDGET: Duration = Duration::from_millis(500);
+
+/// A larger log is not compacted in that time.
+const FAREWELL_BYTES_MAX: u64 = 64 << 20;
 
 /// What recovery may have to read of one log after a crash.
 const UNCHECKED_BYTES_MAX: u64 = 8 << 20;
@@ -33,19 +40,22 @@ const UNCHECKED_BYTES_MAX_OS: u64 = 256 << 20;
 /// The work in the background, until it is stopped.
 pub struct Background {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Background {
     pub fn start(topics: Arc<Topics>) -> Background {
         let (stop, stopped) = watch::channel(false);
-        Background { stop, task: tokio::spawn(run(topics, stopped)) }
+        let compaction = tokio::spawn(compact_on(topics.clone(), stopped.clone()));
+        Background { stop, tasks: [compaction, tokio::spawn(run(topics, stopped))] }
     }
 
     /// Returns when what is under way is done.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        let _ = self.task.await;
+        for task in self.tasks {
+            let _ = task.await;
+        }
     }
 }
 
@@ -78,6 +88,27 @@ async fn blocking(topics: &Arc<Topics>, work: impl FnOnce(&Topics) + Send + 'sta
     let _ = tokio::task::spawn_blocking(move || work(&topics)).await;
 }
 
+/// Compacts, and again at once as long as there is something to compact (`log.cleaner.backoff.ms`).
+async fn compact_on(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
+    let backoff = |topics: &Topics| {
+        Duration::from_millis(topics.settings().number("log.cleaner.backoff.ms").unsigned_abs())
+    };
+    let mut pause = COMPACTION_DELAY.min(backoff(&topics));
+    let mut which = Which::InUse;
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        let (all, stop) = (topics.clone(), stopped.clone());
+        let compacting = move || compact(&all, which, &|| !*stop.borrow());
+        // A panic in it has been logged.
+        let any = tokio::task::spawn_blocking(compacting).await.unwrap_or(false);
+        pause = if any { Duration::ZERO } else { backoff(&topics) };
+        which = Which::OnDisk;
+    }
+}
+
 fn flush_once(topics: &Topics, checkpoint: bool) {
     let bytes_max = match topics.durability() {
         Durability::Fsync => UNCHECKED_BYTES_MAX,
@@ -98,23 +129,20 @@ fn flush_once(topics: &Topics, checkpoint: bool) {
 
 fn flush(partition: &Partition) {
     let topic = &partition.core.name;
-    let flushed = match partition.if_open(Log::checkpoint) {
-        None => return,
-        Some(Err(error)) => Err(error),
-        Some(Ok(checkpoint)) => checkpoint.run().map(|()| {
-            partition.if_open(|log| log.checkpointed(&checkpoint));
-        }),
-    };
-    if let Err(error) = flushed {
+    if let Err(error) = partition.checkpoint() {
         tracing::error!(%topic, partition = %partition.id, %error, "cannot flush");
     }
 }
 
-/// Retention before the broker leaves, as far as its budget goes. It begins where the clock says,
-/// so that in the long run every topic has its turn.
-pub fn retain_in_leaving(topics: &Topics) {
-    let begun = std::time::Instant::now();
-    retain(topics, || begun.elapsed() < FAREWELL_BUDGET);
+/// What is due before the broker leaves, as far as its budget goes. Retention begins where the
+/// clock says, so that in the long run every topic has its turn.
+pub fn tidy_in_leaving(topics: &Topics) {
+    let budget = || {
+        let begun = std::time::Instant::now();
+        move || begun.elapsed() < FAREWELL_BUDGET
+    };
+    retain(topics, budget());
+    compact(topics, Which::Smaller { bytes_max: FAREWELL_BYTES_MAX }, &budget());
 }
 
 /// Lets go of what is too old or too much, of every log that is on disk, while `go_on` says so.

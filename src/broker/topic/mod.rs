@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 mod commit;
+mod compaction;
 mod directory;
 mod file_system;
 pub mod housekeeping;

@@ -34,7 +34,10 @@ impl TopicCore {
 
     fn log_settings(&self) -> log::Settings {
         let config = self.config();
-        let cleanup = if config.compact { log::Cleanup::Compact } else { log::Cleanup::Delete };
+        let cleanup = match config.compact {
+            Some(_) => log::Cleanup::Compact,
+            None => log::Cleanup::Delete,
+        };
         log::Settings {
             cleanup,
             segment_bytes: config.segment_bytes,
@@ -138,6 +141,10 @@ pub struct Partition {
     state: Mutex<State>,
     /// Whoever has the lock recovers the log, which may take long.
     opening: AtomicBool,
+    /// One checkpoint at a time.
+    checkpointing: Mutex<()>,
+    /// A batch cannot be read: compaction would only find it again.
+    not_compactable: AtomicBool,
     commit: GroupCommit,
     waiters: Waiters,
 }
@@ -161,6 +168,8 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch.get()),
             state: Mutex::new(State::Asleep(asleep)),
             opening: AtomicBool::new(false),
+            checkpointing: Mutex::default(),
+            not_compactable: AtomicBool::new(false),
             commit: GroupCommit::default(),
             waiters: Waiters::default(),
         }
@@ -334,13 +343,10 @@ impl Partition {
 
     /// Adds its line to the checkpoints; what was known of a log that nobody used is carried over.
     pub fn report(&self, to: &mut Checkpoints) {
-        let (recovery, start, high_watermark) = match &*self.lock() {
-            State::Asleep(asleep) if asleep.on_disk => {
-                (asleep.known.recovery_point, asleep.known.log_start, asleep.high_watermark)
-            }
+        let (known, high_watermark) = match &*self.lock() {
+            State::Asleep(asleep) if asleep.on_disk => (asleep.known, asleep.high_watermark),
             State::Open(log) if log.bytes() > 0 || log.end() > Offset::ZERO => {
-                let start = Some(log.start()).filter(|start| Offset::ZERO < *start);
-                (Some(log.recovery_point()), start, Some(log.end()))
+                (log.known(), Some(log.end()))
             }
             _ => return,
         };
@@ -349,14 +355,34 @@ impl Partition {
             partition: self.id,
             offset,
         };
-        to.recovery_points.extend(recovery.map(line));
-        to.log_starts.extend(start.map(line));
+        to.recovery_points.extend(known.recovery_point.map(line));
+        to.log_starts.extend(known.log_start.map(line));
+        to.compacted.extend(known.compacted.map(line));
         to.high_watermarks.extend(high_watermark.map(line));
     }
 
     /// The promise that everything below `end` is on the disk.
     pub fn durable(self: &Arc<Self>, end: Offset) -> Ticket {
         GroupCommit::ask(self, end)
+    }
+
+    /// Brings everything that was appended to the disk, and makes it where recovery would begin.
+    pub fn checkpoint(&self) -> std::io::Result<()> {
+        let _alone = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(checkpoint) = self.if_open(Log::checkpoint) else { return Ok(()) };
+        let checkpoint = checkpoint?;
+        checkpoint.run()?;
+        self.if_open(|log| log.checkpointed(&checkpoint));
+        Ok(())
+    }
+
+    /// Until the broker is started anew.
+    pub fn give_up_compaction(&self) {
+        self.not_compactable.store(true, Ordering::Relaxed);
+    }
+
+    pub fn may_be_compacted(&self) -> bool {
+        !self.not_compactable.load(Ordering::Relaxed)
     }
 
     /// Brings everything that was appended to the disk, here and now.

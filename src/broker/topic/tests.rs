@@ -167,7 +167,7 @@ fn a_log_that_cannot_be_recovered_makes_no_clean_stop() {
     append(&topics, "t");
     drop(topics);
     let swap = place.dir("t-0").join("00000000000000000000.log.swap");
-    fs::write(&swap, b"").unwrap();
+    fs::write(&swap, b"damaged").unwrap();
     assert!(place.open().close().is_err());
     assert!(!place.dir(".kafka_cleanshutdown").exists());
     fs::remove_file(swap).unwrap();

@@ -94,7 +94,10 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    fn first_time(&mut self, at_segment: usize) -> Result<Option<Timestamp>, Failed> {
+    pub(in crate::log) fn first_time(
+        &mut self,
+        at_segment: usize,
+    ) -> Result<Option<Timestamp>, Failed> {
         let path = self.files.path(Kind::Log, self.segments[at_segment].base);
         let file = self.load_file(at_segment)?;
         let mut walk = Walk::new(&*file, 0, self.segments[at_segment].bytes);

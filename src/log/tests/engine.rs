@@ -29,7 +29,7 @@ fn a_warm_append_is_one_sync_and_the_first_is_four() {
     sync(&mut log);
     assert_eq!(disk.syncs(), 5);
     assert!(log.sync_target().is_none());
-    assert_eq!(log.recovery_point(), Offset(2));
+    assert_eq!(log.durable, Offset(2));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_checkpoint_that_cannot_be_written_stops_nobody() {
     disk.make_room();
     append(&mut log, &batch(2, &["b"])).unwrap();
     sync(&mut log);
-    assert_eq!(log.recovery_point(), Offset(2));
+    assert_eq!(log.durable, Offset(2));
 }
 
 #[test]
@@ -353,7 +353,12 @@ fn aborted_transactions_are_known_from_apaches_index() {
     assert_eq!(log.aborted(Offset(0), Offset(3)).unwrap(), []);
     log.close(Timestamp(0)).unwrap();
     let path = Path::new(DIR).join("00000000000000000000.txnindex");
-    let aborted = Aborted { producer: ProducerId(5), first: Offset(0), last: Offset(1) };
+    let aborted = Aborted {
+        producer: ProducerId(5),
+        first: Offset(0),
+        last: Offset(1),
+        stable_end: Offset(2),
+    };
     let write = |disk: &FaultyDisk, bytes: &[u8]| {
         disk.open(&path, Open::OrCreate).unwrap().write_at([bytes, &[]], 0).unwrap();
     };

@@ -50,6 +50,22 @@ enum Rename {
     Link(PathBuf, usize),
     Unlink(PathBuf),
     Directory(PathBuf),
+    /// From, to: both or neither.
+    Move(PathBuf, PathBuf),
+}
+
+impl Rename {
+    fn apply(self, names: &mut BTreeMap<PathBuf, usize>, dirs: &mut Vec<PathBuf>) {
+        match self {
+            Rename::Link(path, inode) => drop(names.insert(path, inode)),
+            Rename::Unlink(path) => drop(names.remove(&path)),
+            Rename::Directory(path) => dirs.push(path),
+            Rename::Move(from, to) => {
+                let inode = names.remove(&from).expect("what is renamed is there");
+                names.insert(to, inode);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -116,11 +132,7 @@ impl FaultyDisk {
             let kept = dice.below(state.renames.len() as u64 + 1) as usize;
             let renames: Vec<Rename> = state.renames.drain(..).take(kept).collect();
             for rename in renames {
-                match rename {
-                    Rename::Link(path, inode) => drop(state.durable_names.insert(path, inode)),
-                    Rename::Unlink(path) => drop(state.durable_names.remove(&path)),
-                    Rename::Directory(path) => state.durable_dirs.push(path),
-                }
+                rename.apply(&mut state.durable_names, &mut state.durable_dirs);
             }
             state.names = state.durable_names.clone();
             state.dirs = state.durable_dirs.clone();
@@ -204,11 +216,7 @@ impl State {
     fn commit(&mut self, count: usize) {
         let committed: Vec<Rename> = self.renames.drain(..count).collect();
         for rename in committed {
-            match rename {
-                Rename::Link(path, inode) => drop(self.durable_names.insert(path, inode)),
-                Rename::Unlink(path) => drop(self.durable_names.remove(&path)),
-                Rename::Directory(path) => self.durable_dirs.push(path),
-            }
+            rename.apply(&mut self.durable_names, &mut self.durable_dirs);
         }
     }
 
@@ -317,8 +325,7 @@ impl Disk for FaultyDisk {
         let mut state = self.change()?;
         let inode = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), inode);
-        state.renames.push(Rename::Unlink(from.to_owned()));
-        state.renames.push(Rename::Link(to.to_owned(), inode));
+        state.renames.push(Rename::Move(from.to_owned(), to.to_owned()));
         Ok(())
     }
 
@@ -337,7 +344,10 @@ impl Disk for FaultyDisk {
         }
         // A journal commits in order: what came before goes with it.
         let is_here = |rename: &Rename| {
-            let (Rename::Link(path, _) | Rename::Unlink(path) | Rename::Directory(path)) = rename;
+            let (Rename::Link(path, _)
+            | Rename::Unlink(path)
+            | Rename::Directory(path)
+            | Rename::Move(path, _)) = rename;
             path.parent() == Some(dir)
         };
         let Some(last) = state.renames.iter().rposition(is_here) else { return Ok(()) };

@@ -1,5 +1,6 @@
 //! The log on a disk that fails, and on the real one.
 
+mod clean;
 mod engine;
 mod faulty;
 mod real;

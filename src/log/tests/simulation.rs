@@ -249,7 +249,7 @@ impl Model {
 }
 
 /// What Apache's dump-log checks: every index entry names a batch, every time is that batch's.
-fn check_files(disk: &FaultyDisk) {
+pub fn check_files(disk: &FaultyDisk) {
     let read = |path: &std::path::Path| disk.read(path).unwrap();
     for path in disk.files().iter().filter(|path| path.extension().is_some_and(|e| e == "log")) {
         let bytes = read(path);
@@ -282,7 +282,7 @@ fn check_files(disk: &FaultyDisk) {
     }
 }
 
-fn seeds(count: u64) -> std::ops::Range<u64> {
+pub fn seeds(count: u64) -> std::ops::Range<u64> {
     match std::env::var("KAW_SEED") {
         Ok(seed) => {
             let seed = seed.parse().expect("KAW_SEED is a number");
@@ -293,7 +293,7 @@ fn seeds(count: u64) -> std::ops::Range<u64> {
 }
 
 /// Says which seed failed.
-struct Announce(u64);
+pub struct Announce(pub u64);
 
 impl Drop for Announce {
     fn drop(&mut self) {

@@ -90,7 +90,7 @@ fn the_topic_comes_with_the_first_record_and_is_as_apache_makes_it() {
     let topic = store.topics.get(TOPIC).unwrap();
     assert_eq!(topic.partitions.len(), 50);
     let config = topic.core.config();
-    assert!(config.compact && !config.delete && config.segment_bytes == 100 << 20);
+    assert!(config.compact.is_some() && !config.delete && config.segment_bytes == 100 << 20);
     // One directory, not fifty: an instant start makes none that it does not need.
     let dirs = fs::read_dir(&place.0).unwrap().flatten().map(|entry| entry.file_name());
     let dirs: Vec<_> = dirs.filter(|name| name.to_string_lossy().starts_with(TOPIC)).collect();

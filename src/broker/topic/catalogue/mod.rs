@@ -103,6 +103,7 @@ impl Catalogue {
                 false => checkpoint.as_ref().map(|checkpoint| checkpoint.end),
             },
             recovery_point: None,
+            compacted: None,
             trust: if clean { Trust::CleanButRead } else { Trust::Nothing },
         };
         let (mut log, recovered) =

@@ -1,0 +1,258 @@
+//! Segments read from end to end and written anew, without the records that later ones replace
+//! (Cleaner.cleanInto, MemoryRecords.filterTo).
+//! Never knows: the log, its lock, or when it is worth it.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::super::facts::{CompactError, Settings};
+use super::super::files::{Failed, Files, Kind, Stage, at};
+use super::super::read::INFLATED_BYTES_MAX;
+use super::super::segment::Segment;
+use super::super::window::Window;
+use super::super::{Aborted, Disk, DiskFile, Open, aborted};
+use super::latest::Latest;
+use super::transactions::Transactions;
+use super::{Pace, Source};
+use crate::record::{
+    BatchError, BatchView, Offset, ProducerEpoch, ProducerId, Scratch, Sketch, Timestamp, emptied,
+    thin,
+};
+
+/// So much is written at once.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// The batch that says what a producer wrote last.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LastOf {
+    Data(Offset),
+    /// Only a marker of this epoch.
+    Marker(ProducerEpoch),
+}
+
+/// By what records are judged.
+pub(super) struct Judge {
+    pub latest: Latest,
+    /// Where the records behind those that `latest` knows begin: they stay.
+    pub end: Offset,
+    pub transactions: Transactions,
+    pub producers: HashMap<ProducerId, LastOf>,
+    pub now: Timestamp,
+    /// Of tombstones that are met for the first time.
+    pub horizon: Timestamp,
+}
+
+impl Judge {
+    /// Appends to `out` what is left of a batch. One that must stay is emptied at most.
+    fn pass(
+        &mut self,
+        batch: &BatchView<'_>,
+        must_stay: bool,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BatchError> {
+        let is_done_with = self.transactions.is_done_with(batch);
+        let is_past = batch.delete_horizon().is_some_and(|horizon| horizon <= self.now);
+        // A marker may be what tells readers of a transaction that it ended: it goes with a delay.
+        let is_nothing = is_done_with && (!batch.is_control() || is_past);
+        let must_stay = must_stay || self.is_last_of_producer(batch);
+        if is_nothing && !must_stay {
+            return Ok(());
+        }
+        let mut kept = Vec::new();
+        let mut has_tombstones = false;
+        if !is_nothing {
+            for record in batch.sketches(scratch, INFLATED_BYTES_MAX)? {
+                let record = record?;
+                if batch.is_control() || self.stays(&record, is_past) {
+                    has_tombstones |= !record.has_value;
+                    kept.push(record);
+                }
+            }
+        }
+        let is_whole = kept.len() as i64 == i64::from(batch.count());
+        let needs_horizon = batch.delete_horizon().is_none()
+            && (has_tombstones || (is_done_with && batch.is_control()));
+        match kept.is_empty() {
+            true if must_stay => emptied(batch, out),
+            true => {}
+            false if is_whole && !needs_horizon => out.extend_from_slice(batch.bytes()),
+            false => thin(batch, &kept, needs_horizon.then_some(self.horizon), out),
+        }
+        Ok(())
+    }
+
+    fn stays(&self, record: &Sketch<'_>, is_past_horizon: bool) -> bool {
+        if self.end <= record.offset {
+            return true;
+        }
+        let Some(key) = record.key else { return false };
+        let is_latest = self.latest.get(key).is_none_or(|latest| latest <= record.offset);
+        is_latest && (record.has_value || !is_past_horizon)
+    }
+
+    /// Without it, a start that reads the log would not know the producer's last sequence or epoch.
+    fn is_last_of_producer(&self, batch: &BatchView<'_>) -> bool {
+        let Some(producer) = batch.producer() else { return false };
+        match self.producers.get(&producer.id) {
+            Some(LastOf::Data(offset)) => batch.last_offset() == *offset,
+            Some(LastOf::Marker(epoch)) => batch.is_control() && producer.epoch == *epoch,
+            None => false,
+        }
+    }
+}
+
+/// A segment that is to take the place of others, durable under names that count for nothing yet.
+pub(super) struct Written<D: Disk> {
+    pub segment: Segment<D::File>,
+    pub aborted: Vec<Aborted>,
+}
+
+/// Writes what is left of `group` as one segment.
+pub(super) fn rewrite<D: Disk>(
+    files: &Files<D>,
+    group: &[Source],
+    judge: &mut Judge,
+    settings: &Settings,
+    pace: &mut Pace<'_>,
+) -> Result<Written<D>, CompactError> {
+    let mut output = Output::begin(files, group[0], settings)?;
+    let mut scratch = Scratch::default();
+    for (n, source) in group.iter().enumerate() {
+        let is_last_source = n + 1 == group.len();
+        let mut failed = Ok(());
+        each_batch(files, source, pace, |batch, is_last, pace| {
+            // It says how far the segment reaches: readers get there, and nothing seems lost.
+            let must_stay = is_last_source && is_last;
+            judge.pass(batch, must_stay, &mut scratch, &mut output.pending)?;
+            failed = output.write_if(WRITE_BYTES, pace);
+            Ok(if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        failed?;
+    }
+    let modified = group.last().expect("a group has a source").modified;
+    let written = output.finish(judge.transactions.take_left(), modified, pace)?;
+    Ok(written)
+}
+
+/// Shows every batch of a segment, checked, and whether it is the last.
+pub(super) fn each_batch<D: Disk>(
+    files: &Files<D>,
+    source: &Source,
+    pace: &mut Pace<'_>,
+    mut see: impl FnMut(&BatchView<'_>, bool, &mut Pace<'_>) -> Result<ControlFlow<()>, BatchError>,
+) -> Result<(), CompactError> {
+    let path = files.path(Kind::Log, source.base);
+    let file = files.open(&path, Open::Existing)?;
+    let mut window = Window::default();
+    let mut position = 0;
+    while position < source.bytes {
+        let left = (source.bytes - position) as usize;
+        let damaged = |error| {
+            let (path, position) = (path.clone(), position.into());
+            CompactError::Damaged { path, position, error }
+        };
+        let bytes = window.batch(&*file, position, left).map_err(at(&path))?;
+        let bytes = bytes.ok_or_else(|| damaged(BatchError::Short))?;
+        let batch = BatchView::parse(bytes).map_err(damaged)?;
+        batch.check_crc().map_err(damaged)?;
+        let size = batch.size();
+        go_on(pace, size)?;
+        if see(&batch, size == left, pace).map_err(damaged)?.is_break() {
+            break;
+        }
+        position += size as u32;
+    }
+    Ok(())
+}
+
+fn go_on(pace: &mut Pace<'_>, bytes: usize) -> Result<(), CompactError> {
+    match pace(bytes) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(CompactError::Stopped),
+    }
+}
+
+/// The new segment while it is written.
+struct Output<'a, D: Disk> {
+    files: &'a Files<D>,
+    segment: Segment<D::File>,
+    file: Arc<D::File>,
+    interval_bytes: u32,
+    /// Whole batches that are not written yet.
+    pending: Vec<u8>,
+}
+
+impl<'a, D: Disk> Output<'a, D> {
+    fn begin(
+        files: &'a Files<D>,
+        first: Source,
+        settings: &Settings,
+    ) -> Result<Output<'a, D>, Failed> {
+        let file = fresh(files, Kind::Log, first.base)?;
+        Ok(Output {
+            files,
+            segment: Segment::new(first.base, Arc::clone(&file), first.modified),
+            file,
+            interval_bytes: settings.index_interval_bytes,
+            pending: Vec::new(),
+        })
+    }
+
+    fn write_if(&mut self, bytes_min: usize, pace: &mut Pace<'_>) -> Result<(), CompactError> {
+        if self.pending.len() < bytes_min {
+            return Ok(());
+        }
+        let path = self.files.staged(Kind::Log, self.segment.base, Stage::Cleaned);
+        let position = self.segment.bytes.into();
+        self.file.write_at([&self.pending, &[]], position).map_err(at(&path))?;
+        let mut rest = &self.pending[..];
+        while !rest.is_empty() {
+            let batch = BatchView::parse(rest).expect("whole batches were put here");
+            self.segment.note(&batch, batch.size() as u32, self.interval_bytes);
+            rest = &rest[batch.size()..];
+        }
+        let written = self.pending.len();
+        self.pending.clear();
+        go_on(pace, written)
+    }
+
+    /// Writes the rest and the indexes, and syncs everything.
+    fn finish(
+        mut self,
+        aborted: Vec<Aborted>,
+        modified: Timestamp,
+        pace: &mut Pace<'_>,
+    ) -> Result<Written<D>, CompactError> {
+        self.write_if(1, pace)?;
+        self.segment.finish_index();
+        let base = self.segment.base;
+        let index = self.segment.index.as_ref().expect("what is written has its index in memory");
+        self.put(Kind::OffsetIndex, &index.offsets_from(0))?;
+        self.put(Kind::TimeIndex, &index.times_from(0))?;
+        let saved = (index.offsets.len(), index.times.len());
+        if !aborted.is_empty() {
+            self.put(Kind::TransactionIndex, &aborted::file(&aborted))?;
+        }
+        let path = self.files.staged(Kind::Log, base, Stage::Cleaned);
+        self.file.sync().map_err(at(&path))?;
+        let bytes = self.segment.bytes;
+        let segment = Segment { synced: bytes, saved, modified, ..self.segment };
+        Ok(Written { segment, aborted })
+    }
+
+    fn put(&self, kind: Kind, bytes: &[u8]) -> Result<(), Failed> {
+        let path = self.files.staged(kind, self.segment.base, Stage::Cleaned);
+        let file = fresh(self.files, kind, self.segment.base)?;
+        file.write_at([bytes, &[]], 0).and_then(|()| file.sync()).map_err(at(&path))
+    }
+}
+
+/// An empty file to write to, whatever an earlier attempt left under its name.
+fn fresh<D: Disk>(files: &Files<D>, kind: Kind, base: Offset) -> Result<Arc<D::File>, Failed> {
+    let path = files.staged(kind, base, Stage::Cleaned);
+    let file = files.open(&path, Open::OrCreate)?;
+    file.set_len(0).map_err(at(&path))?;
+    Ok(file)
+}
