@@ -171,7 +171,7 @@ it!(input_that_is_no_record_says_where, |kaw| {
 
 // What one or the other of kcat, kcl, rpk, kaf, kafkactl and Apache's tools loses or changes.
 it!(no_input_is_lost_to_any_peers_pitfall, |kaw| {
-    let long = "x".repeat(200_000);
+    let (long, longer) = ("x".repeat(200_000), "y".repeat(3 << 20));
     type Case<'a> = (&'a str, &'a [u8], &'a [&'a [u8]]);
     let cases: [Case<'_>; 9] = [
         ("blank lines", b"a\n\n\nb\n", &[b"a", b"", b"", b"b"]),
@@ -184,9 +184,9 @@ it!(no_input_is_lost_to_any_peers_pitfall, |kaw| {
         ("the word null", b"null\nNULL\n", &[b"null", b"NULL"]),
         ("nothing", b"", &[]),
     ];
-    let long_line = format!("{long}\nshort\n{long}");
-    let long_want = [long.as_bytes(), b"short", long.as_bytes()];
-    let long_case = ("lines past 64 KiB", long_line.as_bytes(), &long_want as &[&[u8]]);
+    let long_line = format!("{long}\nshort\n{longer}\n\n{long}");
+    let long_want = [long.as_bytes(), b"short", longer.as_bytes(), b"", long.as_bytes()];
+    let long_case = ("lines past 64 KiB and 1 MiB", long_line.as_bytes(), &long_want as &[&[u8]]);
     for (number, (name, input, want)) in cases.into_iter().chain([long_case]).enumerate() {
         for (way, options) in ["-p 0", r"-p 0 -f '%v\n'", r"-p 0 -f '%v{re#[^\n]*#}\n'"]
             .into_iter()
@@ -195,7 +195,7 @@ it!(no_input_is_lost_to_any_peers_pitfall, |kaw| {
             .filter(|(way, _)| *way < 2 || name != "no UTF-8")
         {
             let topic = format!("pitfall-{number}-{way}");
-            kaw.ok(&format!("topic create {topic}"));
+            kaw.ok(&format!("topic create {topic} -c max.message.bytes=8000000"));
             let command = format!("produce {topic} {options}");
             let count = want.len();
             let account = format!("read {count} = delivered {count} + failed 0");

@@ -133,6 +133,11 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Whether what was read waits for answers, as much as there may be.
+    pub fn is_behind(&self) -> bool {
+        self.trail.as_ref().is_some_and(Trail::is_full)
+    }
+
     /// All before this place was read.
     pub fn read_to(&mut self, mark: Mark) {
         if let Some(trail) = &mut self.trail {

@@ -144,7 +144,7 @@ impl Pump<'_> {
             if self.line.interrupt.exit().is_some() {
                 return Ok(false);
             }
-            if HELD_BYTES_MAX < self.line.producer.held_bytes() {
+            if HELD_BYTES_MAX < self.line.producer.held_bytes() || self.line.is_behind() {
                 self.line.wait_for_room()?;
                 continue;
             }

@@ -12,6 +12,8 @@ use super::files::{Checkpoint, Lines, Mark};
 use crate::client::produce::Place;
 use crate::record::Timestamp;
 
+/// What may wait behind a record without an answer. Input that fails at once is not held elsewhere.
+const WAITING_BYTES_MAX: usize = 32 << 20;
 /// Files are brought up to date this often.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -24,6 +26,7 @@ pub struct Trail {
     /// The number of the first record that waits.
     first: u64,
     waiting: VecDeque<Slot>,
+    waiting_bytes: usize,
     /// All before this was read.
     read_to: Mark,
     /// A record failed that nobody keeps: a run that goes on begins there.
@@ -36,6 +39,12 @@ struct Slot {
     /// The input, where it may have to be kept.
     bytes: Option<Bytes>,
     fate: Option<Fate>,
+}
+
+impl Slot {
+    fn size(&self) -> usize {
+        size_of::<Slot>() + self.bytes.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 /// What became of a record.
@@ -68,6 +77,7 @@ impl Trail {
             topic: topic.to_owned(),
             first: done.records + 1,
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             read_to: done,
             gap: None,
             ticked: Instant::now(),
@@ -78,18 +88,29 @@ impl Trail {
     pub fn read(&mut self, number: u64, mark: Mark, block: &Bytes, bytes: &[u8]) {
         assert_eq!(number, self.first + self.waiting.len() as u64, "records are followed in order");
         let bytes = self.rejects.is_some().then(|| block.slice_ref(bytes));
-        self.waiting.push_back(Slot { mark, bytes, fate: None });
+        self.wait(Slot { mark, bytes, fate: None });
     }
 
     /// A record was read that nobody could keep in memory.
     pub fn left_out(&mut self, number: u64, mark: Mark) {
         assert_eq!(number, self.first + self.waiting.len() as u64, "records are followed in order");
-        self.waiting.push_back(Slot { mark, bytes: None, fate: None });
+        self.wait(Slot { mark, bytes: None, fate: None });
+    }
+
+    fn wait(&mut self, slot: Slot) {
+        self.waiting_bytes += slot.size();
+        self.waiting.push_back(slot);
+    }
+
+    /// Whether no more should be read before there are answers.
+    pub fn is_full(&self) -> bool {
+        WAITING_BYTES_MAX < self.waiting_bytes
     }
 
     /// The last record was not taken after all.
     pub fn unread(&mut self) {
         if let Some(slot) = self.waiting.pop_back() {
+            self.waiting_bytes -= slot.size();
             self.read_to = slot.mark;
         }
     }
@@ -108,6 +129,7 @@ impl Trail {
     pub fn tell(&mut self) -> anyhow::Result<()> {
         while let Some(fate) = self.waiting.front_mut().and_then(|slot| slot.fate.take()) {
             let slot = self.waiting.pop_front().expect("it is at the front");
+            self.waiting_bytes -= slot.size();
             let number = self.first;
             self.first += 1;
             if let Some(report) = &mut self.report {
