@@ -57,8 +57,6 @@ pub struct Log<D: Disk> {
     segments: Vec<Segment<D::File>>,
     start: Offset,
     end: Offset,
-    /// Everything before it is durable.
-    durable: Offset,
     producers: Producers,
     epochs: Epochs,
     /// By the base offset of the segment in which they ended.
@@ -77,6 +75,9 @@ pub struct Log<D: Disk> {
     checkpoint_segment: Option<Offset>,
     /// Everything before it was compacted.
     compacted: Offset,
+    /// Where a segment begins, before which all is durable. An ack is not enough for that: whoever
+    /// begins there believes the indexes of what comes before, which only a checkpoint syncs.
+    recovery_point: Offset,
     /// A write failed and what it left behind could not be cut off yet.
     half_written: bool,
     syncing: Arc<Syncing>,
@@ -130,7 +131,7 @@ impl<D: Disk> Log<D> {
         let unless_first = |offset: Offset| Some(offset).filter(|offset| Offset::ZERO < *offset);
         Known {
             log_start: unless_first(self.start),
-            recovery_point: Some(self.durable),
+            recovery_point: Some(self.recovery_point),
             compacted: unless_first(self.compacted),
             trust: Trust::default(),
         }
@@ -236,16 +237,25 @@ impl<D: Disk> Log<D> {
     /// An empty segment that begins at the log's end.
     fn add_segment(&mut self, now: Timestamp) -> Result<(), Failed> {
         let path = self.files.path(Kind::Log, self.end);
-        let file = self.files.open(&path, Open::OrCreate)?;
-        // What an earlier attempt may have left is no part of the log.
-        if file.len().map_err(at(&path))? > 0 {
-            file.set_len(0).map_err(at(&path))?;
-        }
+        let file = self.new_file(&path).inspect_err(|_| {
+            // The next batch may still fit into the segment before: an empty one must not begin
+            // in its middle. Where this fails too, the next opening removes it.
+            let _ = self.files.remove(&path);
+        })?;
         self.unsynced.names += 1;
         self.segments.push(Segment::new(self.end, file, now));
         self.recent = read::Recent::default();
         self.last_batch = (0, 0);
         Ok(())
+    }
+
+    /// What an earlier attempt may have left is no part of the log.
+    fn new_file(&self, path: &std::path::Path) -> Result<Arc<D::File>, Failed> {
+        let file = self.files.open(path, Open::OrCreate)?;
+        if file.len().map_err(at(path))? > 0 {
+            file.set_len(0).map_err(at(path))?;
+        }
+        Ok(file)
     }
 
     /// Closes the last segment and begins a new one. Nothing is synced: that is the next target's.
@@ -361,7 +371,8 @@ impl<D: Disk> Log<D> {
     /// Where an epoch ended (OffsetForLeaderEpoch): the largest epoch not above `epoch`, and the
     /// offset at which the next one began. `None`: Kafka's undefined (-1, -1).
     pub fn end_of_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        self.epochs.end_of(epoch, self.end)
+        let (epoch, end) = self.epochs.end_of(epoch, self.end)?;
+        Some((epoch, end.max(self.start)))
     }
 
     /// What must be synced so that all that was appended so far is durable. `None`: it is.
@@ -399,7 +410,6 @@ impl<D: Disk> Log<D> {
         self.unsynced.metadata &= !target.metadata;
         self.unsynced.new_dir &= !target.new_dir;
         self.unsynced.names_synced = self.unsynced.names_synced.max(target.names.unwrap_or(0));
-        self.durable = self.durable.max(target.end);
         self.drop_idle_files();
     }
 
@@ -461,6 +471,7 @@ impl<D: Disk> Log<D> {
         self.unsynced.beside.drain(..checkpoint.beside.len());
         self.unchecked_bytes -= checkpoint.covers_bytes;
         self.checkpoint_segment = checkpoint.segment;
+        self.recovery_point = checkpoint.segment.unwrap_or(self.recovery_point);
         self.synced(&checkpoint.target);
     }
 

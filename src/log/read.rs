@@ -297,8 +297,8 @@ impl<D: Disk> Log<D> {
     pub fn offset_of_max_timestamp(&mut self) -> Result<Option<Found>, ReadError> {
         self.load_times()?;
         let mut best: Option<(usize, TimeEntry)> = None;
-        for (at_segment, segment) in self.segments.iter().enumerate() {
-            if let Largest::At(entry) = segment.times.largest
+        for at_segment in 0..self.segments.len() {
+            if let Largest::At(entry) = self.largest_readable(at_segment)?
                 && best.is_none_or(|(_, best)| best.timestamp < entry.timestamp)
             {
                 best = Some((at_segment, entry));
@@ -307,6 +307,35 @@ impl<D: Disk> Log<D> {
         let Some((at_segment, entry)) = best else { return Ok(None) };
         let position = self.index(at_segment)?.position_before(entry.delta);
         Ok(self.find_time(at_segment, position, entry.timestamp)?)
+    }
+
+    /// The largest time in a segment, of which the first records may have been deleted.
+    fn largest_readable(&mut self, at_segment: usize) -> Result<Largest, Failed> {
+        let base = self.segments[at_segment].base;
+        if self.start <= base {
+            return Ok(self.segments[at_segment].times.largest);
+        }
+        let Some((found, first)) = self.locate(self.start)? else { return Ok(Largest::None) };
+        if found != at_segment {
+            return Ok(Largest::None);
+        }
+        let path = self.files.path(Kind::Log, base);
+        let file = self.load_file(at_segment)?;
+        let segment = &self.segments[at_segment];
+        let mut walk = Walk::new(&*file, first.position, segment.bytes);
+        let mut largest = Largest::None;
+        while let Some((place, batch)) = walk.next().map_err(at(&path))? {
+            let timestamp = match batch.base_offset() < self.start {
+                true => read_largest(&*file, place, self.start).map_err(at(&path))?,
+                false => Some(batch.max_timestamp()),
+            };
+            let delta = segment.delta(batch.last_offset());
+            let (Some(timestamp), Some(delta)) = (timestamp, delta) else { continue };
+            if !matches!(largest, Largest::At(known) if timestamp <= known.timestamp) {
+                largest = Largest::At(TimeEntry { timestamp, delta });
+            }
+        }
+        Ok(largest)
     }
 
     /// The first record from `position` on that is readable and not older than `time`.
@@ -332,6 +361,28 @@ impl<D: Disk> Log<D> {
         }
         Ok(None)
     }
+}
+
+/// The largest time of a batch's records from `start` on.
+fn read_largest<F: DiskFile>(
+    file: &F,
+    place: Place,
+    start: Offset,
+) -> std::io::Result<Option<Timestamp>> {
+    let mut bytes = vec![0; place.bytes as usize];
+    file.read_at(&mut bytes, place.position.into())?;
+    let batch = BatchView::parse(&bytes).map_err(std::io::Error::other)?;
+    let mut scratch = Scratch::default();
+    let records = batch.records(&mut scratch, INFLATED_BYTES_MAX);
+    let mut records = records.map_err(std::io::Error::other)?;
+    let mut largest = None;
+    while let Some(entry) = records.next() {
+        let entry = entry.map_err(std::io::Error::other)?;
+        if start <= entry.offset {
+            largest = largest.max(Some(entry.timestamp));
+        }
+    }
+    Ok(largest)
 }
 
 /// The first record of one batch that is at `start` or behind, and at `time` or later.

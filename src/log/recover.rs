@@ -2,6 +2,7 @@
 //! again from there. A torn tail is cut off; what is damaged is kept beside the log.
 
 mod believe;
+mod rewrite;
 mod scan;
 mod swap;
 
@@ -9,6 +10,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+pub(super) use rewrite::mark;
 
 use super::aborted;
 use super::epochs::Epochs;
@@ -22,6 +25,7 @@ use super::{Disk, Listed, Log, METADATA, Unsynced};
 use crate::record::{Offset, Timestamp, Uuid};
 
 /// Where reading begins.
+#[derive(Clone, Copy)]
 struct Start {
     segment: usize,
     position: u32,
@@ -60,10 +64,12 @@ impl<D: Disk> Log<D> {
             Some(first) => {
                 log.begin_at(first);
                 log.recover(&known, now, &mut recovered)?;
-                let start = known.log_start.unwrap_or(first);
-                log.start = start.clamp(log.segments[0].base, log.end);
+                // One behind the end is another log's: what is before a log's start was durable
+                // when it was deleted.
+                let start = known.log_start.filter(|start| *start <= log.end);
+                log.start = start.unwrap_or(first).max(log.segments[0].base);
                 log.compacted = known.compacted.unwrap_or(log.start);
-                log.epochs.cut_start(log.start);
+                log.epochs.cut_start(log.segments[0].base);
             }
         }
         Ok((log, recovered))
@@ -77,7 +83,6 @@ impl<D: Disk> Log<D> {
             segments: Vec::new(),
             start: Offset::ZERO,
             end: Offset::ZERO,
-            durable: Offset::ZERO,
             producers: Producers::default(),
             epochs: Epochs::default(),
             aborted: BTreeMap::new(),
@@ -95,6 +100,7 @@ impl<D: Disk> Log<D> {
             unchecked_bytes: 0,
             checkpoint_segment: None,
             compacted: Offset::ZERO,
+            recovery_point: Offset::ZERO,
             half_written: false,
             syncing: Arc::default(),
             changed: false,
@@ -102,7 +108,7 @@ impl<D: Disk> Log<D> {
     }
 
     fn begin_at(&mut self, offset: Offset) {
-        (self.start, self.end, self.durable) = (offset, offset, offset);
+        (self.start, self.end, self.recovery_point) = (offset, offset, offset);
     }
 
     /// Finds the segments, and removes what unfinished work left: files marked as deleted, indexes
@@ -116,6 +122,11 @@ impl<D: Disk> Log<D> {
             }
         }
         self.segments.sort_by_key(|segment| segment.base);
+        // A roll failed after it had made the file, and the segment before it grew on.
+        let last = self.segments.len().saturating_sub(1);
+        for empty in self.segments.extract_if(last.min(1)..last, |segment| segment.bytes == 0) {
+            self.files.remove(&self.files.path(Kind::Log, empty.base))?;
+        }
         for file in listed {
             let left_over = match Kind::parse(&file.name) {
                 Some((Kind::Snapshot, offset)) => {
@@ -180,11 +191,12 @@ impl<D: Disk> Log<D> {
             && start.position == self.segments[start.segment].bytes;
         let in_doubt = !all_believed && known.trust != Trust::CleanButRead;
         self.unsynced.names += u64::from(in_doubt);
-        self.durable = self.end;
+        // A checkpoint is less than what a clean stop leaves.
+        self.changed |= matches!(known.trust, Trust::Unclean | Trust::Nothing);
         self.scan(start, now, recovered)?;
+        self.rewrite_if_marked(start)?;
         if known.trust == Trust::CleanButRead {
             self.believe_before(self.segments.len());
-            self.durable = self.end;
         }
         Ok(())
     }

@@ -29,13 +29,13 @@ impl<D: Disk> Log<D> {
         self.remove_oldest(count)
     }
 
-    /// The log begins at `offset`, if it does not begin behind it already. Segments wholly before
-    /// it are removed; the last one too if all of it goes and it is worth a new file.
+    /// The log begins at `offset`, if it does not begin behind it already; what lies before is to
+    /// be durable. Segments wholly before it are removed; the last one too if all of it goes and it
+    /// is worth a new file.
     pub fn remove_before(&mut self, offset: Offset, now: Timestamp) -> io::Result<Removed> {
         assert!(offset <= self.end, "a log begins before it ends");
         if self.start < offset {
             self.start = offset;
-            self.epochs.cut_start(offset);
             self.changed = true;
         }
         let last_bytes = self.segments.last().map_or(0, |last| last.bytes);
@@ -93,7 +93,8 @@ impl<D: Disk> Log<D> {
                 self.files.remove(&self.files.path(kind, base))?;
             }
         }
-        self.epochs.cut_start(self.start);
+        // Not at the log's start: as long as the records are there, a crash may bring them back.
+        self.epochs.cut_start(self.segments[0].base);
         self.unsynced.names += 1;
         Ok(removed)
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::files::Files;
-use super::{AppendError, Disk, DiskFile, METADATA, Open, text};
+use super::{AppendError, Disk, DiskFile, METADATA, Open, recover, text};
 use crate::record::Offset;
 
 /// One growing file, as long as it was when the target was made.
@@ -68,7 +68,11 @@ impl<D: Disk> SyncTarget<D> {
     /// as long as the disk does. After a failure, and every time after it, the log takes no more
     /// appends until it is opened again.
     pub fn run(&self) -> io::Result<()> {
-        self.syncing.run(|| self.sync_all())
+        self.run_with(|| self.sync_all())
+    }
+
+    fn run_with(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.syncing.run(|| sync().inspect_err(|_| recover::mark(&self.files)))
     }
 
     fn sync_all(&self) -> io::Result<()> {
@@ -105,7 +109,7 @@ impl<D: Disk> Checkpoint<D> {
         if self.replaced.is_empty() {
             return Ok(());
         }
-        self.target.syncing.run(|| {
+        self.target.run_with(|| {
             self.target.sync_all()?;
             self.beside.iter().try_for_each(|file| file.sync())
         })?;

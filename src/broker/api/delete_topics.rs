@@ -34,9 +34,9 @@ pub fn handle(call: &mut Call<'_>, request: DeleteTopicsRequest) -> Outcome<Dele
         })
         .collect();
     if !leftovers.is_empty()
-        && let Err(error) = tokio::task::block_in_place(|| node.topics.write_checkpoints())
+        && let Err(error) = tokio::task::block_in_place(|| node.topics.settle_deletions())
     {
-        tracing::error!(%error, "cannot write checkpoints");
+        tracing::error!(%error, "cannot write checkpoints of what is left");
     }
     let response = DeleteTopicsResponse { topics, ..DeleteTopicsResponse::default() };
     let durable = node.topics.catalogue_durable();

@@ -61,10 +61,20 @@ impl Found {
         Ok(found)
     }
 
+    /// Whether a checkpoint has a line of a partition that is not there. A crash left it: it must
+    /// not be taken for one of a topic that is to come under that name.
+    pub fn has_lines_of_others(&self) -> bool {
+        let all = [&self.recovery_points, &self.log_starts, &self.high_watermarks];
+        all.into_iter().flat_map(HashMap::keys).any(|key| !self.partitions.contains_key(key))
+    }
+
     /// What is known of a partition that nobody has used since.
     pub fn asleep(&self, key: &Key) -> Asleep {
+        if !self.partitions.contains_key(key) {
+            return Asleep::default();
+        }
         Asleep {
-            on_disk: self.partitions.contains_key(key),
+            on_disk: true,
             high_watermark: self.high_watermarks.get(key).copied(),
             known: Known {
                 log_start: self.log_starts.get(key).copied(),

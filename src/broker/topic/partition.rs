@@ -281,8 +281,10 @@ impl Partition {
     }
 
     /// Deletes what is before `offset`, or all that there is. It stays deleted once the data
-    /// directory's checkpoint says where the log begins.
+    /// directory's checkpoint says where the log begins; the checkpoint counts only for a log that
+    /// reaches so far, after a power loss too.
     pub fn trim(&self, offset: Option<Offset>) -> Result<Trimmed, Untrimmed> {
+        self.with(|_| ()).and_then(|()| self.make_durable()).map_err(Untrimmed::Unusable)?;
         let trimmed = self.with(|log| {
             let offset = offset.unwrap_or(log.end());
             if offset < Offset::ZERO || log.end() < offset {

@@ -122,6 +122,9 @@ impl Topics {
             topics.raise_epochs(&found).map_err(broken)?;
         }
         topics.register_all(&found);
+        if found.has_lines_of_others() {
+            topics.write_checkpoints().map_err(unreadable)?;
+        }
         if durability == Durability::Fsync {
             topics.catalogue.sync_now().map_err(broken)?;
         }

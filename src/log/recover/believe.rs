@@ -59,6 +59,7 @@ impl<D: Disk> Log<D> {
         segment.since_entry_bytes = saved.since_entry_bytes;
         self.last_batch = (saved.last_position, saved.last_crc);
         self.checkpoint_segment = Some(saved.segment);
+        self.recovery_point = saved.segment;
         (self.end, self.epochs, self.producers) = (saved.end, saved.epochs, saved.producers);
         Ok(Some(Start { segment: at_segment, position: saved.position }))
     }
@@ -122,7 +123,7 @@ impl<D: Disk> Log<D> {
         else {
             return Ok(None);
         };
-        (self.end, self.epochs) = (end, epochs);
+        (self.end, self.epochs, self.recovery_point) = (end, epochs, base);
         self.believe_before(self.segments.len());
         let times = index.times.last().copied();
         let first = self.first_time(last)?;
@@ -152,6 +153,7 @@ impl<D: Disk> Log<D> {
         let at_segment = after.saturating_sub(1);
         self.believe_before(at_segment);
         self.end = self.segments[at_segment].base;
+        self.recovery_point = self.end;
         self.epochs = self.read_epochs()?.unwrap_or_default();
         self.epochs.cut_end(self.end);
         self.load_producers(self.end, now)?;
@@ -160,6 +162,8 @@ impl<D: Disk> Log<D> {
         self.segments[at_segment].reset();
         self.segments[at_segment].bytes = bytes;
         let in_doubt = known.trust != Trust::CleanButRead;
+        // The names too, where there is nothing to read: an empty segment's may go.
+        self.unsynced.names += u64::from(in_doubt);
         self.unsynced.metadata |= in_doubt;
         self.unsynced.new_dir |= in_doubt;
         Ok(Start { segment: at_segment, position: 0 })

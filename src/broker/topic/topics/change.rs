@@ -243,8 +243,7 @@ impl Topics {
     }
 
     /// Deletes a topic: from now on it is not there. What lay in its directories is to be removed
-    /// by the caller, at leisure. Before it answers it writes the checkpoints: a topic that comes
-    /// again under this name must not begin, or be believed, where they say.
+    /// by the caller, at leisure, who settles the deletion before he answers.
     pub fn delete(&self, id: Uuid) -> Result<Vec<PathBuf>, ChangeError> {
         let mut state = self.catalogue.lock();
         let topic = self.get_by_id(id).ok_or(ChangeError::Unknown)?;

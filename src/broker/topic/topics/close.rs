@@ -9,7 +9,7 @@ use super::super::file_system::FileSystem;
 use super::super::partition::{Partition, now};
 use super::Topics;
 use crate::broker::topic::catalogue::CatalogueError;
-use crate::log::Draft;
+use crate::log::{Disk, Draft, RealDisk};
 use crate::protocol::catalogue::{CatalogueRecord, PartitionRecord};
 
 /// From so many logs on, the whole file system is synced instead of some ten files of each. It may
@@ -38,6 +38,13 @@ impl Topics {
         now.write(&self.data_dir, written.as_ref())?;
         *written = Some(now);
         Ok(())
+    }
+
+    /// Topics were deleted, and their directories set aside: a power loss must not bring them back
+    /// under a name that has got a new topic, nor what the checkpoints said of them.
+    pub fn settle_deletions(&self) -> io::Result<()> {
+        self.write_checkpoints()?;
+        RealDisk.sync_dir(&self.data_dir)
     }
 
     /// As they are now. What is written is taken under the lock, or an older one could come last.

@@ -1,0 +1,221 @@
+//! What must hold whenever a log is opened, however it ended before.
+//! Never knows: how it came to this.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::model::{End, Model};
+use super::*;
+use crate::log::index::Index;
+use crate::log::producers::Producers;
+use crate::log::tests::faulty::FaultyDisk;
+
+/// One record of the log, and under which epoch it was appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub offset: i64,
+    pub value: String,
+    pub timestamp: i64,
+    pub epoch: i32,
+}
+
+/// How much was shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub openings: u64,
+    pub acknowledged: u64,
+    /// Acknowledged records that were looked for, at every opening anew.
+    pub checked: u64,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.openings += other.openings;
+        self.acknowledged += other.acknowledged;
+        self.checked += other.checked;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { openings, acknowledged, checked } = self;
+        write!(f, "{openings} openings, {acknowledged} records acknowledged, {checked} found again")
+    }
+}
+
+/// Everything from the log's start to its end.
+pub fn entries(log: &mut Log<FaultyDisk>) -> Vec<Entry> {
+    let mut all = Vec::new();
+    let mut from = log.start();
+    let mut scratch = Scratch::default();
+    while let Some(slice) = log.read(from, log.end(), 700).unwrap() {
+        let bytes = slice.load().unwrap();
+        for batch in batches(&bytes) {
+            let batch = batch.expect("slices hold whole batches");
+            batch.check_crc().unwrap();
+            let epoch = batch.leader_epoch().get();
+            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
+            while let Some(entry) = records.next() {
+                let entry = entry.unwrap();
+                let value = String::from_utf8(entry.record.value.unwrap().to_vec()).unwrap();
+                let (offset, timestamp) = (entry.offset.get(), entry.timestamp.get());
+                // The first batch may begin before the log does.
+                if log.start() <= entry.offset {
+                    all.push(Entry { offset, value, timestamp, epoch });
+                }
+            }
+            from = batch.next_offset();
+        }
+    }
+    all
+}
+
+/// `end`: how the life before ended, unless opening failed once.
+pub fn opened(
+    model: &mut Model,
+    log: &mut Log<FaultyDisk>,
+    recovered: &Recovered,
+    end: Option<End>,
+) {
+    let found = entries(log);
+    let start = log.start().get();
+    let context = format!("{end:?} {start}..{} {recovered:?}", log.end());
+    let offsets = found.iter().map(|entry| entry.offset);
+    assert!(offsets.eq(start..log.end().get()), "no gaps: {context}");
+    assert!(model.deleted <= start, "what was deleted stays deleted: {context}");
+    for (offset, value) in model.promised.range(start..) {
+        let there = usize::try_from(offset - start).ok().and_then(|at| found.get(at));
+        assert_eq!(there.map(|e| &e.value), Some(value), "promised at {offset}: {context}");
+        model.counts.checked += 1;
+    }
+    let mut values: Vec<&str> = found.iter().map(|entry| entry.value.as_str()).collect();
+    assert!(values.iter().all(|value| model.sent.contains(*value)), "nobody sent it: {context}");
+    values.sort_unstable();
+    values.dedup();
+    assert_eq!(values.len(), found.len(), "nothing is there twice: {context}");
+    if matches!(end, Some(End::Clean | End::Killed)) {
+        // Nobody was told that records are deleted, until the data directory says so.
+        let first = model.held.first().map_or(log.end().get(), |entry| entry.offset).max(start);
+        let held = model.held.iter().filter(|entry| first <= entry.offset);
+        let found = found.iter().filter(|entry| first <= entry.offset);
+        assert!(found.eq(held), "nothing is lost without a power loss: {context}");
+        assert_eq!(recovered.set_aside, [], "{context}");
+    }
+    if end == Some(End::Clean) {
+        assert_eq!(recovered.scanned_bytes, 0, "nothing is read again: {context}");
+    }
+    let bound = model.unchecked_bytes;
+    assert!(recovered.scanned_bytes <= bound, "reads {bound} bytes again at most: {context}");
+    told_by_epochs(model, log, &found, &context);
+    times(log, &found, &context);
+    last_batches_are_known(model, log);
+}
+
+/// A consumer that read a record that is gone asks where its epoch ended, and so learns of it
+/// (KIP-320).
+fn told_by_epochs(model: &Model, log: &Log<FaultyDisk>, found: &[Entry], context: &str) {
+    let start = log.start().get();
+    for (offset, read) in model.read.range(start..) {
+        let there = found.get((offset - start) as usize);
+        if there.is_some_and(|entry| entry.value == read.value) {
+            continue;
+        }
+        let end = log.end_of_epoch(LeaderEpoch(read.epoch));
+        // An epoch of which nothing is left began where the log ends.
+        let end = end.map_or(start, |(_, end)| end.get());
+        let told = end <= *offset && read.epoch < model.epoch;
+        assert!(told, "{read:?} is gone, and nobody is told: {end} {context}");
+    }
+}
+
+/// What the indexes find by time is what reading everything finds.
+fn times(log: &mut Log<FaultyDisk>, found: &[Entry], context: &str) {
+    let latest = found.iter().map(|entry| entry.timestamp).max();
+    let asked = found.iter().step_by(7).map(|entry| entry.timestamp).chain(latest);
+    for time in asked {
+        let first = found.iter().find(|entry| time <= entry.timestamp).map(|entry| entry.offset);
+        let by_index = log.offset_for_timestamp(Timestamp(time)).unwrap();
+        assert_eq!(by_index.map(|f| f.offset.get()), first, "at {time}: {context}");
+    }
+    let found_latest = log.offset_of_max_timestamp().unwrap().map(|found| found.timestamp.get());
+    assert_eq!(found_latest, latest, "the latest: {context}");
+}
+
+/// The last five batches of every producer, sent again, are known to be there.
+fn last_batches_are_known(model: &Model, log: &mut Log<FaultyDisk>) {
+    let mut all: BTreeMap<i64, Vec<(Offset, Vec<u8>)>> = BTreeMap::new();
+    let mut from = log.start();
+    while let Some(slice) = log.read(from, log.end(), 700).unwrap() {
+        let bytes = slice.load().unwrap();
+        for batch in batches(&bytes) {
+            let batch = batch.unwrap();
+            let id = batch.producer().unwrap().id.get();
+            all.entry(id).or_default().push((batch.base_offset(), batch.bytes().to_vec()));
+            from = batch.next_offset();
+        }
+    }
+    for (base_offset, bytes) in all.values().flat_map(|sent| sent.iter().rev().take(5)) {
+        let again = log.append(&BatchView::parse(bytes).unwrap(), model.stamp()).unwrap();
+        assert_eq!((again.outcome, again.base_offset), (Outcome::Duplicate, *base_offset));
+    }
+}
+
+/// What a clean stop leaves: good segments, and a snapshot of what each producer wrote last.
+pub fn files(disk: &FaultyDisk, held: &[Entry]) {
+    segments(disk);
+    let mut last = BTreeMap::new();
+    for path in named(disk, "log") {
+        for batch in batches(&disk.read(&path).unwrap()) {
+            let batch = batch.unwrap();
+            let last_sequence = batch.producer().unwrap().base_sequence + batch.last_offset_delta();
+            last.insert(batch.producer().unwrap().id, (last_sequence, batch.last_offset()));
+        }
+    }
+    let newest = named(disk, "snapshot").pop();
+    let Some(newest) = newest.filter(|_| !held.is_empty()) else { return };
+    let newest = Producers::parse_snapshot(&disk.read(&newest).unwrap(), Timestamp(0)).unwrap();
+    for (id, wrote) in last {
+        let (_, state) = newest.states().find(|(known, _)| *known == id).expect("it wrote");
+        let sent = state.sent.last().unwrap();
+        assert_eq!((sent.last_sequence, sent.last_offset), wrote, "{id:?}");
+    }
+}
+
+/// What Apache's dump-log checks: every index entry names a batch, every time is that batch's.
+pub fn segments(disk: &FaultyDisk) {
+    named(disk, "log").iter().for_each(|path| segment(disk, path, &disk.read(path).unwrap()));
+}
+
+fn named(disk: &FaultyDisk, suffix: &str) -> Vec<std::path::PathBuf> {
+    let here = |path: &Path| path.parent() == Some(Path::new(DIR));
+    let all = disk.files().into_iter().filter(|path| here(path));
+    all.filter(|path| path.extension().is_some_and(|end| end == suffix)).collect()
+}
+
+fn segment(disk: &FaultyDisk, path: &Path, bytes: &[u8]) {
+    let read = |path: &Path| disk.read(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let base: i64 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let mut position = 0;
+    let mut found = Vec::new();
+    for batch in batches(bytes) {
+        let batch = batch.unwrap();
+        batch.check_crc().unwrap();
+        found.push((position, batch));
+        position += batch.size();
+    }
+    let offsets = read(&path.with_extension("index"));
+    let times = read(&path.with_extension("timeindex"));
+    let index = Index::decode(&offsets, &times, bytes.len() as u32);
+    let index = index.expect("both indexes are whole and rise");
+    for entry in &index.offsets {
+        let batch = found.iter().find(|(at, _)| *at == entry.position as usize);
+        let last_offset = batch.expect("an entry points at a batch").1.last_offset();
+        assert_eq!(last_offset.get(), base + i64::from(entry.delta));
+    }
+    for entry in &index.times {
+        let offset = Offset(base + i64::from(entry.delta));
+        let batch = found.iter().find(|(_, batch)| batch.last_offset() == offset);
+        let batch = batch.unwrap_or_else(|| panic!("{path:?} {entry:?} {found:?}"));
+        assert_eq!(batch.1.max_timestamp(), entry.timestamp);
+    }
+}
