@@ -86,6 +86,12 @@ impl Kaw {
         Broker::start(self.cmd(&format!("broker --listen {address} {options}")))
     }
 
+    /// A broker in the foreground on another data directory, ready.
+    #[track_caller]
+    pub fn broker_on(&self, dir: &Path) -> Broker {
+        Broker::start(self.cmd("broker --listen 127.0.0.1:0").env("KAW_DATA_DIR", dir))
+    }
+
     /// The process that serves the data directory to commands, once there is one that `wanted`
     /// wants.
     #[track_caller]

@@ -7,13 +7,17 @@ use std::net::TcpStream;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ProduceRequest, RequestHeader, ResponseHeader, TopicName};
+use kafka_protocol::messages::{
+    FetchRequest, ListOffsetsRequest, ProduceRequest, RequestHeader, ResponseHeader, TopicName,
+};
 use kafka_protocol::protocol::{
     Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer,
 };
 use kafka_protocol::records::{
-    Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
+    Compression, Record, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
 
 pub struct Raw {
@@ -87,6 +91,51 @@ pub fn produce(topic: &str, acks: i16, values: &[String]) -> ProduceRequest {
         .with_name(TopicName(StrBytes::from_string(topic.to_owned())))
         .with_partition_data(vec![partition]);
     ProduceRequest::default().with_acks(acks).with_timeout_ms(10_000).with_topic_data(vec![topic])
+}
+
+/// All records of partition 0, from its beginning, or `None` if there is no such topic.
+pub fn records(raw: &mut Raw, topic: &str) -> Option<Vec<(i64, String)>> {
+    let name = TopicName(StrBytes::from_string(topic.to_owned()));
+    let (mut all, mut from) = (Vec::new(), start(raw, &name)?);
+    loop {
+        let partition = FetchPartition::default().with_fetch_offset(from);
+        let partition = partition.with_partition_max_bytes(1 << 20);
+        let wanted = FetchTopic::default().with_topic(name.clone());
+        let request = FetchRequest::default()
+            .with_max_bytes(1 << 20)
+            .with_topics(vec![wanted.with_partitions(vec![partition])]);
+        let answer = raw.call(&request, 11).expect("the broker answers");
+        let partition = &answer.responses[0].partitions[0];
+        assert_eq!(partition.error_code, 0, "{topic} from {from}: {partition:?}");
+        let mut bytes = partition.records.clone().unwrap_or_default();
+        if bytes.is_empty() {
+            return Some(all);
+        }
+        let sets = RecordBatchDecoder::decode_all(&mut bytes).expect("good batches");
+        for record in sets.into_iter().flat_map(|set| set.records) {
+            let value = record.value.expect("records of ours have values");
+            from = record.offset + 1;
+            if partition.log_start_offset <= record.offset {
+                all.push((record.offset, String::from_utf8(value.to_vec()).expect("text")));
+            }
+        }
+    }
+}
+
+/// Where partition 0 of a topic begins.
+fn start(raw: &mut Raw, name: &TopicName) -> Option<i64> {
+    const EARLIEST: i64 = -2;
+    let partition = ListOffsetsPartition::default().with_timestamp(EARLIEST);
+    let topic = ListOffsetsTopic::default().with_name(name.clone());
+    let topics = vec![topic.with_partitions(vec![partition])];
+    let request = ListOffsetsRequest::default().with_replica_id((-1).into()).with_topics(topics);
+    let answer = raw.call(&request, 2).expect("the broker answers");
+    match &answer.topics[0].partitions[0] {
+        found if found.error_code == 0 => Some(found.offset),
+        // UNKNOWN_TOPIC_OR_PARTITION
+        missing if missing.error_code == 3 => None,
+        other => panic!("{name:?}: {other:?}"),
+    }
 }
 
 fn batch(values: &[String]) -> Bytes {
