@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Global, stdio};
 use crate::quantity::{show_bytes, show_count};
 
+use drawn::Shown;
 pub use drawn::above;
 
 /// Work shorter than this needs no progress; lines follow each other this far apart.
@@ -163,13 +164,11 @@ struct Line {
 
 impl Line {
     /// As one that fits: with as much of a bar as there is room for, or without what matters least.
-    fn fitted(mut self, room: usize) -> String {
+    fn fitted(mut self, room: usize) -> Shown {
         let letters = self.to_string().chars().count();
         if let (Some(part), true) = (self.part, letters + BAR_MIN < room) {
-            let bar = BAR.min(room - letters - 1);
-            let full = (bar as f64 * part) as usize;
-            let bar = "█".repeat(full) + &"░".repeat(bar - full);
-            return format!("{}{bar} {}", self.prefix(), self.facts());
+            let bar = Some((BAR.min(room - letters - 1), part));
+            return Shown { before: self.prefix(), bar, text: self.facts() };
         }
         let too_long = |line: &Line| room < line.to_string().chars().count();
         if too_long(&self) {
@@ -184,7 +183,8 @@ impl Line {
         if too_long(&self) {
             self.rate.clear();
         }
-        self.to_string().chars().take(room).collect()
+        let text = self.to_string().chars().take(room).collect();
+        Shown { before: String::new(), bar: None, text }
     }
 
     fn prefix(&self) -> String {
@@ -280,13 +280,15 @@ mod tests {
         pace.note(time, THOUSAND);
         let check = |room, want: &str| {
             let line = line("measuring", THOUSAND, time, Ahead::Records(4000), &pace);
-            let fitted = line.fitted(room);
+            let Shown { before, bar, text } = line.fitted(room);
+            let bar = bar.map_or(String::new(), |(length, _)| "=".repeat(length) + " ");
+            let fitted = before + &bar + &text;
             assert_eq!(fitted, want);
             assert!(fitted.chars().count() <= room);
         };
         let all = " 25% 1.0k records, 10.0 KiB, 500/s, 5.0 KiB/s, 6s left";
-        check(100, &format!("measuring: █████░░░░░░░░░░░░░░░ {all}"));
-        check(77, &format!("measuring: ██░░░░░░░░░ {all}"));
+        check(100, &format!("measuring: ==================== {all}"));
+        check(77, &format!("measuring: =========== {all}"));
         check(70, &format!("measuring: {all}"));
         check(60, "measuring:  25% 1.0k records, 10.0 KiB, 500/s, 6s left");
         check(45, "measuring:  25% 1.0k records, 500/s, 6s left");
