@@ -3,7 +3,7 @@
 //! The map of the code; arrows point one way and `tidy.rs` holds them:
 //!
 //! ```text
-//! command → {input, output, client, embedded, bench, broker, log}
+//! command → {input, output, client, embedded, bench, broker, backup, log}
 //!         → {wire} → {protocol, log} → record
 //! ```
 //!
@@ -13,10 +13,12 @@
 //!   for what librdkafka lacks.
 //! - `embedded` finds, leases or starts the built-in broker, always another process.
 //! - `broker` serves Kafka's protocol over `log`, the durable log of one partition.
+//! - `backup` knows the files of a backup, and nothing of clusters.
 //! - `protocol` and `record` do no I/O.
 //!
 //! stdout carries data only; errors are one line on stderr that starts with `kaw: `.
 
+mod backup;
 mod bench;
 mod broker;
 mod client;

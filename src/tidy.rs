@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Of the broker it may use `home` alone: the files that both sides of a data directory read.
     ("embedded", &["broker", "wire", "protocol", "record"]),
     ("client", &["wire", "protocol", "record"]),
+    ("backup", &["record"]),
     ("layout", &[]),
     ("input", &["layout", "record"]),
     ("output", &["layout", "quantity", "record"]),
@@ -22,8 +23,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "input", "output", "layout", "client", "embedded", "bench", "broker", "log", "wire",
-            "quantity", "record",
+            "input", "output", "layout", "client", "embedded", "bench", "broker", "backup", "log",
+            "wire", "quantity", "record",
         ],
     ),
     ("main", &["command"]),

@@ -22,6 +22,7 @@ mod harness;
 mod account;
 mod admin;
 mod apache;
+mod backup;
 mod bench;
 mod compact;
 mod config;

@@ -82,6 +82,9 @@ if [ "$1" != topic ]; then
     done
     kaw consume -e -J orders > recorded.jsonl
 fi
+if [ "$1" = restore ]; then
+    kaw -q backup safe
+fi
 "#;
 
 /// Commands that go on until they are told to stop.
@@ -93,8 +96,8 @@ const ENDLESS: [&str; 4] = [
 ];
 
 it!(every_example_in_help_does_what_it_says, |kaw| {
-    let commands = ["", "produce", "consume", "topic", "group", "bench", "broker", "config"];
-    for command in commands.into_iter().chain(["completion"]) {
+    let commands = ["", "produce", "consume", "topic", "group", "backup", "restore", "bench"];
+    for command in commands.into_iter().chain(["broker", "config", "completion"]) {
         let help = kaw.ok(&format!("{command} --help"));
         let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{help}"));
         let examples: Vec<_> = examples.lines().filter_map(|l| l.strip_prefix("    ")).collect();

@@ -15,7 +15,8 @@ use crate::harness::Kaw;
 const ALL: [&str; 3] = ["anywhere", "here", "refused"];
 
 /// Commands whose every option is shown. bench and kcat have tables of their own.
-const COMMANDS: [&str; 6] = ["topic", "produce", "consume", "group", "config", "broker"];
+const COMMANDS: [&str; 8] =
+    ["topic", "produce", "consume", "group", "backup", "restore", "config", "broker"];
 
 /// Options that take whatever is typed.
 const NEVER_REFUSED: [&str; 1] = ["produce --header"];

@@ -10,6 +10,7 @@ pub mod text;
 use std::fmt;
 
 use super::{Error, sys};
+pub use access::nonce;
 pub use property::{is_secret, nearest, properties};
 use sys::LogTo;
 

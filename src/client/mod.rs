@@ -8,6 +8,7 @@ pub mod consume;
 mod error;
 pub mod nearest;
 pub mod produce;
+pub mod raw;
 pub mod span;
 mod sys;
 

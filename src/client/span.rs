@@ -134,6 +134,12 @@ pub struct Edges {
     pub end: Offset,
 }
 
+impl Edges {
+    pub fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+}
+
 /// What the cluster says of the two places of a span, where it must be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {

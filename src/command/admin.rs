@@ -12,6 +12,7 @@ use crate::client::Error;
 use crate::client::admin::{
     Admin, Answer, Asked, Edge, Measured, Patience, Place, Refusal, Sizes, TopicInfo,
 };
+use crate::client::raw::Raw;
 use crate::client::span::{Edges, Found, Place as Wanted};
 use crate::quantity::show_bytes;
 use crate::record::{Offset, PartitionId, Timestamp};
@@ -76,6 +77,11 @@ impl Log {
 }
 
 impl Connected {
+    /// A way to the logs of these topics.
+    pub fn raw(&self, topics: Vec<String>) -> Result<Raw, Error> {
+        self.admin.raw(&self.cluster.config, topics)
+    }
+
     /// The logs of topics, in the order of their partitions. Sizes are asked for meanwhile; to be
     /// without one is no error.
     pub fn logs(&self, topics: &[TopicInfo]) -> anyhow::Result<HashMap<String, Vec<Log>>> {

@@ -11,6 +11,8 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["produce"], PRODUCE),
     (&["consume"], CONSUME),
     (&["group"], GROUP),
+    (&["backup"], BACKUP),
+    (&["restore"], RESTORE),
     (&["bench"], BENCH),
     (&["broker"], BROKER),
     (&["config"], CONFIG),
@@ -114,6 +116,33 @@ Examples:
 
   Forget it:
     kaw group delete readers";
+
+const BACKUP: &str = "\
+Examples:
+  All topics, and later what is new:
+    kaw backup safe
+    kaw backup safe
+
+  Some of them, from a cluster:
+    kaw -b localhost:9092 backup cluster orders
+    kaw -b localhost:9092 backup cluster -r '^ord' --no-groups
+
+  Keep today's as it is, without copying a byte:
+    cp -al safe safe-$(date +%F) && kaw backup safe";
+
+const RESTORE: &str = "\
+Examples:
+  Is it whole, and could it be restored:
+    kaw restore safe --as 'check-{}' --dry-run
+
+  Beside what is there:
+    kaw restore safe orders --as orders-again
+
+  As it was an hour ago, kept for ever:
+    kaw restore safe orders --as orders-then --until -1h -c retention.ms=-1
+
+  Into a cluster:
+    kaw -b localhost:9092 restore safe --as 'from-{}' --replicas 1";
 
 const BENCH: &str = "\
 Examples:

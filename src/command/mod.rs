@@ -2,6 +2,7 @@
 //! Never knows: the wire format, the insides of the broker or the log.
 
 mod admin;
+mod backup;
 mod bench;
 mod broker;
 mod cluster;
@@ -9,6 +10,7 @@ mod color;
 mod completion;
 mod config;
 mod consume;
+mod crew;
 mod examples;
 #[cfg(test)]
 mod generated;
@@ -17,6 +19,7 @@ mod interrupt;
 mod kcat;
 mod produce;
 mod progress;
+mod restore;
 #[cfg(test)]
 mod round_trip;
 mod stdio;
@@ -112,6 +115,8 @@ pub enum Command {
     Produce(produce::Args),
     Consume(consume::Args),
     Group(group::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Bench(bench::Args),
     Broker(broker::Args),
     Config(config::Args),
@@ -250,6 +255,8 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Produce(args)) => produce::run(&cli.global, args),
         Some(Command::Consume(args)) => consume::run(&cli.global, args),
         Some(Command::Group(args)) => group::run(&cli.global, args),
+        Some(Command::Backup(args)) => backup::run(&cli.global, &args),
+        Some(Command::Restore(args)) => restore::run(&cli.global, args),
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
         Some(Command::Config(args)) => config::run(&cli.global, &args),

@@ -222,6 +222,15 @@ impl<'a> BatchView<'a> {
         }
     }
 
+    /// Whether the records are the same, wherever they lie and whoever wrote them.
+    pub fn holds_the_same_as(&self, other: &BatchView<'_>) -> bool {
+        let [own, others] = [self, other].map(|batch| {
+            let codec = batch.attributes() & CODEC_BITS;
+            (codec, batch.base_timestamp(), batch.count(), &batch.bytes[HEADER_BYTES..])
+        });
+        own == others
+    }
+
     /// The records, decompressed into `scratch` if need be, to at most `bytes_max`.
     pub fn records<'s>(
         &self,

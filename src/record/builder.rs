@@ -1,6 +1,8 @@
-//! Builds one record batch: for the catalogue and for tests.
+//! Builds one record batch, or makes a batch of a log one that a producer sends.
 
-use super::batch::{CONTROL_BIT, CRC_STARTS, HEADER_BYTES, LENGTH_STARTS, Producer};
+use super::batch::{
+    CONTROL_BIT, CRC_STARTS, HEADER_BYTES, LENGTH_STARTS, Producer, TRANSACTIONAL_BIT,
+};
 use super::{Codec, Offset, Record, Timestamp, varint};
 
 /// Records on their way into one batch. Offsets count on from the base offset.
@@ -30,7 +32,6 @@ impl BatchBuilder {
         }
     }
 
-    #[cfg(test)]
     pub fn codec(mut self, codec: Codec) -> BatchBuilder {
         self.codec = codec;
         self
@@ -50,7 +51,7 @@ impl BatchBuilder {
 
     #[cfg(test)]
     pub fn transactional(mut self) -> BatchBuilder {
-        self.flags |= super::batch::TRANSACTIONAL_BIT;
+        self.flags |= TRANSACTIONAL_BIT;
         self
     }
 
@@ -88,6 +89,11 @@ impl BatchBuilder {
         self.count += 1;
     }
 
+    /// How many records there are so far, and their bytes before they are compressed.
+    pub fn filled(&self) -> (i32, usize) {
+        (self.count, self.records.len())
+    }
+
     /// The batch's bytes. It must not be empty: no batch is.
     pub fn build(self) -> Vec<u8> {
         assert!(self.count > 0, "a batch has records");
@@ -116,10 +122,27 @@ impl BatchBuilder {
         out.extend_from_slice(&self.count.to_be_bytes());
         assert_eq!(out.len(), HEADER_BYTES);
         out.extend_from_slice(records);
-        let crc = crc32c::crc32c(&out[CRC_STARTS..]);
-        out[17..CRC_STARTS].copy_from_slice(&crc.to_be_bytes());
+        sum(&mut out);
         out
     }
+}
+
+/// Makes this batch, which may have lain in a log, one that this producer sends outside of any
+/// transaction. Its records are as they were.
+pub fn send_again(batch: &mut [u8], producer: Producer) {
+    let flags = i16::from_be_bytes([batch[21], batch[22]]) & !TRANSACTIONAL_BIT;
+    batch[..8].fill(0);
+    batch[12..16].copy_from_slice(&(-1i32).to_be_bytes());
+    batch[21..23].copy_from_slice(&flags.to_be_bytes());
+    batch[43..51].copy_from_slice(&producer.id.get().to_be_bytes());
+    batch[51..53].copy_from_slice(&producer.epoch.get().to_be_bytes());
+    batch[53..57].copy_from_slice(&producer.base_sequence.to_be_bytes());
+    sum(batch);
+}
+
+fn sum(batch: &mut [u8]) {
+    let crc = crc32c::crc32c(&batch[CRC_STARTS..]);
+    batch[17..CRC_STARTS].copy_from_slice(&crc.to_be_bytes());
 }
 
 fn sized(bytes: Option<&[u8]>) -> usize {

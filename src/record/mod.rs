@@ -12,7 +12,7 @@ mod validate;
 pub mod varint;
 
 pub use batch::{BatchError, BatchView, HEADER_BYTES, Producer, Scratch, batches};
-pub use builder::BatchBuilder;
+pub use builder::{BatchBuilder, send_again};
 pub use codec::Codec;
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
 pub use record::{Delivered, Header, Outgoing, Record, TimestampType, Watermarks};

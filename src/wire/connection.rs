@@ -116,11 +116,21 @@ impl Connection {
         request: &R,
         deadline: Instant,
     ) -> Result<R::Response, Error> {
+        self.call_within(request, *R::VERSIONS.end(), deadline)
+    }
+
+    /// The same, where later versions mean something else: topics that go by their ids.
+    pub(super) fn call_within<R: Request>(
+        &mut self,
+        request: &R,
+        version_max: i16,
+        deadline: Instant,
+    ) -> Result<R::Response, Error> {
         let versions = match self.versions.take() {
             Some(versions) => versions,
             None => self.ask_versions(deadline)?,
         };
-        let version = versions.common::<R>();
+        let version = versions.common::<R>(version_max);
         self.versions = Some(versions);
         match version {
             Some(version) => self.call_at(request, version, deadline),
@@ -190,7 +200,11 @@ impl Connection {
         }
     }
 
-    fn refuse<R: Request>(&self, code: ErrorCode, message: Option<Text>) -> Result<(), Error> {
+    pub(super) fn refuse<R: Request>(
+        &self,
+        code: ErrorCode,
+        message: Option<Text>,
+    ) -> Result<(), Error> {
         if !code.is_error() {
             return Ok(());
         }

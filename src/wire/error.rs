@@ -71,7 +71,38 @@ impl Stranger {
     }
 }
 
+/// What a cluster says while it moves a partition, or has not heard of it yet (the retriable ones
+/// of Errors.java).
+const PASSING: [ErrorCode; 12] = [
+    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+    ErrorCode::LEADER_NOT_AVAILABLE,
+    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+    ErrorCode::REQUEST_TIMED_OUT,
+    ErrorCode::REPLICA_NOT_AVAILABLE,
+    ErrorCode::NETWORK_EXCEPTION,
+    ErrorCode::NOT_ENOUGH_REPLICAS,
+    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    ErrorCode::FENCED_LEADER_EPOCH,
+    ErrorCode::UNKNOWN_LEADER_EPOCH,
+    ErrorCode::OFFSET_NOT_AVAILABLE,
+    ErrorCode::COORDINATOR_LOAD_IN_PROGRESS,
+];
+
 impl Error {
+    /// Whether the same question may get another answer soon, here or of another broker.
+    pub fn is_passing(&self) -> bool {
+        match &self.trouble {
+            Trouble::Unreachable(_) | Trouble::Broken { .. } | Trouble::Silent { .. } => true,
+            Trouble::Refused { code, .. } => PASSING.contains(code),
+            _ => false,
+        }
+    }
+
+    /// The log has no such offset, or no longer.
+    pub fn is_out_of_range(&self) -> bool {
+        matches!(&self.trouble, Trouble::Refused { code: ErrorCode::OFFSET_OUT_OF_RANGE, .. })
+    }
+
     /// Somebody listens there, and says nothing.
     pub fn is_silence(&self) -> bool {
         matches!(self.trouble, Trouble::Silent { .. })

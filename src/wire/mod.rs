@@ -2,6 +2,8 @@
 //! Never knows: librdkafka, the broker, tokio.
 
 mod access;
+mod batches;
+mod chart;
 mod connection;
 mod error;
 mod log_dirs;
@@ -11,6 +13,8 @@ mod tls;
 mod versions;
 
 pub use access::{Access, Account, Mechanism};
+pub use batches::Fetched;
+pub use chart::Chart;
 pub use connection::Connection;
 pub use error::Error;
 pub use log_dirs::Sizes;

@@ -14,10 +14,10 @@ impl From<ApiVersionsResponse> for Versions {
 }
 
 impl Versions {
-    /// The newest version that both sides speak.
-    pub fn common<R: Request>(&self) -> Option<i16> {
+    /// The newest version that both sides speak, up to this one.
+    pub fn common<R: Request>(&self, version_max: i16) -> Option<i16> {
         let offered = self.0.iter().find(|api| api.key == R::KEY)?;
-        let version = offered.version_max.min(*R::VERSIONS.end());
+        let version = offered.version_max.min(version_max);
         (offered.version_min.max(*R::VERSIONS.start()) <= version).then_some(version)
     }
 }
@@ -32,7 +32,10 @@ mod tests {
     fn check(offered: (i16, i16), want: Option<i16>) {
         let (version_min, version_max) = offered;
         let range = ApiVersionRange { key: ApiKey::FETCH, version_min, version_max };
-        assert_eq!(Versions(vec![range]).common::<FetchRequest>(), want, "{offered:?}");
+        let versions = Versions(vec![range]);
+        assert_eq!(versions.common::<FetchRequest>(18), want, "{offered:?}");
+        let within = want.map(|version| version.min(12)).filter(|_| version_min <= 12);
+        assert_eq!(versions.common::<FetchRequest>(12), within, "{offered:?}");
     }
 
     #[test]
@@ -42,6 +45,6 @@ mod tests {
         check((17, 99), Some(18));
         check((0, 3), None);
         check((19, 20), None);
-        assert_eq!(Versions(Vec::new()).common::<FetchRequest>(), None);
+        assert_eq!(Versions(Vec::new()).common::<FetchRequest>(18), None);
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::raw::Raw;
 use super::sys::{self, Kind, Native};
 use super::{Code, Config, Error, cause};
 use crate::record::{LeaderEpoch, Offset, PartitionId};
@@ -185,6 +186,12 @@ impl Admin {
             found.iter().find(|(name, other, _)| name == topic && *other == id).and_then(|f| f.2)
         };
         Ok(wanted.iter().map(|(topic, id)| of(topic, *id)).collect())
+    }
+
+    /// A way to the logs of these topics, over `wire`.
+    pub fn raw(&self, config: &Config, topics: Vec<String>) -> Result<Raw, Error> {
+        let brokers = self.listed.lock().expect("no holder panics").clone();
+        Raw::open(config, brokers, topics, self.patience)
     }
 
     fn refused(&self, what: &str, refusal: Refusal) -> Error {

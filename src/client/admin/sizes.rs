@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use openssl::base64::encode_block;
-
 use super::{Admin, BrokerInfo, Config, TopicInfo};
+use crate::client::config::nonce;
 use crate::record::PartitionId;
 use crate::wire::{Access, Sizes};
 
@@ -18,7 +17,6 @@ use crate::wire::{Access, Sizes};
 const WAIT_MAX: Duration = Duration::from_secs(5);
 /// So many brokers are asked at once.
 const THREADS_MAX: usize = 64;
-const NONCE_BYTES: usize = 18;
 
 /// Replicas by topic.
 type Led = BTreeMap<String, Vec<PartitionId>>;
@@ -125,10 +123,8 @@ fn ask(
     led: &[(String, Vec<PartitionId>)],
     deadline: Instant,
 ) -> Result<Sizes, String> {
-    let mut nonce = [0; NONCE_BYTES];
-    openssl::rand::rand_bytes(&mut nonce).map_err(|error| error.to_string())?;
     let address = (broker.host.as_str(), broker.port);
-    let connection = access.enter(address, &encode_block(&nonce), deadline);
+    let connection = access.enter(address, &nonce(), deadline);
     let sizes = connection.and_then(|mut connection| connection.sizes(led, deadline));
     sizes.map_err(|error| error.to_string())
 }

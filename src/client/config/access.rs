@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use openssl::base64::encode_block;
 use openssl::error::ErrorStack;
 use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
@@ -38,6 +39,15 @@ const AUTHORITIES: [&str; 17] = [
 
 /// What librdkafka's OpenSSL is extended with, and ours is not.
 const EXTENSIONS: [&str; 3] = ["ssl.engine.location", "ssl.engine.id", "ssl.providers"];
+
+const NONCE_BYTES: usize = 18;
+
+/// Letters that no login had before.
+pub fn nonce() -> String {
+    let mut nonce = [0; NONCE_BYTES];
+    openssl::rand::rand_bytes(&mut nonce).expect("the kernel has random bytes");
+    encode_block(&nonce)
+}
 
 impl Config {
     /// The way in for `wire`; an error says why it has none.

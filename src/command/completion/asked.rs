@@ -61,6 +61,8 @@ pub const QUESTIONS: &[(&[&str], &str, Question)] = &[
     (&["group", "reset"], "name", Groups),
     (&["group", "reset"], "topics", Places),
     (&["group", "delete"], "names", Groups),
+    (&["backup"], "names", Topics),
+    (&["restore"], "configs", TopicConfigs),
     (&["broker"], "settings", BrokerConfigs),
 ];
 

@@ -63,7 +63,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
 }
 
 /// `KEY=VALUE` of `-c`.
-fn setting(pair: &str) -> Result<(String, String), super::Usage> {
+pub fn setting(pair: &str) -> Result<(String, String), super::Usage> {
     match pair.split_once('=') {
         Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
         None => Err(super::Usage(format!("-c {pair}: write KEY=VALUE"))),

@@ -1,0 +1,254 @@
+//! What belongs to a backup, as its manifest says it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::aborted::Aborted;
+use super::sums::Sums;
+use super::trouble::Trouble;
+use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp};
+
+const FORMAT: u64 = 1;
+/// As Kafka bounds the names of topics, which become names of directories (Topic.java).
+const NAME_BYTES_MAX: usize = 249;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Of the cluster, where it has an id.
+    pub cluster: Option<String>,
+    pub topics: BTreeMap<String, Topic>,
+    pub groups: BTreeMap<String, Offsets>,
+}
+
+/// What a group has committed, by topic.
+pub type Offsets = BTreeMap<String, BTreeMap<PartitionId, Offset>>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// Another topic of the same name has another one.
+    pub id: Option<String>,
+    /// When the ends were taken.
+    pub taken: Timestamp,
+    pub replicas: u32,
+    pub configs: BTreeMap<String, String>,
+    /// By their numbers.
+    pub partitions: Vec<Partition>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// The log start offset: what is before it was gone already.
+    pub start: Offset,
+    /// Exclusive; all before it is decided.
+    pub end: Offset,
+    /// Of the last batch.
+    pub leader_epoch: Option<LeaderEpoch>,
+    pub batch_bytes_max: u64,
+    pub aborted: Aborted,
+    pub segments: Vec<Segment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// Of the first batch.
+    pub base: Offset,
+    pub bytes: u64,
+    pub sums: Sums,
+}
+
+impl Topic {
+    pub fn bytes(&self) -> u64 {
+        let segments = self.partitions.iter().flat_map(|partition| &partition.segments);
+        segments.map(|segment| segment.bytes).sum()
+    }
+}
+
+impl Manifest {
+    /// The bytes of the file.
+    pub fn render(&self) -> Vec<u8> {
+        let body = serde_json::to_string(self).expect("there is nothing in it that JSON has not");
+        framed(&body).into_bytes()
+    }
+
+    /// Reads the bytes of the file at `path`. What is not exactly as it was written is refused.
+    pub fn parse(bytes: &[u8], path: &Path) -> Result<Manifest, Trouble> {
+        let damaged = |from: usize, until: usize| Trouble::Damaged {
+            path: path.to_owned(),
+            from: from as u64,
+            until: until as u64,
+        };
+        let all = || damaged(0, bytes.len());
+        let text = str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to();
+            damaged(at, at + 1)
+        })?;
+        let (head, rest) = text.split_once('\n').ok_or_else(all)?;
+        if let Some(format) = format(head).filter(|format| FORMAT < *format) {
+            return Err(Trouble::Newer { path: path.to_owned(), format });
+        }
+        let body = rest.strip_suffix("}\n").ok_or_else(all)?;
+        if framed(body) != text {
+            return Err(all());
+        }
+        let manifest: Manifest = serde_json::from_str(body).map_err(|_| all())?;
+        if manifest.is_sound() { Ok(manifest) } else { Err(all()) }
+    }
+
+    /// Whether what it says can be: names stay inside the directory, segments follow each other.
+    fn is_sound(&self) -> bool {
+        let names = self.topics.keys().all(|name| is_topic_name(name));
+        let partitions = self.topics.values().flat_map(|topic| &topic.partitions);
+        names && partitions.into_iter().all(Partition::is_sound)
+    }
+
+    /// Drops what groups have committed in these topics, to be said anew.
+    pub fn forget_offsets(&mut self, is_meant: impl Fn(&str) -> bool) {
+        for offsets in self.groups.values_mut() {
+            offsets.retain(|topic, _| !is_meant(topic));
+        }
+        self.groups.retain(|_, offsets| !offsets.is_empty());
+    }
+}
+
+impl Partition {
+    fn is_sound(&self) -> bool {
+        let segments = &self.segments;
+        let rising = segments.windows(2).all(|pair| pair[0].base < pair[1].base);
+        let within = segments.iter().all(|segment| {
+            Offset::ZERO <= segment.base
+                && segment.base < self.end
+                && 0 < segment.bytes
+                && segment.sums.cover(segment.bytes)
+        });
+        rising && within && Offset::ZERO <= self.start
+    }
+
+    /// Leaves out the segments of which nothing is after the log start.
+    pub fn drop_before_start(&mut self) {
+        let after = |pair: &[Segment]| pair[1].base <= self.start;
+        let gone = self.segments.windows(2).take_while(|pair| after(pair)).count();
+        self.segments.drain(..gone);
+        if self.end <= self.start {
+            self.segments.clear();
+        }
+        let start = self.segments.first().map_or(self.start, |first| first.base);
+        self.aborted.drop_before(start);
+    }
+}
+
+fn framed(body: &str) -> String {
+    let sum = crc32c::crc32c(body.as_bytes());
+    format!("{{\"kaw_backup\":{FORMAT},\"crc32c\":\"{sum:08x}\",\"backup\":\n{body}}}\n")
+}
+
+fn format(head: &str) -> Option<u64> {
+    let digits = head.strip_prefix("{\"kaw_backup\":")?;
+    digits[..digits.find(|c: char| !c.is_ascii_digit())?].parse().ok()
+}
+
+fn is_topic_name(name: &str) -> bool {
+    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    letters && !matches!(name, "" | "." | "..") && name.len() <= NAME_BYTES_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::ProducerId;
+
+    fn sample() -> Manifest {
+        let mut sums = Sums::default();
+        sums.add(0, b"batches");
+        let segment = Segment { base: Offset(3), bytes: 7, sums };
+        let partition = Partition {
+            start: Offset(4),
+            end: Offset(9),
+            leader_epoch: Some(LeaderEpoch(2)),
+            batch_bytes_max: 7,
+            aborted: vec![(ProducerId(8), Offset(5), None)].into(),
+            segments: vec![segment],
+        };
+        let topic = Topic {
+            id: Some("abc".to_owned()),
+            taken: Timestamp(1_700_000_000_000),
+            replicas: 1,
+            configs: [("retention.ms".to_owned(), "-1".to_owned())].into(),
+            partitions: vec![partition, Partition::default()],
+        };
+        let offsets = [("orders".to_owned(), [(PartitionId(0), Offset(7))].into())];
+        Manifest {
+            cluster: None,
+            topics: [("orders".to_owned(), topic)].into(),
+            groups: [("readers".to_owned(), offsets.into())].into(),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Manifest, Trouble> {
+        Manifest::parse(bytes, Path::new("m"))
+    }
+
+    #[test]
+    fn a_manifest_is_read_as_it_was_written_and_not_otherwise() {
+        let bytes = sample().render();
+        assert_eq!(parse(&bytes).unwrap(), sample());
+        for cut in 0..bytes.len() {
+            assert!(parse(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(parse(&bytes).is_err(), "bit {bit} flipped");
+        }
+        assert!(parse(&[&bytes[..], b"\n"].concat()).is_err());
+        let newer = String::from_utf8(bytes).unwrap().replace("kaw_backup\":1", "kaw_backup\":2");
+        let said = parse(newer.as_bytes()).unwrap_err().to_string();
+        assert_eq!(said, "m has format 2, which a later kaw wrote; update kaw");
+    }
+
+    #[test]
+    fn a_manifest_that_says_what_cannot_be_is_refused() {
+        #[track_caller]
+        fn check(change: impl FnOnce(&mut Manifest)) {
+            let mut manifest = sample();
+            change(&mut manifest);
+            assert!(parse(&manifest.render()).is_err());
+        }
+        fn orders(manifest: &mut Manifest) -> &mut Partition {
+            &mut manifest.topics.get_mut("orders").unwrap().partitions[0]
+        }
+        check(|it| {
+            let topic = it.topics.remove("orders").unwrap();
+            it.topics.insert("../orders".to_owned(), topic);
+        });
+        check(|it| orders(it).segments[0].bytes = 1 << 21);
+        check(|it| orders(it).segments[0].base = Offset(-1));
+        check(|it| orders(it).end = Offset(3));
+        check(|it| {
+            let again = orders(it).segments[0].clone();
+            orders(it).segments.push(again);
+        });
+    }
+
+    #[test]
+    fn segments_before_the_log_start_leave() {
+        let at = |base| Segment { base: Offset(base), bytes: 1, sums: Sums::default() };
+        let left = |start| {
+            let segments = vec![at(0), at(10), at(20)];
+            let (start, end) = (Offset(start), Offset(30));
+            let mut partition = Partition { start, end, segments, ..Partition::default() };
+            partition.drop_before_start();
+            partition.segments.iter().map(|segment| segment.base.get()).collect::<Vec<_>>()
+        };
+        assert_eq!(left(0), [0, 10, 20]);
+        assert_eq!(left(9), [0, 10, 20]);
+        assert_eq!(left(10), [10, 20]);
+        assert_eq!(left(29), [20]);
+        assert_eq!(left(30), [0i64; 0]);
+    }
+}

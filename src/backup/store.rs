@@ -1,0 +1,184 @@
+//! The directory of a backup: who may write there, and which manifest counts.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::manifest::{Manifest, Segment};
+use super::trouble::Trouble;
+use crate::record::{Offset, PartitionId};
+
+const MANIFEST: &str = "manifest.json";
+const DRAFT: &str = "manifest.json.new";
+
+/// A directory that nobody else writes meanwhile.
+pub struct Store {
+    dir: PathBuf,
+    /// Locked as long as it is open.
+    lock: File,
+}
+
+impl Store {
+    /// To write a backup, and the one that is there, if any.
+    pub fn to_write(dir: &Path) -> Result<(Store, Option<Manifest>), Trouble> {
+        fs::create_dir_all(dir).map_err(failed("create", dir))?;
+        let store = Store::lock(dir, FlockOperation::NonBlockingLockExclusive)?;
+        let manifest = store.manifest()?;
+        match &manifest {
+            Some(manifest) => store.check_sizes(manifest)?,
+            None => store.check_that_it_is_ours()?,
+        }
+        Ok((store, manifest))
+    }
+
+    /// To read the backup that is there.
+    pub fn to_read(dir: &Path) -> Result<(Store, Manifest), Trouble> {
+        let store = Store::lock(dir, FlockOperation::NonBlockingLockShared)?;
+        let manifest = store.manifest()?;
+        let manifest = manifest.ok_or_else(|| Trouble::NoBackup { dir: dir.to_owned() })?;
+        Ok((store, manifest))
+    }
+
+    fn lock(dir: &Path, how: FlockOperation) -> Result<Store, Trouble> {
+        let lock = File::open(dir).map_err(failed("open", dir))?;
+        match flock(&lock, how) {
+            Err(Errno::WOULDBLOCK) => Err(Trouble::Busy { dir: dir.to_owned() }),
+            // Where there are no locks, nobody else has one.
+            _ => Ok(Store { dir: dir.to_owned(), lock }),
+        }
+    }
+
+    fn manifest(&self) -> Result<Option<Manifest>, Trouble> {
+        let path = self.dir.join(MANIFEST);
+        match fs::read(&path) {
+            Ok(bytes) => Manifest::parse(&bytes, &path).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed("read", &path)(error)),
+        }
+    }
+
+    /// Whether all files are there, as long as they should be. A backup goes on from them.
+    fn check_sizes(&self, manifest: &Manifest) -> Result<(), Trouble> {
+        for (path, segment) in self.segments(manifest) {
+            let at = match fs::metadata(&path) {
+                Ok(metadata) => metadata.len(),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(Trouble::Missing { path });
+                }
+                Err(error) => return Err(failed("read", &path)(error)),
+            };
+            if at < segment.bytes {
+                return Err(Trouble::Cut { path, at, bytes: segment.bytes });
+            }
+        }
+        Ok(())
+    }
+
+    fn segments<'a>(
+        &'a self,
+        manifest: &'a Manifest,
+    ) -> impl Iterator<Item = (PathBuf, &'a Segment)> {
+        let topics = manifest.topics.iter();
+        let partitions = topics.flat_map(|(name, topic)| {
+            let numbered = (0..).zip(&topic.partitions);
+            numbered.map(move |(number, partition)| (name, PartitionId(number), partition))
+        });
+        partitions.flat_map(move |(name, number, partition)| {
+            let segments = partition.segments.iter();
+            segments.map(move |segment| (self.segment(name, number, segment.base), segment))
+        })
+    }
+
+    /// Without a manifest there may be what a first backup left that came to no end.
+    fn check_that_it_is_ours(&self) -> Result<(), Trouble> {
+        for entry in fs::read_dir(&self.dir).map_err(failed("read", &self.dir))? {
+            let entry = entry.map_err(failed("read", &self.dir))?;
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            let numbered = name.rsplit_once('-').is_some_and(|(_, n)| n.parse::<u32>().is_ok());
+            if name != DRAFT && !(numbered && entry.path().is_dir()) {
+                return Err(Trouble::Foreign { path: entry.path() });
+            }
+        }
+        Ok(())
+    }
+
+    pub fn partition(&self, topic: &str, partition: PartitionId) -> PathBuf {
+        self.dir.join(format!("{topic}-{partition}"))
+    }
+
+    pub fn segment(&self, topic: &str, partition: PartitionId, base: Offset) -> PathBuf {
+        self.partition(topic, partition).join(file_name(base))
+    }
+
+    pub fn make_partition(&self, topic: &str, partition: PartitionId) -> Result<(), Trouble> {
+        let dir = self.partition(topic, partition);
+        match fs::create_dir(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(failed("create", &dir)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a segment's file may grow: one that has a second name belongs to a copy too.
+    pub fn may_grow(&self, topic: &str, partition: PartitionId, segment: &Segment) -> bool {
+        let path = self.segment(topic, partition, segment.base);
+        fs::metadata(path).map_or(true, |metadata| metadata.nlink() == 1)
+    }
+
+    pub fn sync_partition(&self, topic: &str, partition: PartitionId) -> Result<(), Trouble> {
+        let dir = self.partition(topic, partition);
+        let synced = File::open(&dir).and_then(|dir| dir.sync_all());
+        synced.map_err(failed("sync", &dir))
+    }
+
+    /// From here on this manifest counts. All that it speaks of is durable already.
+    pub fn publish(&self, manifest: &Manifest) -> Result<(), Trouble> {
+        let sync = || self.lock.sync_all().map_err(failed("sync", &self.dir));
+        let (draft, path) = (self.dir.join(DRAFT), self.dir.join(MANIFEST));
+        // The directories that it speaks of before their names are relied upon.
+        sync()?;
+        let written = File::create(&draft).and_then(|mut file| {
+            file.write_all(&manifest.render())?;
+            file.sync_all()
+        });
+        written.map_err(failed("write", &draft))?;
+        fs::rename(&draft, &path).map_err(failed("write", &path))?;
+        sync()
+    }
+
+    /// Removes the segments of this manifest's topics that it does not speak of.
+    pub fn sweep(&self, manifest: &Manifest) -> Result<(), Trouble> {
+        for (name, topic) in &manifest.topics {
+            for (number, partition) in (0..).zip(&topic.partitions) {
+                let dir = self.partition(name, PartitionId(number));
+                let known = |name: &str| {
+                    partition.segments.iter().any(|segment| file_name(segment.base) == name)
+                };
+                let Ok(entries) = fs::read_dir(&dir) else { continue };
+                for entry in entries.flatten() {
+                    let name = entry.file_name();
+                    let name = name.to_str().unwrap_or_default();
+                    if name.ends_with(".log") && !known(name) {
+                        fs::remove_file(entry.path()).map_err(failed("remove", &entry.path()))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn file_name(base: Offset) -> String {
+    format!("{:020}.log", base.get())
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Trouble + use<> {
+    let path = path.to_owned();
+    move |error| Trouble::Disk { doing, path, error }
+}

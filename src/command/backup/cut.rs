@@ -1,0 +1,200 @@
+//! What is copied: each partition up to an end, all ends taken at one moment.
+//!
+//! Groups' offsets are asked for before the ends: what a group has committed is then within
+//! them. The ends are those of what is decided, so that no transaction is in it half.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+
+use crate::backup::{Manifest, Offsets, Partition, Topic};
+use crate::client::admin::{Admin, ConfigSource, Edge, Isolation, Place, TopicInfo};
+use crate::client::raw::Raw;
+use crate::command::admin::{now, said};
+use crate::record::{Offset, PartitionId, Timestamp};
+
+/// What names brokers of the one cluster is of no use in another.
+const OF_BROKERS: [&str; 2] =
+    ["leader.replication.throttled.replicas", "follower.replication.throttled.replicas"];
+
+pub struct Cut {
+    cluster: Option<String>,
+    taken: Timestamp,
+    topics: Vec<CutTopic>,
+    groups: Vec<(String, Offsets)>,
+}
+
+struct CutTopic {
+    name: String,
+    id: Option<String>,
+    replicas: u32,
+    configs: BTreeMap<String, String>,
+    /// Log start and end of each partition.
+    spans: Vec<(Offset, Offset)>,
+    /// Where the last backup has come to.
+    from: Vec<Offset>,
+}
+
+/// One partition to copy.
+pub struct Job {
+    pub topic: String,
+    pub partition: PartitionId,
+    pub start: Offset,
+    /// Exclusive.
+    pub end: Offset,
+    /// What the last backup has of it.
+    pub before: Partition,
+}
+
+impl Cut {
+    pub fn take(
+        admin: &Admin,
+        raw: &Raw,
+        topics: &[TopicInfo],
+        with_groups: bool,
+        before: &Manifest,
+    ) -> anyhow::Result<Cut> {
+        let cluster = raw.cluster();
+        if let (Some(old), Some(new)) = (&before.cluster, &cluster)
+            && old != new
+        {
+            bail!("the backup is of cluster {old}, this is {new}; name another directory");
+        }
+        for topic in topics {
+            check_identity(&topic.name, raw.id(&topic.name).as_ref(), before)?;
+        }
+        let groups = if with_groups { committed(admin, topics)? } else { Vec::new() };
+        let spans = spans(admin, topics)?;
+        let taken = now();
+        let configs = configs(admin, topics)?;
+        let cut = topics.iter().zip(spans).zip(configs).map(|((topic, spans), configs)| {
+            let (name, id) = (topic.name.clone(), raw.id(&topic.name));
+            let replicas = topic.partitions.first().map_or(1, |it| it.replicas.len() as u32);
+            let from = (0..spans.len()).map(|n| had(before, &name, n).end).collect();
+            CutTopic { name, id, replicas, configs, spans, from }
+        });
+        Ok(Cut { cluster, taken, topics: cut.collect(), groups })
+    }
+
+    /// How many offsets there are to copy.
+    pub fn ahead(&self) -> u64 {
+        let of = |((start, end), from): (&(Offset, Offset), &Offset)| {
+            u64::try_from(end.get() - from.get().max(start.get())).unwrap_or(0)
+        };
+        self.topics.iter().flat_map(|it| it.spans.iter().zip(&it.from).map(of)).sum()
+    }
+
+    /// The partitions in the order of `put`.
+    pub fn jobs(&self, before: &Manifest) -> Vec<Job> {
+        let of = |topic: &CutTopic| {
+            let spans = topic.spans.iter().enumerate();
+            let job = |(number, &(start, end)): (usize, &(Offset, Offset))| Job {
+                topic: topic.name.clone(),
+                partition: partition(number),
+                start,
+                end,
+                before: had(before, &topic.name, number),
+            };
+            spans.map(job).collect::<Vec<_>>()
+        };
+        self.topics.iter().flat_map(of).collect()
+    }
+
+    /// Says in the manifest what was copied.
+    pub fn put(self, copied: Vec<Partition>, manifest: &mut Manifest) {
+        let names: Vec<_> = self.topics.iter().map(|topic| topic.name.clone()).collect();
+        manifest.cluster = self.cluster.or(manifest.cluster.take());
+        manifest.forget_offsets(|topic| names.iter().any(|name| name == topic));
+        for (group, offsets) in self.groups {
+            manifest.groups.entry(group).or_default().extend(offsets);
+        }
+        let mut copied = copied.into_iter();
+        for topic in self.topics {
+            let partitions: Vec<_> = copied.by_ref().take(topic.spans.len()).collect();
+            clamp(&mut manifest.groups, &topic.name, &partitions);
+            let CutTopic { name, id, replicas, configs, .. } = topic;
+            let topic = Topic { id, taken: self.taken, replicas, configs, partitions };
+            manifest.topics.insert(name, topic);
+        }
+    }
+}
+
+/// A group that reads what is not decided may be beyond the end.
+fn clamp(groups: &mut BTreeMap<String, Offsets>, topic: &str, partitions: &[Partition]) {
+    let offsets = groups.values_mut().filter_map(|offsets| offsets.get_mut(topic));
+    for (partition, offset) in offsets.flatten() {
+        let number = usize::try_from(partition.get()).unwrap_or(usize::MAX);
+        if let Some(copied) = partitions.get(number) {
+            *offset = (*offset).min(copied.end);
+        }
+    }
+}
+
+fn had(before: &Manifest, topic: &str, number: usize) -> Partition {
+    let topic = before.topics.get(topic);
+    topic.and_then(|topic| topic.partitions.get(number)).cloned().unwrap_or_default()
+}
+
+fn partition(number: usize) -> PartitionId {
+    PartitionId(i32::try_from(number).expect("Kafka counts partitions in an i32"))
+}
+
+fn check_identity(name: &str, id: Option<&String>, before: &Manifest) -> anyhow::Result<()> {
+    let old = before.topics.get(name).and_then(|topic| topic.id.as_ref());
+    match (old, id) {
+        (Some(old), Some(new)) if old != new => bail!(
+            "topic '{name}' was deleted and made anew since the last backup (id {old}, now \
+             {new}); name another directory, so that the old one is kept"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What all groups have committed in these topics.
+fn committed(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<(String, Offsets)>> {
+    let (groups, refusals) = admin.groups()?;
+    if let Some(refusal) = refusals.first() {
+        bail!("a broker did not list its groups: {}; --no-groups does without", said(refusal));
+    }
+    let ids: Vec<_> = groups.into_iter().map(|group| group.id).collect();
+    let all = admin.group_offsets(&ids)?;
+    let is_meant = |name: &str| topics.iter().any(|topic| topic.name == name);
+    let offsets = all.into_iter().map(|committed| {
+        let mut offsets = Offsets::new();
+        for it in committed.into_iter().filter(|it| is_meant(&it.topic)) {
+            offsets.entry(it.topic).or_default().insert(it.partition, it.offset);
+        }
+        offsets
+    });
+    Ok(ids.into_iter().zip(offsets).filter(|(_, offsets)| !offsets.is_empty()).collect())
+}
+
+/// Start and end of each partition, by topic.
+fn spans(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<Vec<(Offset, Offset)>>> {
+    let all = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
+    let all: Vec<_> = all.map(|(topic, partition)| (topic.name.as_str(), partition.id)).collect();
+    let at = |edge| all.iter().map(|&(topic, id)| (topic, id, edge)).collect::<Vec<_>>();
+    let wanted = [&*at(Edge::Start), &*at(Edge::End)];
+    let [starts, ends] = admin.places_at(Isolation::Committed, wanted)?;
+    let offset = |place: &Place| place.offset.unwrap_or(Offset::ZERO);
+    let mut spans = starts.iter().map(offset).zip(ends.iter().map(offset));
+    Ok(topics.iter().map(|topic| spans.by_ref().take(topic.partitions.len()).collect()).collect())
+}
+
+/// The settings that topics have of their own, in their order.
+fn configs(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<BTreeMap<String, String>>> {
+    let names: Vec<_> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let mut answers: BTreeMap<_, _> = admin.configs(&names)?.into_iter().collect();
+    let mut all = Vec::with_capacity(names.len());
+    for name in &names {
+        let configs = match answers.remove(name) {
+            Some(Ok(configs)) => configs,
+            Some(Err(refusal)) => bail!("cannot ask for '{name}': {}", said(&refusal)),
+            None => bail!("cannot ask for '{name}': no answer"),
+        };
+        let own = configs.into_iter().filter(|config| config.source == ConfigSource::Topic);
+        let own = own.filter(|config| !OF_BROKERS.contains(&config.name.as_str()));
+        all.push(own.filter_map(|config| Some((config.name, config.value?))).collect());
+    }
+    Ok(all)
+}
