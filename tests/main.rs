@@ -29,6 +29,7 @@ mod config;
 mod consume;
 mod crash;
 mod door;
+mod far;
 mod fetch;
 mod files;
 mod format;

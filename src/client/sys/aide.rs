@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Native;
 use super::produce::Topic;
 use super::spread::Count;
-use crate::client::Error;
+use crate::client::{Code, Error};
 
 /// Does what blocks, on a thread of its own: first two questions, then flushes when asked.
 ///
@@ -32,8 +32,29 @@ struct Orders {
 
 /// One for each of the two connections.
 const QUESTIONS: usize = 2;
-/// How long the thread may be deaf.
+/// How long the thread may be deaf, where brokers answer in that time.
 const AIDE_WAIT: Duration = Duration::from_millis(20);
+/// How long it may be deaf where they are far away.
+const ANSWER_WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// How long to wait for an answer: longer, the farther away the brokers are.
+///
+/// What is asked again before its answer came stays under way beside it, as one of the five
+/// requests that an idempotent producer may have there: five of them, and no record ever leaves.
+struct Patience(Duration);
+
+impl Patience {
+    const AT_FIRST: Patience = Patience(AIDE_WAIT);
+
+    /// A question came to this end; whether it was answered.
+    fn learn(&mut self, end: Result<(), Code>) -> bool {
+        // Without a connection nothing was sent (rd_kafka_metadata).
+        if end == Err(Code::TIMED_OUT) {
+            self.0 = (self.0 * 2).min(ANSWER_WAIT_MAX);
+        }
+        end.is_ok()
+    }
+}
 
 impl Aide {
     pub fn start(topic: Arc<Topic>, native: Arc<Native>) -> Result<Aide, Error> {
@@ -41,13 +62,15 @@ impl Aide {
         let partitions = Count::default();
         let (heard, counted) = (Arc::clone(&orders), Arc::clone(&partitions));
         let work = move || {
+            let mut patience = Patience::AT_FIRST;
+            let mut ask = || patience.learn(native.ask_about(&topic, patience.0, &counted));
             let mut left = QUESTIONS;
             while 0 < left && !heard.0.lock().expect(NO_PANIC).is_over {
-                left -= usize::from(native.ask_about(&topic, AIDE_WAIT, &counted));
+                left -= usize::from(ask());
             }
             do_as_asked(&heard.0, &heard.1, |work| match work {
                 Work::Flush => native.flush(AIDE_WAIT),
-                Work::Count => native.ask_about(&topic, AIDE_WAIT, &counted),
+                Work::Count => ask(),
             });
             // The topic first: its client must be the last to go.
             drop(topic);
@@ -101,7 +124,7 @@ enum Work {
 }
 
 /// Works until it is over; `work` says whether a flush, or an answer, came to its end.
-fn do_as_asked(orders: &Mutex<Orders>, changed: &Condvar, work: impl Fn(Work) -> bool) {
+fn do_as_asked(orders: &Mutex<Orders>, changed: &Condvar, mut work: impl FnMut(Work) -> bool) {
     loop {
         let idle = |orders: &mut Orders| !orders.flush && !orders.count && !orders.is_over;
         let orders_now = changed.wait_while(orders.lock().expect(NO_PANIC), idle);
@@ -131,5 +154,22 @@ impl Drop for Aide {
         if let Some(thread) = self.thread.take() {
             thread.join().expect("it does nothing that panics");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_answer_in_time_gets_more_of_it() {
+        let mut patience = Patience::AT_FIRST;
+        assert!(!patience.learn(Err(Code::TRANSPORT)));
+        assert_eq!(patience.0, AIDE_WAIT);
+        assert!(!patience.learn(Err(Code::TIMED_OUT)));
+        assert!(patience.learn(Ok(())));
+        assert_eq!(patience.0, AIDE_WAIT * 2);
+        (0..20).for_each(|_| drop(patience.learn(Err(Code::TIMED_OUT))));
+        assert_eq!(patience.0, ANSWER_WAIT_MAX);
     }
 }

@@ -185,14 +185,14 @@ impl Native {
         }
     }
 
-    /// Asks any broker how many partitions the topic has; whether it answered in time.
+    /// Asks any broker how many partitions the topic has.
     fn ask_about(
         &self,
         topic: &produce::Topic,
         wait: Duration,
         partitions: &spread::Count,
-    ) -> bool {
-        let Ok(answer) = metadata(self, Some(topic), wait) else { return false };
+    ) -> Result<(), Code> {
+        let answer = metadata(self, Some(topic), wait)?;
         let count = match answer.topics.first() {
             Some(topic) if topic.partitions.iter().all(|partition| partition.leader.is_some()) => {
                 topic.partitions.len()
@@ -200,7 +200,7 @@ impl Native {
             _ => 0,
         };
         partitions.store(i32::try_from(count).unwrap_or_default(), Ordering::Relaxed);
-        true
+        Ok(())
     }
 
     /// Sends what is queued, for at most this long; whether nothing is in flight any more.
