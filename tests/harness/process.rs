@@ -158,6 +158,15 @@ impl Running {
         }
     }
 
+    /// The first line of its stdout, or nothing if it has ended without one.
+    pub fn first_line(&self) -> Option<String> {
+        let said = self.heard.said.lock().expect("no reader panics");
+        let waits = |said: &mut Said| !said.out.contains(&b'\n') && said.ended < 2;
+        let said = self.heard.more.wait_timeout_while(said, self.within, waits);
+        let said = said.expect("no reader panics").0;
+        Some(String::from_utf8_lossy(&said.out).lines().next()?.to_owned())
+    }
+
     /// Waits until its stdout has `part`.
     #[track_caller]
     pub fn until_out(&self, part: &str) {

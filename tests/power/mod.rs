@@ -9,6 +9,12 @@
 //! `KAW_CRASH_POINTS=n` looks at n states instead of the few that every run has time for;
 //! `KAW_SEED=n` is another history of losses.
 
+mod injected;
+mod replay;
+mod trace;
+mod traced;
+mod workload;
+
 #[path = "../../src/log/tests/faulty/dice.rs"]
 mod dice;
 #[allow(dead_code)] // The simulation of the log fails syncs, too.
@@ -16,9 +22,6 @@ mod dice;
 mod inode;
 #[path = "../../src/log/tests/faulty/names.rs"]
 mod names;
-mod replay;
-mod trace;
-mod workload;
 
 use std::fs;
 use std::io::Write;
@@ -28,7 +31,8 @@ use crate::harness::raw::Raw;
 use crate::harness::{Kaw, found};
 use dice::Dice;
 use replay::Replay;
-use workload::{Loss, Told, Workload};
+use traced::Traced;
+use workload::{Loss, Told};
 
 /// How many states every run of the tests looks at.
 const STATES: u64 = 120;
@@ -37,10 +41,14 @@ it!(what_was_acknowledged_survives_a_crash_at_any_step, |kaw| {
     if found("strace").is_none() {
         return;
     }
-    let (told, lines) = Workload::run_traced(kaw);
+    let calls = ["-y", "-xx", "-s", "1000000", "-e", trace::CALLS];
+    let broker = Traced::start(kaw, &kaw.data(), &calls);
+    let told = workload::run(&broker);
+    let (lines, done) = broker.stop();
+    done.ok();
+    assert_eq!(told.refused, 0, "a sound disk takes all");
     let steps = trace::steps(&lines);
     assert!(100 < steps.len() && 10 < told.acknowledged(), "too little to tell");
-    let number = |name, or| std::env::var(name).map_or(or, |text| text.parse().unwrap());
     let (wanted, seed) = (number("KAW_CRASH_POINTS", STATES), number("KAW_SEED", 1));
     let mut dice = Dice(seed);
     let (mut kills, mut losses, mut checked) = (0, 0, 0);
@@ -73,6 +81,11 @@ it!(what_was_acknowledged_survives_a_crash_at_any_step, |kaw| {
          {checked} acknowledged records found again"
     );
 });
+
+/// A number that the environment sets.
+fn number(name: &str, or: u64) -> u64 {
+    std::env::var(name).map_or(or, |text| text.parse().expect("it is to be a number"))
+}
 
 /// Starts a broker on what a crash has left, and looks for what was promised by then.
 fn check(kaw: &Kaw, dir: &Path, told: &Told, line: usize, loss: Loss, context: &str) -> u64 {

@@ -73,10 +73,11 @@ fn step(thread: u32, call: &str, positions: &mut HashMap<String, usize>) -> Opti
     if result.starts_with('-') {
         return None;
     }
+    let arguments = arguments.trim_end().strip_suffix(')').expect("arguments end");
     let quoted = between(arguments, '"', '"');
     let named = || path(&between(arguments, '<', '>')[0]);
     let descriptor = || arguments.split('<').next().unwrap_or_default().to_owned();
-    let numbers = || arguments.trim_end_matches(')').rsplit(", ");
+    let last = || arguments.rsplit(", ").next().unwrap_or_default().parse().expect("a number");
     match name {
         "openat" => {
             positions.insert(result.split('<').next()?.to_owned(), 0);
@@ -93,7 +94,7 @@ fn step(thread: u32, call: &str, positions: &mut HashMap<String, usize>) -> Opti
             Some(Step::Remove(named().join(path(&quoted[0]))))
         }
         "unlink" | "unlinkat" | "rmdir" => Some(Step::Remove(path(&quoted[0]))),
-        "ftruncate" => Some(Step::Length(named(), numbers().next()?.parse().ok()?)),
+        "ftruncate" => Some(Step::Length(named(), last())),
         "write" | "pwrite64" | "pwritev" => {
             let written: usize = result.split_whitespace().next()?.parse().ok()?;
             let mut bytes: Vec<u8> = quoted.iter().flat_map(|part| unescaped(part)).collect();
@@ -102,7 +103,7 @@ fn step(thread: u32, call: &str, positions: &mut HashMap<String, usize>) -> Opti
             let next = positions.entry(descriptor()).or_default();
             let at = match name {
                 "write" => std::mem::replace(next, *next + written),
-                _ => numbers().next()?.parse().ok()?,
+                _ => last(),
             };
             Some(Step::Write { path: named(), at, bytes })
         }
@@ -142,6 +143,8 @@ fn calls_are_read_whole_or_in_two_halves() {
 7 write(4<\x2f\x61>, "\x33", 1)     = 1
 8 <... fdatasync resumed>)          = 0
 7 pwritev(4<\x2f\x61>, [{iov_base="\x34", iov_len=1}, {iov_base="", iov_len=0}], 2, 9) = 1
+7 pwritev(4<\x2f\x61>, [{iov_base="\x35", iov_len=1}], 1, 10 <unfinished ...>
+7 <... pwritev resumed>)            = 1
 7 rename("\x2f\x61", "\x2f\x62")    = -1 ENOENT (No such file or directory)"#;
     let a = || PathBuf::from("/a");
     let write = |at, bytes: &[u8]| Step::Write { path: a(), at, bytes: bytes.to_vec() };
@@ -152,6 +155,7 @@ fn calls_are_read_whole_or_in_two_halves() {
         (3, write(2, b"3")),
         (4, Step::SyncEnds(8)),
         (5, write(9, b"4")),
+        (7, write(10, b"5")),
     ];
     assert_eq!(steps(trace), want);
 }

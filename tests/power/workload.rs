@@ -1,7 +1,7 @@
 //! A small life of a broker, and what its client was told when.
 //! Never knows: what the broker did to its files.
 
-use std::fs;
+use std::io;
 
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::delete_records_request::{
@@ -12,11 +12,9 @@ use kafka_protocol::messages::{
     CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
-use rustix::process::{Pid, Signal, kill_process};
 
-use super::trace;
+use super::traced::Traced;
 use crate::harness::raw::{Raw, produce, records};
-use crate::harness::{Kaw, PROGRAM, until};
 
 /// What a crash takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,62 +47,59 @@ pub struct Told {
     facts: Vec<Fact>,
     /// Every value it sent.
     sent: Vec<String>,
+    /// What the broker would not do.
+    pub refused: usize,
 }
 
-pub struct Workload {
+/// A client that is alone with its broker.
+struct Workload<'a> {
     raw: Raw,
-    trace: std::path::PathBuf,
+    broker: &'a Traced,
     told: Told,
 }
 
-impl Workload {
-    /// Lives the life, from an empty directory to a clean stop; what was told, and the trace.
-    pub fn run_traced(kaw: &Kaw) -> (Told, String) {
-        let trace = kaw.path("trace");
-        let strace = kaw
-            .tool("strace")
-            .args(["-f", "-y", "-xx", "-s", "1000000", "-e", trace::CALLS, "-o"])
-            .arg(&trace)
-            .arg(PROGRAM)
-            .args(["broker", "--listen", "127.0.0.1:0"])
-            .start();
-        let address = strace.until("its address", |out, _| Some(out.lines().next()?.to_owned()));
-        let raw = Raw::open(&address).unwrap();
-        let mut life = Workload { raw, trace, told: Told::default() };
-        life.live();
-        kill_process(child(strace.pid()), Signal::TERM).unwrap();
-        strace.done().ok();
-        (life.told, fs::read_to_string(&life.trace).unwrap())
-    }
+/// Lives a small life on an empty directory, as far as the broker goes with it; what was told.
+pub fn run(broker: &Traced) -> Told {
+    let raw = broker.address.as_ref().and_then(|address| Raw::open(address).ok());
+    let Some(raw) = raw else { return Told::default() };
+    let mut life = Workload { raw, broker, told: Told::default() };
+    // It ends where the broker does.
+    let _ = life.live();
+    life.told
+}
 
-    fn live(&mut self) {
+impl Workload<'_> {
+    fn live(&mut self) -> io::Result<()> {
         for topic in ["plain", "rolled", "twice"] {
-            self.create(topic);
+            self.create(topic)?;
         }
         for round in 0..6 {
             for topic in ["plain", "rolled", "twice"] {
                 // What waits for no disk is safe from a kill alone.
                 let acks = if topic == "plain" && round % 2 == 1 { 1 } else { -1 };
-                self.produce(topic, acks, 1 + round % 3);
+                self.produce(topic, acks, 1 + round % 3)?;
             }
         }
-        self.trim("rolled", 4);
-        self.produce("rolled", -1, 2);
-        self.delete("twice");
-        self.create("twice");
-        self.produce("twice", -1, 1);
-        self.trim("plain", 3);
-        self.produce("twice", 1, 3);
-        self.delete("plain");
+        self.trim("rolled", 4)?;
+        self.produce("rolled", -1, 2)?;
+        self.delete("twice")?;
+        self.create("twice")?;
+        self.produce("twice", -1, 1)?;
+        self.trim("plain", 3)?;
+        self.produce("twice", 1, 3)?;
+        self.delete("plain")
     }
 
-    /// strace writes a call's line before the call returns to the program.
     fn line(&self) -> usize {
-        let trace = fs::read(&self.trace).unwrap();
-        trace.iter().filter(|byte| **byte == b'\n').count()
+        self.broker.trace().lines().count()
     }
 
-    fn learn(&mut self, durable: bool, what: What) {
+    /// What a good answer tells.
+    fn learn(&mut self, error_code: i16, durable: bool, what: What) {
+        if error_code != 0 {
+            self.told.refused += 1;
+            return;
+        }
         let from = self.line();
         self.told.facts.push(Fact { from, until: usize::MAX, durable, what });
     }
@@ -116,7 +111,7 @@ impl Workload {
         facts.for_each(|fact| fact.until = fact.until.min(now));
     }
 
-    fn create(&mut self, topic: &'static str) {
+    fn create(&mut self, topic: &'static str) -> io::Result<()> {
         self.unlearn(|what| matches!(what, What::IsGone(gone) if *gone == topic));
         let wanted = CreatableTopic::default().with_name(name(topic));
         let mut wanted = wanted.with_num_partitions(1).with_replication_factor(1);
@@ -128,44 +123,45 @@ impl Workload {
             wanted = wanted.with_configs(vec![config]);
         }
         let request = CreateTopicsRequest::default().with_topics(vec![wanted]);
-        let made = self.raw.call(&request.with_timeout_ms(10_000), 5).unwrap();
-        assert_eq!(made.topics[0].error_code, 0, "{made:?}");
-        self.learn(true, What::Exists(topic));
+        let made = self.raw.call(&request.with_timeout_ms(10_000), 5)?;
+        self.learn(made.topics[0].error_code, true, What::Exists(topic));
+        Ok(())
     }
 
-    fn produce(&mut self, topic: &'static str, acks: i16, count: usize) {
+    fn produce(&mut self, topic: &'static str, acks: i16, count: usize) -> io::Result<()> {
         let next = self.told.sent.len();
         let values: Vec<String> = (next..next + count).map(|n| format!("{topic}-{n}")).collect();
         self.told.sent.extend(values.iter().cloned());
-        let answer = self.raw.call(&produce(topic, acks, &values), 9).unwrap();
+        let answer = self.raw.call(&produce(topic, acks, &values), 9)?;
         let answer = &answer.responses[0].partition_responses[0];
-        assert_eq!(answer.error_code, 0, "{answer:?}");
         for (offset, value) in (answer.base_offset..).zip(values) {
-            self.learn(acks == -1, What::Holds(topic, offset, value));
+            self.learn(answer.error_code, acks == -1, What::Holds(topic, offset, value));
         }
+        Ok(())
     }
 
-    fn trim(&mut self, topic: &'static str, offset: i64) {
+    fn trim(&mut self, topic: &'static str, offset: i64) -> io::Result<()> {
         self.unlearn(|what| matches!(what, What::Holds(of, at, _) if *of == topic && *at < offset));
         let partition = DeleteRecordsPartition::default().with_offset(offset);
         let wanted = DeleteRecordsTopic::default().with_name(name(topic));
         let wanted = wanted.with_partitions(vec![partition]);
         let request = DeleteRecordsRequest::default().with_topics(vec![wanted]);
-        let done = self.raw.call(&request.with_timeout_ms(10_000), 2).unwrap();
-        assert_eq!(done.topics[0].partitions[0].error_code, 0, "{done:?}");
-        self.learn(true, What::BeginsAt(topic, offset));
+        let done = self.raw.call(&request.with_timeout_ms(10_000), 2)?;
+        let error_code = done.topics[0].partitions[0].error_code;
+        self.learn(error_code, true, What::BeginsAt(topic, offset));
+        Ok(())
     }
 
-    fn delete(&mut self, topic: &'static str) {
+    fn delete(&mut self, topic: &'static str) -> io::Result<()> {
         self.unlearn(|what| match what {
             What::Exists(of) | What::Holds(of, ..) | What::BeginsAt(of, _) => *of == topic,
             What::IsGone(_) => false,
         });
         let state = DeleteTopicState::default().with_name(Some(name(topic)));
         let request = DeleteTopicsRequest::default().with_topics(vec![state]);
-        let done = self.raw.call(&request.with_timeout_ms(10_000), 6).unwrap();
-        assert_eq!(done.responses[0].error_code, 0, "{done:?}");
-        self.learn(true, What::IsGone(topic));
+        let done = self.raw.call(&request.with_timeout_ms(10_000), 6)?;
+        self.learn(done.responses[0].error_code, true, What::IsGone(topic));
+        Ok(())
     }
 }
 
@@ -218,13 +214,4 @@ impl Told {
 
 fn name(topic: &str) -> TopicName {
     TopicName(StrBytes::from_string(topic.to_owned()))
-}
-
-/// What strace started.
-pub fn child(of: Pid) -> Pid {
-    let pid = of.as_raw_nonzero();
-    until("the traced program", || {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-        Pid::from_raw(children.split_whitespace().next()?.parse().ok()?)
-    })
 }

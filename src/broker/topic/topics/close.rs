@@ -116,17 +116,23 @@ impl Topics {
 
 /// Closes logs, several at a time.
 fn close_all(partitions: &[Arc<Partition>], on: Option<&FileSystem>) -> io::Result<()> {
-    let open: Vec<_> = partitions.iter().filter_map(|partition| partition.close()).collect();
+    let open: Vec<_> =
+        partitions.iter().filter_map(|partition| Some((partition, partition.close()?))).collect();
     let Some(file_system) = on.filter(|_| LOGS_MANY <= open.len()) else {
-        return side_by_side(open, |log| log.close(now())).map(drop);
+        return side_by_side(open, |(of, log)| log.close(now()).map_err(not_closed(of))).map(drop);
     };
-    let drafts = side_by_side(open, |log| match log.finish(now())? {
-        Some(checkpoint) => checkpoint.draft().map(Some),
-        None => Ok(None),
+    let drafts = side_by_side(open, |(of, log)| {
+        let checkpoint = log.finish(now()).map_err(not_closed(of))?;
+        checkpoint.map(|checkpoint| checkpoint.draft()).transpose().map_err(not_closed(of))
     })?;
     file_system.sync()?;
     side_by_side(drafts.into_iter().flatten().collect(), Draft::put)?;
     file_system.sync()
+}
+
+/// The next start reads again what is not sure of such a log.
+fn not_closed(of: &Partition) -> impl Fn(Error) -> Error {
+    |error| Error::other(format!("{} was not closed: {error}", of.dir().display()))
 }
 
 /// Does the same with all, several at a time; the error is the first of any.
