@@ -2,6 +2,7 @@
 //! broker that is gone for good. What was not delivered is in `--rejects`, and can be sent again.
 
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -102,4 +103,27 @@ it!(a_signal_while_the_broker_is_gone_leaves_an_account, |kaw| {
     let report = fs::read_to_string(kaw.path("report")).unwrap();
     let told = |part: &str| report.lines().filter(|line| line.contains(part)).count() as u64;
     assert_eq!((told("\"error\":null"), told("\"error\":\"")), (delivered, failed));
+});
+
+it!(a_topic_that_is_made_anew_with_fewer_partitions_soon_takes_records_again, |kaw| {
+    let broker = kaw.broker("");
+    let to = |line: &str| format!("{line} -b {}", broker.address);
+    kaw.ok(&to("topic create t -p 8"));
+    let mut writer = kaw.cmd(&to("produce t")).stdin_open().within(Duration::from_secs(60)).start();
+    let lines = |count: usize| "a line\n".repeat(count);
+    let mut written = 0;
+    until("partitions were chosen", || {
+        writer.write(lines(1000));
+        written += 1000;
+        (20_000 <= kaw.ok(&to("consume t -e")).lines().count()).then_some(())
+    });
+    kaw.ok(&to("topic delete t"));
+    kaw.ok(&to("topic create t -p 1"));
+    writer.write(lines(300_000));
+    writer.close_stdin();
+    let said = writer.done().err();
+    let failed = said.rsplit(' ').next().and_then(|count| count.trim().parse().ok());
+    // What was under way when it became known, and the lot that showed it.
+    assert!(failed.is_some_and(|failed: usize| failed < 100_000), "{said}");
+    broker.stop();
 });

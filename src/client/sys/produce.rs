@@ -160,8 +160,13 @@ impl Sender {
             return Ok(());
         }
         let (topic, refused) = (&self.topic, &mut self.refused);
+        let earlier = refused.len();
         let all_went =
             self.pending.hand_over(|partition, lot| hand_over(topic, partition, lot, refused));
+        let is_absent = |&(_, code): &(u64, Code)| code == Code::UNKNOWN_PARTITION;
+        if refused[earlier..].iter().any(is_absent) {
+            self.spread.iter().for_each(Spread::missed);
+        }
         if !all_went {
             return Err(Full);
         }

@@ -93,6 +93,12 @@ impl Spread {
         Some(unsafe { (self.of_key)(topic, key.as_ptr().cast(), key.len(), self.count, no, no) })
     }
 
+    /// A partition that was chosen is not there: the topic was made anew, and has fewer. Until that
+    /// is known, librdkafka chooses.
+    pub fn missed(&self) {
+        self.answer.store(0, Ordering::Relaxed);
+    }
+
     /// So many records went. Whether it is to be asked how many partitions there are.
     pub fn went(&mut self, records: usize, is_in_trouble: bool) -> bool {
         self.count = if is_in_trouble { 0 } else { self.answer.load(Ordering::Relaxed) };
