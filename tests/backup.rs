@@ -227,18 +227,47 @@ it!(a_backup_that_is_killed_anywhere_leaves_the_old_one_or_the_new, |kaw| {
     broker.stop();
 });
 
+it!(a_full_disk_leaves_the_backup_that_was_there, |kaw| {
+    let Some(strace) = found("strace") else { return };
+    let broker = kaw.broker("");
+    let address = format!("-b {}", broker.address);
+    kaw.sh(&format!("seq 1 1000 | kaw produce t {address}")).run().ok();
+    kaw.ok(&format!("backup b {address}"));
+    let there = || kaw.ok(&format!("restore b --as x --dry-run {address}"));
+    let before = there();
+    kaw.sh(&format!("seq 1 1000 | kaw produce t {address}")).run().ok();
+    let log = format!("b/t-0/{:020}.log", 0);
+    for path in [log.as_str(), "b/manifest.json.new"] {
+        let strace = kaw.tool(strace.to_str().unwrap()).args(["-f", "-o", "/dev/null", "-P"]);
+        let strace = strace.arg(kaw.path(path));
+        let strace = strace.args(["-e", "inject=write:error=ENOSPC", crate::harness::PROGRAM]);
+        let done = strace.args(["backup", "b", "-b", &broker.address]).run().code(1);
+        // Before it, strace says which file it watches.
+        let want = format!("kaw: cannot write {path}: No space left on device\n");
+        assert!(done.err().ends_with(&want), "{done}");
+        assert_eq!(there(), before);
+    }
+    kaw.ok(&format!("backup b {address}"));
+    assert!(there() != before);
+    broker.stop();
+});
+
 it!(a_restore_that_is_killed_goes_on_with_the_same_command, |kaw| {
     kaw.ok("topic create big -p 2 -c retention.ms=86400000");
-    kaw.sh("seq -f %0500g 1 100000 | kaw produce big").run().ok();
+    kaw.sh("seq -f %0500g 1 200000 | kaw produce big").run().ok();
     kaw.ok("consume big -g readers -c 70000");
     kaw.ok("backup b");
     let log = kaw.data().join(format!("new-0/{:020}.log", 0));
-    let mut restore = kaw.cmd("restore b --as new").start();
-    restore.runs_until("something of it", || (0 < size(&log)).then_some(()));
-    restore.signal(Signal::KILL);
-    restore.done().code(137);
+    for (signal, code) in [(Signal::INT, 130), (Signal::KILL, 137)] {
+        let before = size(&log);
+        let mut restore = kaw.cmd("restore b --as new").start();
+        restore.runs_until("more of it", || (before < size(&log)).then_some(()));
+        restore.signal(signal);
+        let done = restore.done().code(code);
+        assert!(code == 137 || done.err().contains("the same command again goes on"), "{done}");
+    }
     let then = records(kaw, "new", "");
-    assert!(then.values().map(Vec::len).sum::<usize>() < 100_000, "it was done already");
+    assert!(then.values().map(Vec::len).sum::<usize>() < 200_000, "it was done already");
     // Another backup is not taken for this one.
     kaw.sh("seq -f %0400g 1 100000 | kaw produce other -K 9").run().ok();
     kaw.sh("kaw topic alter other -p 2 && kaw backup c other").run().ok();
@@ -274,13 +303,37 @@ it!(records_of_others_are_never_mixed_with_those_of_a_backup, |kaw| {
     assert!(said.contains("topic 't' was deleted and made anew since the last backup"), "{said}");
 });
 
+it!(a_backup_is_not_gone_on_with_where_the_cluster_lost_what_it_has, |kaw| {
+    let broker = kaw.broker("");
+    for _ in 0..3 {
+        kaw.cmd("produce t").stdin("a\nb\n").run().ok();
+    }
+    kaw.ok("backup b");
+    broker.kill();
+    let log = kaw.data().join(format!("t-0/{:020}.log", 0));
+    let bytes = size(&log);
+    fs::File::options().write(true).open(&log).unwrap().set_len(bytes - 1).unwrap();
+    let broker = kaw.broker("");
+    kaw.cmd("produce t").stdin("other\nrecords\nthere\n").run().ok();
+    let said = kaw.cmd("backup b").run().fails(1);
+    let want = "kaw: the cluster lost records of t-0 that the backup has (up to 6, there up to 4); \
+                name another directory, so that they are kept";
+    assert_eq!(said, want);
+    kaw.ok("restore b --as kept");
+    assert_eq!(kaw.ok("consume -e kept"), "a\nb\n".repeat(3));
+    broker.stop();
+});
+
 it!(the_log_before_a_time_is_restored, |kaw| {
+    kaw.ok("topic create t -c retention.ms=-1");
     let line = |n: u64| format!("{{\"value\":\"{n}\",\"timestamp\":17000000{n:02}000}}\n");
     kaw.cmd("produce t -J").stdin((10..20).map(line).collect::<String>()).run().ok();
     kaw.ok("consume t -g readers -c 8");
     kaw.ok("backup b");
     kaw.ok("restore b --until 1700000015 --as then");
     assert_eq!(kaw.ok("consume -e then"), "10\n11\n12\n13\n14\n");
+    let warned = kaw.cmd("restore b --as old -c retention.ms=3600000 --no-groups").run().ok();
+    warned.says("'old' has records that are older than its retention.ms=3600000, which will");
     let lags = kaw.ok("group describe readers --no-headers");
     let then: Vec<&str> = lags.lines().filter(|line| line.contains(" then ")).collect();
     assert!(then.len() == 1 && then[0].split_whitespace().nth(3) == Some("5"), "{lags}");

@@ -18,6 +18,8 @@ pub use crate::wire::Fetched;
 
 /// For so long a leader may be away.
 const AWAY_MAX: Duration = Duration::from_secs(30);
+/// For so long an answer may take, over a slow line too (librdkafka's `socket.timeout.ms`).
+const CALL_MAX: Duration = Duration::from_secs(60);
 /// After this long somebody is told.
 const TELL_AFTER: Duration = Duration::from_secs(2);
 /// A broker is asked again this soon.
@@ -174,7 +176,7 @@ impl Line<'_> {
             }
         };
         // One that failed may hold half an answer: it is not used again.
-        let answer = ask(&mut connection, Instant::now() + AWAY_MAX).map_err(failed)?;
+        let answer = ask(&mut connection, Instant::now() + CALL_MAX).map_err(failed)?;
         self.connections.insert(key, connection);
         Ok(answer)
     }

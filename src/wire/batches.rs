@@ -23,7 +23,7 @@ use crate::record::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId}
 const FETCH_VERSION_MAX: i16 = 12;
 const PRODUCE_VERSION_MAX: i16 = 12;
 /// So much at once; a batch that is larger comes whole all the same (KIP-74).
-const FETCH_BYTES_MAX: i32 = 8 << 20;
+const FETCH_BYTES_MAX: i32 = 4 << 20;
 /// How long a broker may wait for something to come.
 const WAIT_MS: i32 = 500;
 

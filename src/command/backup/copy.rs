@@ -22,8 +22,7 @@ pub fn copy(
     job: Job,
     tally: &Tally,
 ) -> anyhow::Result<Option<Partition>> {
-    let shown = format!("{}-{}", job.topic, job.partition);
-    check_that_it_grew(line, &job).with_context(|| shown.clone())?;
+    check_that_it_grew(line, &job)?;
     let from = job.before.end.max(job.start);
     let (topic, partition) = (job.topic, job.partition);
     let mut copied = Partition { start: job.start, ..job.before };
@@ -37,7 +36,7 @@ pub fn copy(
             }
             let piece = line.fetch((&topic, partition), copy.position)?;
             match piece {
-                Some(piece) => copy.add(&piece, tally).with_context(|| shown.clone())?,
+                Some(piece) => copy.add(&piece, tally)?,
                 // Retention was quicker.
                 None => copy.skip_to(line.log_start((&topic, partition))?),
             }
@@ -64,8 +63,10 @@ fn check_that_it_grew(line: &mut Line<'_>, job: &Job) -> anyhow::Result<()> {
     };
     if same_until.min(job.end) < had {
         bail!(
-            "the cluster lost records that the backup has (up to {had}, there up to {}); name \
-             another directory, so that they are kept",
+            "the cluster lost records of {}-{} that the backup has (up to {had}, there up to {}); \
+             name another directory, so that they are kept",
+            job.topic,
+            job.partition,
             same_until.min(job.end)
         );
     }
@@ -112,7 +113,8 @@ impl Copy<'_> {
                 batch => batch.and_then(|batch| batch.check_crc().map(|()| batch)),
             };
             let position = self.position;
-            let batch = batch.with_context(|| format!("a batch behind offset {position}"))?;
+            let at = || format!("{}: the batch at offset {position}", self.files.shown());
+            let batch = batch.with_context(at)?;
             if batch.next_offset() <= position {
                 wanted.from += batch.size();
                 wanted.until = wanted.from;
@@ -147,7 +149,8 @@ impl Copy<'_> {
         if is_decided && piece.batches.is_empty() {
             self.position = self.end;
         } else if IDLE_MAX <= idle.elapsed() && piece.throttle.is_zero() {
-            bail!("the broker brings nothing from offset {} on", self.position);
+            let shown = self.files.shown();
+            bail!("{shown}: the broker brings nothing from offset {} on", self.position);
         } else {
             // The broker names the time; there is nothing else to wait for.
             std::thread::sleep(piece.throttle.min(IDLE_MAX));
@@ -177,6 +180,10 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
+    fn shown(&self) -> String {
+        format!("{}-{}", self.topic, self.partition)
+    }
+
     fn write(&mut self, batches: &[u8], copied: &mut Partition) -> anyhow::Result<()> {
         let is_full = |growing: &Growing| SEGMENT_BYTES_MAX <= growing.bytes();
         if self.growing.as_ref().is_some_and(is_full) {
