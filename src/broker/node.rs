@@ -273,7 +273,7 @@ fn say_what_is_so(
     // Who starts a consumer waits for its first record; `--timings kafka` is for who does not.
     settings.insert_if_unset("group.initial.rebalance.delay.ms", "0");
     // Apache's 128 MiB are more than all else that a small broker needs.
-    settings.insert_if_unset("log.cleaner.dedupe.buffer.size", "50331648");
+    settings.insert_if_unset("log.cleaner.dedupe.buffer.size", "33554432");
     let node = options.identity.node_id.to_string();
     settings.insert("node.id", node.clone());
     settings.insert("broker.id", node);

@@ -73,7 +73,7 @@ impl Default for Compaction {
             lag_ms_min: 0,
             lag_ms_max: i64::MAX,
             tombstones_ms: 24 * 60 * 60 * 1000,
-            memory_bytes_max: 48 << 20,
+            memory_bytes_max: 32 << 20,
         }
     }
 }

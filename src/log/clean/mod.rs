@@ -21,8 +21,8 @@ use super::files::{Failed, Files};
 use super::read::INFLATED_BYTES_MAX;
 use super::segment::Segment;
 use super::{Disk, Log};
-use crate::record::{BatchError, BatchView, Offset, ProducerId, Scratch, Timestamp};
-use latest::{Full, Latest};
+use crate::record::{Offset, ProducerId, Scratch, Timestamp};
+use latest::{Full, Latest, Spot};
 use plan::{Due, Span};
 use rewrite::{Judge, LastOf, each_batch, rewrite};
 use transactions::Transactions;
@@ -186,7 +186,7 @@ impl<D: Disk> Cleaning<D> {
     fn learn(&mut self, pace: &mut Pace<'_>) -> Result<(), CompactError> {
         let (first, end) = (self.first_dirty, self.judge.end);
         let mut latest = Latest::new(first, end, self.memory_bytes_max);
-        let mut scratch = Scratch::default();
+        let (mut scratch, mut keys) = (Scratch::default(), Vec::new());
         let dirty = |span: &Span| first < span.next && span.base < end;
         let at = self.spans.iter().position(dirty).unwrap_or(self.spans.len());
         let from = self.spans.get(at).map_or(end, |span| span.base);
@@ -198,8 +198,16 @@ impl<D: Disk> Cleaning<D> {
                 if is_done_with || batch.is_control() || batch.last_offset() < first {
                     return Ok(ControlFlow::Continue(()));
                 }
-                let full = put_all(batch, first..self.judge.end, &mut latest, &mut scratch)?;
-                let Some(full) = full else { return Ok(ControlFlow::Continue(())) };
+                let inside = first..self.judge.end;
+                keys.clear();
+                for record in batch.sketches(&mut scratch, INFLATED_BYTES_MAX)? {
+                    let record = record?;
+                    let key = record.key.filter(|_| inside.contains(&record.offset));
+                    keys.extend(key.map(|key| (latest.spot(key), record.offset)));
+                }
+                let Some(full) = put_all(&keys, &mut latest) else {
+                    return Ok(ControlFlow::Continue(()));
+                };
                 self.judge.end = full;
                 Ok(ControlFlow::Break(()))
             })?;
@@ -212,19 +220,9 @@ impl<D: Disk> Cleaning<D> {
     }
 }
 
-/// The offset of the record that did not fit any more.
-fn put_all(
-    batch: &BatchView<'_>,
-    range: Range<Offset>,
-    latest: &mut Latest,
-    scratch: &mut Scratch,
-) -> Result<Option<Offset>, BatchError> {
-    for record in batch.sketches(scratch, INFLATED_BYTES_MAX)? {
-        let record = record?;
-        let Some(key) = record.key.filter(|_| range.contains(&record.offset)) else { continue };
-        if let Err(Full) = latest.put(key, record.offset) {
-            return Ok(Some(record.offset));
-        }
-    }
-    Ok(None)
+/// The offset of the first record that did not fit any more.
+fn put_all(keys: &[(Spot, Offset)], latest: &mut Latest) -> Option<Offset> {
+    latest.warm(keys.iter().map(|(spot, _)| *spot));
+    let full = keys.iter().find(|(spot, offset)| latest.put(*spot, *offset) == Err(Full));
+    full.map(|(_, offset)| *offset)
 }

@@ -12,7 +12,7 @@ use super::super::read::INFLATED_BYTES_MAX;
 use super::super::segment::Segment;
 use super::super::window::Window;
 use super::super::{Aborted, Disk, DiskFile, Open, aborted};
-use super::latest::Latest;
+use super::latest::{Latest, Spot};
 use super::transactions::Transactions;
 use super::{Pace, Source};
 use crate::record::{
@@ -60,17 +60,11 @@ impl Judge {
         if is_nothing && !must_stay {
             return Ok(());
         }
-        let mut kept = Vec::new();
-        let mut has_tombstones = false;
-        if !is_nothing {
-            for record in batch.sketches(scratch, INFLATED_BYTES_MAX)? {
-                let record = record?;
-                if batch.is_control() || self.stays(&record, is_past) {
-                    has_tombstones |= !record.has_value;
-                    kept.push(record);
-                }
-            }
-        }
+        let kept = match is_nothing {
+            true => Vec::new(),
+            false => self.kept(batch, is_past, scratch)?,
+        };
+        let has_tombstones = kept.iter().any(|record| !record.has_value);
         let is_whole = kept.len() as i64 == i64::from(batch.count());
         let needs_horizon = batch.delete_horizon().is_none()
             && (has_tombstones || (is_done_with && batch.is_control()));
@@ -83,13 +77,33 @@ impl Judge {
         Ok(())
     }
 
-    fn stays(&self, record: &Sketch<'_>, is_past_horizon: bool) -> bool {
-        if self.end <= record.offset {
-            return true;
+    /// The records of a batch that nothing later replaces.
+    fn kept<'s>(
+        &self,
+        batch: &BatchView<'s>,
+        is_past_horizon: bool,
+        scratch: &'s mut Scratch,
+    ) -> Result<Vec<Sketch<'s>>, BatchError> {
+        let all: Result<Vec<_>, _> = batch.sketches(scratch, INFLATED_BYTES_MAX)?.collect();
+        let mut all = all?;
+        if batch.is_control() {
+            return Ok(all);
         }
-        let Some(key) = record.key else { return false };
-        let is_latest = self.latest.get(key).is_none_or(|latest| latest <= record.offset);
-        is_latest && (record.has_value || !is_past_horizon)
+        let spots: Vec<_> =
+            all.iter().map(|record| record.key.map(|key| self.latest.spot(key))).collect();
+        self.latest.warm(spots.iter().copied().flatten());
+        let mut spots = spots.into_iter();
+        all.retain(|record| {
+            let spot = spots.next().expect("one for each");
+            let is_latest = || spot.is_some_and(|spot| self.is_latest(spot, record.offset));
+            let is_done = !record.has_value && is_past_horizon;
+            self.end <= record.offset || (!is_done && is_latest())
+        });
+        Ok(all)
+    }
+
+    fn is_latest(&self, spot: Spot, offset: Offset) -> bool {
+        self.latest.get(spot).is_none_or(|latest| latest <= offset)
     }
 
     /// Without it, a start that reads the log would not know the producer's last sequence or epoch.

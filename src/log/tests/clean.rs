@@ -251,7 +251,7 @@ fn with_little_memory_it_takes_several_turns() {
         append(&mut log, &keyed(&format!("k{}={n}", n % 300)).build()).unwrap();
     }
     log.roll(Timestamp(0)).unwrap();
-    let rules = Compaction { memory_bytes_max: 16 * 100, ..RULES };
+    let rules = Compaction { memory_bytes_max: 12 * 100, ..RULES };
     let mut turns = 0;
     while 0 < compact(&mut log, &rules, 100).unwrap() {
         turns += 1;
