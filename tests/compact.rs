@@ -38,11 +38,11 @@ fn last_of_each(records: &[(i64, String, String)]) -> BTreeMap<String, (i64, Str
 }
 
 /// What the segments of a partition take.
-fn bytes(kaw: &Kaw, partition: &str) -> u64 {
+pub fn bytes(kaw: &Kaw, partition: &str) -> u64 {
     logs(kaw, partition).iter().map(|path| fs::metadata(path).map_or(0, |file| file.len())).sum()
 }
 
-fn logs(kaw: &Kaw, partition: &str) -> Vec<PathBuf> {
+pub fn logs(kaw: &Kaw, partition: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(kaw.data().join(partition)).unwrap();
     let paths = entries.flatten().map(|entry| entry.path());
     let mut logs: Vec<_> =

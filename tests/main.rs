@@ -49,6 +49,7 @@ mod prompt;
 mod python;
 mod readme;
 mod refused;
+mod retention;
 mod secure;
 mod session;
 mod syncs;

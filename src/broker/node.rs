@@ -241,8 +241,8 @@ impl Node {
     pub fn close(&self) -> Result<(), StartError> {
         let closed = tokio::task::block_in_place(|| {
             if !self.is_ephemeral {
+                self.groups.expire(now());
                 tidy_in_leaving(&self.topics);
-                self.groups.keep_house(now());
             }
             self.topics.close()
         });
@@ -274,6 +274,8 @@ fn say_what_is_so(
     settings.insert_if_unset("group.initial.rebalance.delay.ms", "0");
     // Apache's 128 MiB are more than all else that a small broker needs.
     settings.insert_if_unset("log.cleaner.dedupe.buffer.size", "33554432");
+    // Apache's 100 MiB are never compacted before they are full, and a start reads them all.
+    settings.insert_if_unset("offsets.topic.segment.bytes", "4194304");
     let node = options.identity.node_id.to_string();
     settings.insert("node.id", node.clone());
     settings.insert("broker.id", node);

@@ -134,7 +134,7 @@ async fn serve(mut options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     let background = node.start_background();
     let mut groups = JoinSet::new();
     groups.spawn(node.groups.clone().keep_time());
-    groups.spawn(node.groups.clone().keep_house_on());
+    groups.spawn(node.groups.clone().expire_on());
     let (closing, closed) = watch::channel(false);
     let ready = Ready { addresses: bound.addresses.clone(), door_port: bound.door_port };
     let mut accepting = JoinSet::new();

@@ -56,7 +56,7 @@ impl Groups {
 
     /// Lets go of offsets that grew old (`offsets.retention.minutes`), and of groups that have
     /// neither members nor offsets (GroupCoordinatorShard.cleanupGroupMetadata).
-    fn expire(&self, now: Timestamp) {
+    pub fn expire(&self, now: Timestamp) {
         for id in self.ids() {
             let has_nothing = self.with(&id, |group, store| {
                 let membership = &group.membership;
@@ -75,14 +75,8 @@ impl Groups {
         }
     }
 
-    /// What is to be done now and then.
-    pub fn keep_house(&self, now: Timestamp) {
-        self.expire(now);
-        self.store.shorten(now);
-    }
-
-    /// Does so until the broker leaves.
-    pub async fn keep_house_on(self: Arc<Groups>) {
+    /// Does so now and then, until the broker leaves.
+    pub async fn expire_on(self: Arc<Groups>) {
         let mut due = tokio::time::interval(self.expiry_interval);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         // The first comes at once, and an instant start has better things to do.
@@ -91,7 +85,7 @@ impl Groups {
             due.tick().await;
             let groups = self.clone();
             // A panic in it has been logged; the next round begins anew.
-            let _ = tokio::task::spawn_blocking(move || groups.keep_house(now())).await;
+            let _ = tokio::task::spawn_blocking(move || groups.expire(now())).await;
         }
     }
 

@@ -1,15 +1,12 @@
 //! `__consumer_offsets`: where what groups know outlives the broker, in Apache's place and form.
 //! Never knows: members, requests, what the records add up to.
 
-mod shorten;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-use bytes::Bytes;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::replay::Replay;
 use crate::broker::config::{Overrides, Settings};
@@ -89,13 +86,11 @@ pub struct Store {
     /// Partitions that could not be read: what their groups committed is not known, and nobody may
     /// be told that it is nothing.
     broken: Mutex<HashSet<PartitionId>>,
-    /// Held by all who append, and alone by who makes a log shorter.
-    writing: RwLock<()>,
 }
 
 impl Store {
     pub fn new(topics: Arc<Topics>) -> Store {
-        Store { topics, broken: Mutex::default(), writing: RwLock::default() }
+        Store { topics, broken: Mutex::default() }
     }
 
     /// Writes records of one group, all or none. They are in the page cache when this returns.
@@ -111,7 +106,6 @@ impl Store {
         let encoded: Result<Vec<_>, _> = records.iter().map(GroupRecord::encode).collect();
         let encoded = encoded.map_err(StoreError::Record)?;
         let topic = self.topic()?;
-        let _among_others = self.writing.read().unwrap_or_else(PoisonError::into_inner);
         write(partition_of(&topic, group), &encoded, now)
     }
 

@@ -18,7 +18,7 @@ use crate::record::Timestamp;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 const CHECKPOINT_EVERY: u32 = 10;
 
-/// As Apache's (LogManager.InitialTaskDelayMs).
+/// As Apache's (LogManager.InitialTaskDelayMs), unless it is to look more often.
 const RETENTION_DELAY: Duration = Duration::from_secs(30);
 
 /// Before the first compaction. A broker that commands start stays longer than that.
@@ -62,9 +62,10 @@ impl Background {
 async fn run(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
     blocking(&topics, |topics| remove_all(topics.take_leftovers())).await;
     let check_every = topics.settings().number("log.retention.check.interval.ms").unsigned_abs();
+    let check_every = Duration::from_millis(check_every.max(1));
     // Not at once: an instant start has better things to do than to open every log.
-    let first = tokio::time::Instant::now() + RETENTION_DELAY;
-    let mut retention = tokio::time::interval_at(first, Duration::from_millis(check_every.max(1)));
+    let first = tokio::time::Instant::now() + RETENTION_DELAY.min(check_every);
+    let mut retention = tokio::time::interval_at(first, check_every);
     retention.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut flush = tokio::time::interval(FLUSH_EVERY);
     flush.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -91,7 +92,8 @@ async fn blocking(topics: &Arc<Topics>, work: impl FnOnce(&Topics) + Send + 'sta
 /// Compacts, and again at once as long as there is something to compact (`log.cleaner.backoff.ms`).
 async fn compact_on(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
     let backoff = |topics: &Topics| {
-        Duration::from_millis(topics.settings().number("log.cleaner.backoff.ms").unsigned_abs())
+        let ms = topics.settings().number("log.cleaner.backoff.ms");
+        Duration::from_millis(ms.unsigned_abs().max(1))
     };
     let mut pause = COMPACTION_DELAY.min(backoff(&topics));
     let mut which = Which::InUse;
