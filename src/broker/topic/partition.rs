@@ -387,6 +387,11 @@ impl Partition {
         !self.not_compactable.load(Ordering::Relaxed)
     }
 
+    /// Brings everything that was appended to the disk, here and now.
+    pub fn make_durable(&self) -> Result<(), Unusable> {
+        commit::Sync::sync(self).map(drop).map_err(|_| Unusable::Broken)
+    }
+
     /// Whether the log was taken away.
     pub fn is_gone(&self) -> bool {
         matches!(&*self.lock(), State::Closed)
