@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "command",
         &[
             "input", "output", "layout", "client", "embedded", "bench", "broker", "backup", "log",
-            "wire", "quantity", "record",
+            "wire", "protocol", "quantity", "record",
         ],
     ),
     ("main", &["command"]),

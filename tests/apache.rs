@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::harness::{Kaw, until};
 use crate::session;
 
-const DUMP_LOG: &str = "org.apache.kafka.tools.DumpLogSegments";
+pub const DUMP_LOG: &str = "org.apache.kafka.tools.DumpLogSegments";
 
 /// Leaves a bit of everything in the data directory that this house can write.
 fn workload(kaw: &Kaw) {
@@ -74,8 +74,19 @@ fn dump(kaw: &Kaw, options: &[&str], files: &[PathBuf]) {
     }
 }
 
-fn complains(line: &str) -> bool {
-    let words = ["Exception", "ERROR", "isvalid: false", "invalid bytes", "ismatch", "timestamps"];
+pub fn complains(line: &str) -> bool {
+    let words = [
+        "Exception",
+        "ERROR",
+        "isvalid: false",
+        "invalid bytes",
+        "ismatch",
+        "timestamps",
+        "are not found in",
+        "Snapshot contained",
+        "Snapshot is corrupt",
+        "Snapshot failed",
+    ];
     // The tool counts from -1 in every file (DumpLogSegments.java), so that a log's second file
     // begins with a gap that is none.
     let gap = line.contains(" is followed by ") && !line.trim_start().starts_with("-1 ");

@@ -38,6 +38,7 @@ mod history;
 mod hostile;
 mod kcat;
 mod life;
+mod log;
 mod membership;
 mod offsets;
 mod order;

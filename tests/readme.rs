@@ -75,6 +75,7 @@ cp monday.txt tuesday.txt
 echo picture | tee cat.jpg > dog.jpg
 mkdir -p .zfunc .config/kaw .config/fish/completions .local/share/bash-completion/completions
 echo client.id=prod > .config/kaw/prod.conf
+ln -s "$KAW_DATA_DIR" .local/share/kaw
 if [ "$1" != topic ]; then
     for b in "-q" "-q -b localhost:9092"; do
         kaw $b produce orders monday.txt
@@ -85,6 +86,7 @@ fi
 if [ "$1" = restore ]; then
     kaw -q backup safe
 fi
+if [ "$1" = log ]; then kaw broker stop; fi
 "#;
 
 /// Commands that go on until they are told to stop.
@@ -97,7 +99,7 @@ const ENDLESS: [&str; 4] = [
 
 it!(every_example_in_help_does_what_it_says, |kaw| {
     let commands = ["", "produce", "consume", "topic", "group", "backup", "restore", "bench"];
-    for command in commands.into_iter().chain(["broker", "config", "completion"]) {
+    for command in commands.into_iter().chain(["broker", "config", "log", "completion"]) {
         let help = kaw.ok(&format!("{command} --help"));
         let (_, examples) = help.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{help}"));
         let examples: Vec<_> = examples.lines().filter_map(|l| l.strip_prefix("    ")).collect();

@@ -16,6 +16,7 @@ const EXAMPLES: &[(&[&str], &str)] = &[
     (&["bench"], BENCH),
     (&["broker"], BROKER),
     (&["config"], CONFIG),
+    (&["log"], LOG),
     (&["completion"], COMPLETION),
 ];
 
@@ -183,6 +184,22 @@ Examples:
   What there is to set:
     kaw config --all
     kaw -X list";
+
+const LOG: &str = "\
+Examples:
+  See what lies in a log, whoever wrote it:
+    kaw log dump ~/.local/share/kaw/orders-0
+    kaw log dump --records -J ~/.local/share/kaw/orders-0
+    kaw log dump --records ~/.local/share/kaw/__cluster_metadata-0
+    kaw log dump ~/.local/share/kaw/orders-0/leader-epoch-checkpoint
+
+  See whether all of it is whole, also while a broker writes to it:
+    kaw log verify ~/.local/share/kaw
+    kaw log verify --records ~/.local/share/kaw/orders-0
+
+  Mend it, when no broker is at work:
+    kaw log repair ~/.local/share/kaw
+    kaw log repair --yes ~/.local/share/kaw";
 
 const COMPLETION: &str = "\
 Examples:

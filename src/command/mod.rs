@@ -17,6 +17,7 @@ mod generated;
 mod group;
 mod interrupt;
 mod kcat;
+mod log;
 mod produce;
 mod progress;
 mod restore;
@@ -120,6 +121,7 @@ pub enum Command {
     Bench(bench::Args),
     Broker(broker::Args),
     Config(config::Args),
+    Log(log::Args),
     Completion(completion::Args),
     Kcat(kcat::Args),
 }
@@ -260,6 +262,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Some(Command::Bench(args)) => bench::run(&cli.global, args),
         Some(Command::Broker(args)) => broker::run(&cli.global, args),
         Some(Command::Config(args)) => config::run(&cli.global, &args),
+        Some(Command::Log(args)) => log::run(&cli.global, args),
         Some(Command::Completion(args)) => completion::run(&args),
         Some(Command::Kcat(args)) => kcat::refuse(args),
     }

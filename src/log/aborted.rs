@@ -6,7 +6,7 @@ use crate::record::{Offset, ProducerId};
 
 /// i16 version 0, i64 producer id, i64 first offset, i64 last offset (of the marker), i64 last
 /// stable offset (AbortedTxn.java).
-const ENTRY_BYTES: usize = 34;
+pub(super) const ENTRY_BYTES: usize = 34;
 const VERSION: i16 = 0;
 
 /// A transaction whose records count for nothing.
@@ -26,7 +26,7 @@ pub(super) fn parse(file: &[u8]) -> Option<Vec<Aborted>> {
     entries.iter().map(|entry| parse_entry(entry)).collect()
 }
 
-fn parse_entry(entry: &[u8]) -> Option<Aborted> {
+pub(super) fn parse_entry(entry: &[u8]) -> Option<Aborted> {
     let mut rest = entry;
     let version = i16::from_be_bytes(take(&mut rest)?);
     let mut number = || Some(i64::from_be_bytes(take(&mut rest)?));

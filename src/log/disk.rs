@@ -3,9 +3,12 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
+
+use rustix::fs::{OFlags, SeekFrom};
+use rustix::io::Errno;
 
 use crate::record::Timestamp;
 
@@ -74,6 +77,8 @@ impl Disk for RealDisk {
         let create = how == Open::OrCreate;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(create).truncate(false);
+        // Whoever may lay a link here must not choose which file is written to.
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         options.open(path).map(RealFile)
     }
 
@@ -112,6 +117,31 @@ impl Disk for RealDisk {
 /// An open file of the machine. Its descriptor serves sendfile.
 #[derive(Debug)]
 pub struct RealFile(fs::File);
+
+impl RealFile {
+    /// Opens a regular file to read it, and nothing else: a link is not followed, a pipe not
+    /// waited for.
+    pub fn open_to_read(path: &Path) -> io::Result<RealFile> {
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        match file.metadata()?.is_file() {
+            true => Ok(RealFile(file)),
+            false => Err(io::Error::other("it is no regular file")),
+        }
+    }
+
+    /// The next byte from `position` on that was ever written; what is between is zeros. `None`:
+    /// there is none.
+    pub fn next_data(&self, position: u64) -> io::Result<Option<u64>> {
+        match rustix::fs::seek(&self.0, SeekFrom::Data(position)) {
+            Ok(data) => Ok(Some(data)),
+            Err(Errno::NXIO) => Ok(None),
+            // A file system that does not tell.
+            Err(Errno::INVAL) => Ok(Some(position)),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
 
 impl AsFd for RealFile {
     fn as_fd(&self) -> BorrowedFd<'_> {

@@ -19,13 +19,7 @@ pub(super) struct Epochs {
 
 impl Epochs {
     pub(super) fn parse(file: &[u8]) -> Option<Epochs> {
-        let entries = parse_checkpoint(file, |line| {
-            let (epoch, start) = line.split_once(' ')?;
-            Some(Epoch {
-                epoch: LeaderEpoch(epoch.parse().ok()?),
-                start: Offset(start.trim().parse().ok()?),
-            })
-        })?;
+        let entries = parse_checkpoint(file, parse_epoch).ok()?;
         Some(Epochs::from_entries(entries))
     }
 
@@ -95,6 +89,15 @@ impl Epochs {
             (None, Some(next)) => Some((epoch, next.start)),
         }
     }
+}
+
+/// One line of the file.
+pub(super) fn parse_epoch(line: &str) -> Option<Epoch> {
+    let (epoch, start) = line.split_once(' ')?;
+    Some(Epoch {
+        epoch: LeaderEpoch(epoch.parse().ok()?),
+        start: Offset(start.trim().parse().ok()?),
+    })
 }
 
 #[cfg(test)]

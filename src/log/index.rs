@@ -3,9 +3,9 @@
 use crate::record::Timestamp;
 
 /// `.index`: i32 last offset of a batch minus the segment's base, i32 position of that batch.
-const OFFSET_ENTRY_BYTES: usize = 8;
+pub(super) const OFFSET_ENTRY_BYTES: usize = 8;
 /// `.timeindex`: i64 largest timestamp so far, i32 last offset minus base of the batch with it.
-const TIME_ENTRY_BYTES: usize = 12;
+pub(super) const TIME_ENTRY_BYTES: usize = 12;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OffsetEntry {
@@ -19,6 +19,25 @@ pub(super) struct TimeEntry {
     pub timestamp: Timestamp,
     /// Of the last record of the first batch that reaches this time, from the base offset.
     pub delta: u32,
+}
+
+impl OffsetEntry {
+    pub(super) fn decode(e: &[u8; OFFSET_ENTRY_BYTES]) -> OffsetEntry {
+        OffsetEntry {
+            delta: u32::from_be_bytes([e[0], e[1], e[2], e[3]]),
+            position: u32::from_be_bytes([e[4], e[5], e[6], e[7]]),
+        }
+    }
+}
+
+impl TimeEntry {
+    pub(super) fn decode(e: &[u8; TIME_ENTRY_BYTES]) -> TimeEntry {
+        let timestamp = [e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]];
+        TimeEntry {
+            timestamp: Timestamp(i64::from_be_bytes(timestamp)),
+            delta: u32::from_be_bytes([e[8], e[9], e[10], e[11]]),
+        }
+    }
 }
 
 /// Both indexes of a segment, each strictly increasing.
@@ -133,27 +152,11 @@ fn rises(a: &OffsetEntry, b: &OffsetEntry) -> bool {
 }
 
 fn decode_offsets(bytes: &[u8]) -> Vec<OffsetEntry> {
-    let (entries, _) = bytes.as_chunks::<OFFSET_ENTRY_BYTES>();
-    entries
-        .iter()
-        .map(|e| OffsetEntry {
-            delta: u32::from_be_bytes([e[0], e[1], e[2], e[3]]),
-            position: u32::from_be_bytes([e[4], e[5], e[6], e[7]]),
-        })
-        .collect()
+    bytes.as_chunks().0.iter().map(OffsetEntry::decode).collect()
 }
 
 fn decode_times(bytes: &[u8]) -> Vec<TimeEntry> {
-    let (entries, _) = bytes.as_chunks::<TIME_ENTRY_BYTES>();
-    entries
-        .iter()
-        .map(|e| TimeEntry {
-            timestamp: Timestamp(i64::from_be_bytes([
-                e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7],
-            ])),
-            delta: u32::from_be_bytes([e[8], e[9], e[10], e[11]]),
-        })
-        .collect()
+    bytes.as_chunks().0.iter().map(TimeEntry::decode).collect()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod epochs;
 mod facts;
 mod files;
 mod index;
+pub mod inspect;
 mod producers;
 mod read;
 mod recover;

@@ -54,6 +54,10 @@ impl Producers {
         self.states.iter().map(|(id, state)| (*id, state))
     }
 
+    pub(super) fn get(&self, id: ProducerId) -> Option<&State> {
+        self.states.get(&id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.states.len()
     }
@@ -208,7 +212,7 @@ impl State {
 }
 
 const SNAPSHOT_VERSION: i16 = 1;
-const SNAPSHOT_ENTRY_BYTES: usize = 46;
+pub(super) const SNAPSHOT_ENTRY_BYTES: usize = 46;
 
 fn parse_snapshot_entry(entry: &[u8], now: Timestamp) -> Option<(ProducerId, State)> {
     let mut rest = entry;

@@ -65,21 +65,38 @@ fn beside(path: &Path) -> PathBuf {
     beside.into()
 }
 
+/// Why a checkpoint says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// From 1.
+    pub line: usize,
+    pub what: &'static str,
+}
+
 /// Version 0, the count of lines, the lines (CheckpointFile.java).
 pub(super) fn parse_checkpoint<T>(
     bytes: &[u8],
     parse: impl Fn(&str) -> Option<T>,
-) -> Option<Vec<T>> {
-    let mut lines = std::str::from_utf8(bytes).ok()?.lines();
-    if lines.next()?.trim() != "0" {
-        return None;
+) -> Result<Vec<T>, BadLine> {
+    let bad = |line, what| BadLine { line, what };
+    let text = std::str::from_utf8(bytes).map_err(|_| bad(1, "the file is no text"))?;
+    let mut lines = text.lines();
+    if lines.next().is_none_or(|version| version.trim() != "0") {
+        return Err(bad(1, "the version is not 0"));
     }
-    let count: usize = lines.next()?.trim().parse().ok()?;
-    let entries: Vec<T> = lines.map(parse).collect::<Option<_>>()?;
-    (entries.len() == count).then_some(entries)
+    let count = lines.next().and_then(|count| count.trim().parse::<usize>().ok());
+    let count = count.ok_or(bad(2, "there is no count of lines"))?;
+    let mut entries = Vec::new();
+    for (line, text) in lines.enumerate() {
+        entries.push(parse(text).ok_or(bad(line + 3, "the line cannot be read"))?);
+    }
+    match entries.len() == count {
+        true => Ok(entries),
+        false => Err(bad(2, "the count is not that of the lines")),
+    }
 }
 
-fn parse_offset(line: &str) -> Option<PartitionOffset> {
+pub(super) fn parse_offset(line: &str) -> Option<PartitionOffset> {
     let mut words = line.split_whitespace();
     let topic = words.next()?.to_owned();
     let partition = PartitionId(words.next()?.parse().ok()?);
@@ -107,8 +124,9 @@ mod tests {
         let parse = |text: &str| parse_checkpoint(text.as_bytes(), parse_offset);
         assert_eq!(parse("0\n1\nt 3 17\n").unwrap()[0].offset, Offset(17));
         assert_eq!(parse("0\n0\n").unwrap(), []);
+        assert_eq!(parse("0\n2\nt 3 1\nt 3\n").unwrap_err().line, 4);
         for bad in ["", "0", "1\n0\n", "0\n2\nt 3 17\n", "0\n1\nt 3\n", "0\n1\nt 3 17 4\n"] {
-            assert_eq!(parse(bad), None, "{bad:?}");
+            assert!(parse(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -32,6 +32,12 @@ impl Window {
         Ok((bytes.len() == size).then_some(bytes))
     }
 
+    /// `wanted` bytes, if they are held already.
+    pub(super) fn peek(&self, position: u32, wanted: usize) -> Option<&[u8]> {
+        let skipped = position.checked_sub(self.start)? as usize;
+        self.bytes.get(skipped..skipped.checked_add(wanted)?)
+    }
+
     /// `wanted` bytes, or as many of them as are `left`.
     pub(super) fn slice<F: DiskFile>(
         &mut self,

@@ -14,6 +14,7 @@ use super::codec::{DecodeError, EncodeError, Fault, Field, Reader, Version, Writ
 use super::describe_configs::ResourceType;
 use super::field::{NodeId, Secret, Text};
 use super::message::message;
+use super::show::shown;
 use crate::record::{LeaderEpoch, PartitionId, ProducerId, Uuid};
 
 const FRAME_VERSION: u32 = 1;
@@ -35,6 +36,13 @@ macro_rules! records {
             pub const fn name(&self) -> &'static str {
                 match self {
                     $(CatalogueRecord::$name(_) => stringify!($type),)*
+                }
+            }
+
+            /// Its fields by their names.
+            pub fn show(&self) -> serde_json::Value {
+                match self {
+                    $(CatalogueRecord::$name(body) => super::show::Show::show(body),)*
                 }
             }
 
@@ -150,7 +158,7 @@ fn encode(key: u32, version: i16, body: &impl Field) -> Result<Vec<u8>, EncodeEr
     Ok(writer.into_parts().0)
 }
 
-message! {
+shown! {
     pub struct RegisterBrokerRecord {
         broker_id: NodeId,
         is_migrating_zk_broker: bool [2..],
@@ -168,7 +176,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct RegisteredEndpoint {
         name: Text,
         host: Text,
@@ -177,7 +185,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct RegisteredFeature {
         name: Text,
         version_min: i16,
@@ -185,21 +193,21 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct UnregisterBrokerRecord {
         broker_id: NodeId,
         broker_epoch: i64,
     }
 }
 
-message! {
+shown! {
     pub struct TopicRecord {
         name: Text,
         topic_id: Uuid,
     }
 }
 
-message! {
+shown! {
     pub struct PartitionRecord {
         partition: PartitionId,
         topic_id: Uuid,
@@ -219,7 +227,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct ConfigRecord {
         resource_type: ResourceType,
         /// Of brokers: empty is the default of the cluster.
@@ -233,7 +241,7 @@ message! {
 /// A PartitionChange that says nothing of the leader. -1 says that there is none.
 pub const LEADER_UNCHANGED: NodeId = NodeId(-2);
 
-message! {
+shown! {
     /// What is `None` stays as it is. One that names a leader raises the leader epoch by 1; every
     /// one raises the partition epoch by 1 (PartitionRegistration.java).
     pub struct PartitionChangeRecord {
@@ -253,27 +261,27 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct FenceBrokerRecord {
         broker_id: NodeId,
         broker_epoch: i64,
     }
 }
 
-message! {
+shown! {
     pub struct UnfenceBrokerRecord {
         broker_id: NodeId,
         broker_epoch: i64,
     }
 }
 
-message! {
+shown! {
     pub struct RemoveTopicRecord {
         topic_id: Uuid,
     }
 }
 
-message! {
+shown! {
     pub struct DelegationTokenRecord {
         owner: Text,
         requester: Text,
@@ -285,7 +293,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct UserScramCredentialRecord {
         name: Text,
         /// 1 is SHA-256, 2 is SHA-512 (ScramMechanism.java).
@@ -297,7 +305,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct FeatureLevelRecord {
         name: Text,
         /// 0 takes the feature away.
@@ -305,7 +313,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct ClientQuotaRecord {
         entity: Vec<QuotaEntity>,
         key: Text,
@@ -314,7 +322,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct QuotaEntity {
         kind: Text,
         /// `None` is the default of its kind.
@@ -322,7 +330,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct ProducerIdsRecord {
         broker_id: Option<NodeId>,
         broker_epoch: i64 = -1,
@@ -331,7 +339,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct BrokerRegistrationChangeRecord {
         broker_id: NodeId,
         broker_epoch: i64,
@@ -345,7 +353,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct AccessControlEntryRecord {
         id: Uuid,
         resource_type: i8,
@@ -358,31 +366,31 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct RemoveAccessControlEntryRecord {
         id: Uuid,
     }
 }
 
-message! {
+shown! {
     pub struct NoOpRecord {
     }
 }
 
-message! {
+shown! {
     pub struct ZkMigrationStateRecord {
         state: i8,
     }
 }
 
-message! {
+shown! {
     pub struct RemoveUserScramCredentialRecord {
         name: Text,
         mechanism: i8,
     }
 }
 
-message! {
+shown! {
     pub struct BeginTransactionRecord {
     }
     tagged {
@@ -390,12 +398,12 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct EndTransactionRecord {
     }
 }
 
-message! {
+shown! {
     pub struct AbortTransactionRecord {
     }
     tagged {
@@ -403,13 +411,13 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct RemoveDelegationTokenRecord {
         token_id: Text,
     }
 }
 
-message! {
+shown! {
     pub struct RegisterControllerRecord {
         controller_id: NodeId,
         incarnation_id: Uuid,
@@ -419,7 +427,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct ClearElrRecord {
         /// Empty is every topic.
         topic_name: Text,

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::codec::{DecodeError, EncodeError, Fault, Field, Reader, Version, Writer};
 use super::field::Text;
 use super::message::{Message, message};
+use super::show::shown;
 use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp, Uuid};
 
 /// The same as kind 1, from before 0.9.
@@ -47,7 +48,7 @@ pub struct EncodedGroupRecord {
     pub value: Option<Vec<u8>>,
 }
 
-message! {
+shown! {
     #[derive(Eq, PartialOrd, Ord, Hash)]
     pub struct OffsetCommitKey {
         group: Text,
@@ -56,7 +57,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct OffsetCommitValue {
         offset: Offset,
         leader_epoch: Option<LeaderEpoch> [3..],
@@ -69,13 +70,13 @@ message! {
     }
 }
 
-message! {
+shown! {
     struct GroupMetadataKey {
         group: Text,
     }
 }
 
-message! {
+shown! {
     pub struct GroupMetadataValue {
         /// `consumer`, `connect` and the like; empty where nobody joined yet.
         protocol_type: Text,
@@ -89,7 +90,7 @@ message! {
     }
 }
 
-message! {
+shown! {
     pub struct GroupMember {
         member_id: Text,
         group_instance_id: Option<Text> [3..],

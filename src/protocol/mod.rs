@@ -12,6 +12,7 @@ mod named;
 pub mod oracle;
 #[cfg(test)]
 mod sample;
+mod show;
 
 pub mod alter_configs;
 pub mod api_versions;
@@ -19,6 +20,7 @@ pub mod catalogue;
 pub mod control;
 pub mod create_partitions;
 pub mod create_topics;
+pub mod decoded;
 pub mod delete_groups;
 pub mod delete_records;
 pub mod delete_topics;
@@ -47,6 +49,7 @@ pub mod produce;
 pub mod sasl;
 pub mod scram;
 pub mod sync_group;
+pub mod transaction_record;
 
 pub use api_key::ApiKey;
 pub use codec::{DecodeError, EncodeError};

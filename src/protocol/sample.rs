@@ -120,6 +120,7 @@ macro_rules! fixed {
 
 fixed! {
     i8: 1, i16: 2, u16: 2, i32: 4, i64: 8, NodeId: 4, Option<NodeId>: 4, Offset: 8,
+    ProducerEpoch: 2,
     Option<Offset>: 8, PartitionId: 4, LeaderEpoch: 4, Option<LeaderEpoch>: 4, ProducerId: 8,
     Option<ProducerId>: 8, Option<ProducerEpoch>: 2, Timestamp: 8, Option<Timestamp>: 8,
     ErrorCode: 2, ApiKey: 2, ResourceType: 1, ConfigSource: 1, ConfigType: 1, EndpointType: 1,

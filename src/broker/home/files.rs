@@ -2,9 +2,11 @@
 //! Never knows: what they say.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::Error;
 
@@ -49,8 +51,12 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 
 /// The text of a file that may not be there.
 pub fn read(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    // A pipe in a file's place must not be waited for.
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let mut text = String::new();
+    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    match opened.and_then(|mut file| file.read_to_string(&mut text)) {
+        Ok(_) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", path, error)),
     }

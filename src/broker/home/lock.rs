@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, Pid};
 
@@ -36,6 +36,8 @@ impl Lock {
         let path = dir.join(LOCK);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        // Whoever may lay a link here must not choose what is made.
+        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         match options.open(&path) {
             Ok(file) => Ok(Lock { file }),
             Err(error) => Err(Error::io("write to", &path, error)),
@@ -77,7 +79,8 @@ impl Holder {
 /// Who holds the directory's lock. Never for the process that holds it itself.
 pub fn holder(dir: &Path) -> Result<Option<Holder>, Error> {
     let path: PathBuf = dir.join(LOCK);
-    match File::open(&path) {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
         Ok(file) => asked(&file, dir),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {

@@ -28,11 +28,11 @@ use std::time::{Duration, Instant};
 pub use door::{Door, Secret, random_bytes, random_port, random_word, user};
 pub use error::{Error, plain};
 pub use files::properties;
-pub use lock::Holder;
+pub use lock::{Holder, Lock};
 pub use notice::{Locality, Mode, Notice};
 
 use super::Identity;
-use lock::{Attempt, Lock};
+use lock::Attempt;
 
 /// The disk format this program writes; a directory of a higher one is refused.
 pub const FORMAT: u32 = 1;
@@ -233,6 +233,30 @@ pub fn sight(dir: &Path) -> Result<Sight, Error> {
         Some(notice) if holder.is(notice.pid) => Sight::Served(notice),
         _ => Sight::Held(holder),
     })
+}
+
+/// The lock of a directory that nobody serves, for who works on its files; it is given up with the
+/// value. Nothing is made but the lock's file.
+pub fn hold(dir: &Path) -> Result<Lock, Error> {
+    refuse_newer(dir)?;
+    let lock = Lock::open(dir)?;
+    match lock.attempt(dir)? {
+        Attempt::Won => Ok(lock),
+        Attempt::Held(holder) => {
+            let (dir, by) = (dir.to_owned(), holder.describe());
+            Err(Error::Held { dir, by, what: "stop it first" })
+        }
+    }
+}
+
+/// An error where a later version has written what this one cannot know.
+pub fn refuse_newer(dir: &Path) -> Result<(), Error> {
+    for error in [Door::load(dir).err(), Identity::load(dir).err()].into_iter().flatten() {
+        if matches!(error, Error::Newer { .. }) {
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 fn elsewhere(dir: &Path, notice: &Notice) -> Error {

@@ -90,3 +90,12 @@ pub fn idempotent(id: i64, epoch: i16, base_sequence: i32, values: &[&str]) -> V
     }
     builder.build()
 }
+
+/// A path of a test's own, in memory where there is such a place.
+pub fn scratch(name: &str) -> std::path::PathBuf {
+    static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let memory = Path::new("/dev/shm");
+    let top = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    top.join(format!("kaw-log-{name}-{}-{count}", std::process::id()))
+}

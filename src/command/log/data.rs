@@ -1,0 +1,215 @@
+//! What a data directory says as a whole, which its partitions are then held against.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::catalogue::{self, Catalogue};
+use super::place::Partition;
+use crate::broker::Identity;
+use crate::broker::home::{self, Sight};
+use crate::log::PartitionOffset;
+use crate::log::inspect::{self, Condition, Expected, Findings, Name, Thing};
+use crate::record::{Offset, Uuid};
+
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const CATALOGUE_ID: Uuid = {
+    let mut id = [0; 16];
+    id[15] = 1;
+    Uuid(id)
+};
+
+type Offsets = HashMap<Partition, Offset>;
+
+/// A data directory, looked at from the top.
+pub struct Data {
+    pub dir: PathBuf,
+    pub condition: Condition,
+    /// Its partitions' directories.
+    pub partitions: Vec<PathBuf>,
+    pub findings: Findings,
+    pub catalogue: Catalogue,
+    recovery_points: Offsets,
+    log_starts: Offsets,
+    high_watermarks: Offsets,
+    cleaned: Offsets,
+}
+
+impl Data {
+    /// An error: the directory is of a newer format, or cannot be read.
+    pub fn look(dir: &Path) -> anyhow::Result<Data> {
+        // A broker on another host, of which only the notice tells, is one as well.
+        Data::look_with(dir, !matches!(home::sight(dir), Ok(Sight::Nobody)))
+    }
+
+    /// A directory whose lock this process holds. To ask for the lock would give it up (fcntl(2)).
+    pub fn look_own(dir: &Path) -> anyhow::Result<Data> {
+        Data::look_with(dir, false)
+    }
+
+    fn look_with(dir: &Path, is_live: bool) -> anyhow::Result<Data> {
+        home::refuse_newer(dir)?;
+        let mut findings = Findings::default();
+        let entries = inspect::list(dir)?;
+        let is_clean = entries.iter().any(|entry| entry.name == CLEAN_SHUTDOWN);
+        let condition = match (is_live, is_clean) {
+            (true, _) => Condition::Live,
+            (false, true) => Condition::Clean,
+            (false, false) => Condition::Unclean,
+        };
+        let mut offsets = |name: &str| {
+            // Apache Kafka makes these files empty, and writes them later or at a clean stop.
+            let empty = condition != Condition::Clean || name.starts_with("cleaner");
+            offsets(&dir.join(name), empty, &mut findings)
+        };
+        let recovery_points = offsets("recovery-point-offset-checkpoint");
+        let log_starts = offsets("log-start-offset-checkpoint");
+        let high_watermarks = offsets("replication-offset-checkpoint");
+        let cleaned = offsets("cleaner-offset-checkpoint");
+        if let Err(error) = Identity::load(dir) {
+            findings.damage(&dir.join("meta.properties"), what_of(&error.to_string()));
+        }
+        let catalogue = Catalogue::read(dir, &mut findings);
+        let mut partitions = Vec::new();
+        for entry in &entries {
+            let path = dir.join(&entry.name);
+            match (Partition::parse(&entry.name), entry.thing) {
+                (Some(_), Thing::Directory) => partitions.push(path),
+                (Some(_), Thing::Link) => {
+                    findings.damage(&path, "is a symbolic link, which is not followed");
+                }
+                (Some(_), _) => findings.damage(&path, "is no directory"),
+                (None, thing) => look_at(&path, &entry.name, thing, &mut findings),
+            }
+        }
+        let mut data = Data {
+            dir: dir.to_owned(),
+            condition,
+            partitions,
+            findings,
+            catalogue,
+            recovery_points,
+            log_starts,
+            high_watermarks,
+            cleaned,
+        };
+        data.find_missing();
+        Ok(data)
+    }
+
+    /// A partition that had records, and has no directory.
+    fn find_missing(&mut self) {
+        if self.condition == Condition::Live {
+            return;
+        }
+        let file = self.dir.join("recovery-point-offset-checkpoint");
+        let mut gone: Vec<_> = self.recovery_points.iter().collect();
+        gone.retain(|(partition, offset)| {
+            let name = format!("{}-{}", partition.topic, partition.partition);
+            let is_known = self.catalogue.topic_id(&partition.topic).is_some();
+            let start = self.log_starts.get(*partition).copied().unwrap_or(Offset::ZERO);
+            is_known && start < **offset && !self.dir.join(name).exists()
+        });
+        gone.sort();
+        for (partition, offset) in gone {
+            let (topic, number) = (&partition.topic, partition.partition);
+            let what =
+                format!("{topic}-{number} reached offset {offset}, and has no directory any more");
+            self.findings.damage(&file, what);
+        }
+    }
+
+    /// What is known of a partition.
+    pub fn expected(&self, dir: &Path, options: Options) -> Expected {
+        let mut expected = Expected {
+            condition: self.condition,
+            compacted: options.compacted,
+            records: options.records,
+            ..Expected::default()
+        };
+        let Some(partition) = Partition::of(dir) else { return expected };
+        if dir.file_name().is_some_and(|name| name == catalogue::DIRECTORY) {
+            // The checkpoints at the top do not speak of it in kaw's directories.
+            expected.topic_id = Some(CATALOGUE_ID);
+        } else {
+            expected.topic_id = self.catalogue.topic_id(&partition.topic);
+            expected.leader_epoch = self.catalogue.leader_epoch(&partition);
+        }
+        expected.compacted |=
+            self.catalogue.is_compacted(&partition.topic) || self.cleaned.contains_key(&partition);
+        expected.log_start = self.log_starts.get(&partition).copied();
+        expected.recovery_point = self.recovery_points.get(&partition).copied();
+        expected.high_watermark = self.high_watermarks.get(&partition).copied();
+        expected
+    }
+}
+
+/// What a user says of the logs.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub compacted: bool,
+    pub records: bool,
+}
+
+fn offsets(path: &Path, empty: bool, findings: &mut Findings) -> Offsets {
+    // What is no file is told of by its name.
+    if !std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file()) {
+        return Offsets::new();
+    }
+    let bytes = match inspect::read_small(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Offsets::new(),
+        Err(error) => {
+            findings.damage(path, format!("cannot be read: {error}"));
+            return Offsets::new();
+        }
+        Ok(bytes) if bytes.is_empty() && empty => return Offsets::new(),
+        Ok(bytes) => bytes,
+    };
+    match inspect::offsets(&bytes) {
+        Ok(lines) => {
+            if let Some(low) = lines.iter().find(|line| line.offset < Offset::ZERO) {
+                findings.damage(path, format!("offset {} is negative", low.offset));
+            }
+            let entry = |line: PartitionOffset| {
+                (Partition { topic: line.topic, partition: line.partition }, line.offset)
+            };
+            lines.into_iter().map(entry).collect()
+        }
+        Err((byte, what)) => {
+            findings.damage_at(path, byte, what);
+            Offsets::new()
+        }
+    }
+}
+
+/// A name at the top that is no partition's.
+fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
+    match (Name::parse(name), thing) {
+        (Name::Json, Thing::File { .. }) => look_at_json(path, findings),
+        (Name::Offsets | Name::Properties, Thing::File { .. }) => {}
+        (Name::Offsets | Name::Properties | Name::Json, _) => {
+            findings.damage(path, "is no regular file");
+        }
+        (_, Thing::Directory) if name != "lost+found" => {
+            findings.note(path, "was set aside, or is no partition; not looked into");
+        }
+        _ => {}
+    }
+}
+
+fn look_at_json(path: &Path, findings: &mut Findings) {
+    match inspect::read_small(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => findings.damage(path, format!("cannot be read: {error}")),
+        Ok(bytes) => {
+            if let Err(error) = serde_json::from_slice::<serde_json::Value>(&bytes) {
+                findings.damage(path, format!("is not JSON: {error}"));
+            }
+        }
+    }
+}
+
+/// An error's reason, without the file's name before it.
+fn what_of(error: &str) -> String {
+    error.split_once(" cannot be read: ").map_or(error, |(_, what)| what).to_owned()
+}

@@ -1,0 +1,94 @@
+//! Checks the files of one partition against each other, from end to end.
+//!
+//! What a log is made of is checked in its own file: `segment` walks the batches, with the two
+//! indexes beside it (`index`); `beside` has the small files.
+
+mod beside;
+mod index;
+mod segment;
+mod state;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+pub(super) use beside::epochs;
+pub(super) use segment::aborted_in;
+
+use super::{Entry, Findings, Name, Thing, list};
+use crate::record::{LeaderEpoch, Offset, Uuid};
+
+/// In which state the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Condition {
+    /// The last broker stopped cleanly: all files agree.
+    Clean,
+    /// It did not, or nobody knows: files may say less than the log has.
+    #[default]
+    Unclean,
+    /// A broker writes to them now.
+    Live,
+}
+
+/// What is known of a log from elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected {
+    pub condition: Condition,
+    /// Records may have been taken out (`cleanup.policy=compact`).
+    pub compacted: bool,
+    /// Every record is read too, decompressed where need be.
+    pub records: bool,
+    pub topic_id: Option<Uuid>,
+    /// None that the log has is higher.
+    pub leader_epoch: Option<LeaderEpoch>,
+    pub log_start: Option<Offset>,
+    pub recovery_point: Option<Offset>,
+    pub high_watermark: Option<Offset>,
+}
+
+impl Expected {
+    /// Below which all offsets of a segment are: those of the next one, or where the log was
+    /// closed.
+    pub(super) fn limit(&self, next: Option<Offset>) -> Option<Offset> {
+        next.or(self.recovery_point.filter(|_| self.condition == Condition::Clean))
+    }
+}
+
+/// What a log is.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub segments: u64,
+    pub batches: u64,
+    /// By the headers of their batches.
+    pub records: u64,
+    /// Of the segments.
+    pub bytes: u64,
+    /// Where it begins and ends, if there is anything.
+    pub span: Option<(Offset, Offset)>,
+    pub findings: Findings,
+}
+
+/// Checks one partition's directory. An error: it cannot be listed.
+pub fn verify(dir: &Path, expected: &Expected) -> io::Result<Verified> {
+    // What is written once and may lag behind is read before what grows.
+    let mut findings = Findings::default();
+    let small = beside::Small::read(dir, expected, &mut findings);
+    let entries = list(dir)?;
+    let mut pass = state::Pass::new(dir, expected, small, findings);
+    pass.stock(&entries);
+    let segments = segments(&entries);
+    let nexts = segments.keys().skip(1).copied().map(Some).chain([None]);
+    for ((&base, &bytes), next) in segments.iter().zip(nexts) {
+        pass.segment(base, bytes, next, &entries);
+    }
+    Ok(pass.finish(&entries, segments.is_empty()))
+}
+
+/// The segments by their base offsets, with their lengths.
+pub(super) fn segments(entries: &[Entry]) -> BTreeMap<Offset, u64> {
+    let segment = |entry: &Entry| match (Name::parse(&entry.name), entry.thing) {
+        (Name::Log(base), Thing::File { bytes }) => Some((base, bytes)),
+        _ => None,
+    };
+    entries.iter().filter_map(segment).collect()
+}
