@@ -63,7 +63,7 @@ impl<'a> Secured<'a> {
     }
 
     /// A record goes to this listener and comes back with these options, and the way that sizes
-    /// take, which is another, is open too.
+    /// and whole batches take, which is another, is open too.
     #[track_caller]
     fn reaches(&self, listener: &str, options: &str) {
         self.carries(listener, options);
@@ -71,6 +71,9 @@ impl<'a> Secured<'a> {
         assert!(found.err().is_empty(), "{found}");
         let bytes = found.out().split_whitespace().last().and_then(|bytes| bytes.parse().ok());
         assert!(bytes.is_some_and(|bytes: u64| 0 < bytes), "{found}");
+        let way = format!("-b {} {options}", self.at(listener));
+        let copied = self.kaw.cmd(&format!("backup copy t {way}")).run().ok();
+        assert!(copied.err().contains("new: 1 record,"), "{copied}");
     }
 
     #[track_caller]
