@@ -206,6 +206,8 @@ enum Question {
     Lost,
     Denied,
     Late,
+    /// Not settings but ends are asked for (ListOffsets), and nobody answers.
+    OfEnds,
 }
 
 const LATE: Duration = Duration::from_millis(1500);
@@ -247,6 +249,17 @@ it!(a_question_without_an_answer_costs_no_connection, |kaw| {
     writer.close_stdin();
     let done = writer.done().code(0).says(&format!("delivered {count} + failed 0"));
     assert!(!done.err().contains("imed out"), "{}", done.err());
+    broker.stop();
+});
+
+it!(an_end_that_nobody_tells_is_not_the_end, |kaw| {
+    let (broker, address) = broker_behind_a_proxy(kaw, Question::OfEnds);
+    kaw.cmd(&format!("produce t -b {address}")).stdin("one\n").run().ok();
+    for line in ["consume t -e", "topic offsets t", "consume t -o 0..1"] {
+        let line = format!("{line} -b {address} --connect-timeout 1s");
+        let said = kaw.cmd(&line).within(LIMIT).run().fails(1);
+        assert!(said.contains(&address), "{said}");
+    }
     broker.stop();
 });
 
@@ -298,7 +311,7 @@ fn broker_behind_a_proxy(kaw: &Kaw, question: Question) -> (Broker, String) {
                         let _ = client.shutdown(Shutdown::Both);
                     });
                     let _ = frames(&client, |frame| match (&frame[..2], question) {
-                        ([0, 32], Question::Lost) => Ok(()),
+                        ([0, 32], Question::Lost) | ([0, 2], Question::OfEnds) => Ok(()),
                         ([0, 32], Question::Denied) => send(&back, &denied(frame)),
                         ([0, 32], Question::Late) => {
                             let start = Instant::now();

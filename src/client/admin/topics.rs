@@ -106,6 +106,12 @@ impl Admin {
         }
         let mut answers = sys::configs(&self.native, &texts(names)?, self.patience.max)
             .map_err(|refusal| self.refused("cannot ask for settings", refusal))?;
+        // A broker may leave out what it was asked for.
+        for name in names {
+            if !answers.iter().any(|(other, _)| other == name) {
+                answers.push((name.clone(), Err(sys::Refusal::from(Code::UNKNOWN))));
+            }
+        }
         for configs in answers.iter_mut().filter_map(|(_, answer)| answer.as_mut().ok()) {
             configs.sort_by(|a, b| a.name.cmp(&b.name));
         }
