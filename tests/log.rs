@@ -130,6 +130,20 @@ it!(a_log_that_grows_is_never_called_damaged, |kaw| {
     kaw.cmd(&verify).run().ok();
 });
 
+it!(a_compacted_log_has_no_findings, |kaw| {
+    let broker = kaw.broker("-c log.cleaner.backoff.ms=50");
+    let settings = "-c cleanup.policy=compact -c min.cleanable.dirty.ratio=0.01";
+    kaw.ok(&format!("topic create t {settings} -c segment.bytes=1048576"));
+    let lines = "seq 1 60000 | awk '{ printf \"k%d:%060d\\n\", $1 % 500, $1 }'";
+    kaw.sh(&format!("{lines} | kaw produce t -K : -X batch.size=20000")).run().ok();
+    let log = segment(kaw, ".log");
+    until("compaction", || fs::metadata(&log).ok().filter(|log| log.len() < 500_000));
+    let verify = format!("log verify --records {}", dir(kaw));
+    kaw.cmd(&verify).run().ok().prints("");
+    broker.stop();
+    kaw.cmd(&verify).run().ok().prints("");
+});
+
 it!(nothing_is_mended_under_a_broker_or_of_a_newer_format, |kaw| {
     let broker = kaw.broker("");
     kaw.cmd("produce t").stdin("a\n").run().ok();
