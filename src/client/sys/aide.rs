@@ -169,7 +169,9 @@ mod tests {
         assert!(!patience.learn(Err(Code::TIMED_OUT)));
         assert!(patience.learn(Ok(())));
         assert_eq!(patience.0, AIDE_WAIT * 2);
-        (0..20).for_each(|_| drop(patience.learn(Err(Code::TIMED_OUT))));
+        for _ in 0..20 {
+            patience.learn(Err(Code::TIMED_OUT));
+        }
         assert_eq!(patience.0, ANSWER_WAIT_MAX);
     }
 }
