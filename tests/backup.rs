@@ -59,6 +59,7 @@ it!(what_was_backed_up_comes_back_with_settings_and_groups, |kaw| {
     assert_eq!(said["topics"], 4);
     assert_eq!(said["partitions"], 7);
     assert_eq!(said["groups"], 2);
+    kaw.sh("for dir in b/*-*; do kaw log verify $dir || exit 1; done").run().ok();
     kaw.cmd("restore b --as new-{}").run().ok().says("restored 4 topics, 7 partitions, 2 groups");
     for topic in TOPICS {
         let (was, is) = (records(kaw, topic, ""), records(kaw, &format!("new-{topic}"), ""));
