@@ -23,6 +23,9 @@ use crate::record::{
 /// So much is written at once.
 const WRITE_BYTES: usize = 1 << 20;
 
+/// So much is left to the disk at once: whoever waits for an ack waits for it too.
+const SYNC_BYTES: u32 = 8 << 20;
+
 /// The batch that says what a producer wrote last.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum LastOf {
@@ -229,6 +232,10 @@ impl<'a, D: Disk> Output<'a, D> {
         }
         let written = self.pending.len();
         self.pending.clear();
+        if SYNC_BYTES <= self.segment.bytes - self.segment.synced {
+            self.file.sync().map_err(at(&path))?;
+            self.segment.synced = self.segment.bytes;
+        }
         go_on(pace, written)
     }
 
