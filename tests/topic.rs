@@ -153,6 +153,29 @@ it!(a_topic_is_altered_while_it_is_used, |kaw| {
     kaw.cmd("topic alter t -c x").run().fails(2);
 });
 
+it!(a_topic_is_altered_in_all_parts_or_in_none, |kaw| {
+    kaw.ok("topic create t -p 2 -c retention.ms=60000");
+    let line = kaw.cmd("topic alter t -p 1 -c retention.ms=99").run().fails(1);
+    assert!(line.starts_with("kaw: cannot alter 't': "), "{line}");
+    assert!(!line.contains("changed already"), "{line}");
+    kaw.cmd("topic alter t -p 3 -c retention.ms=soon").run().fails(1);
+    assert_eq!(kaw.ok("topic list t --detailed --no-headers"), "t  2  1  0  0\n");
+    let text = kaw.ok("topic describe t");
+    assert!(text.contains("60000"), "{text}");
+});
+
+it!(a_setting_that_topics_do_not_have_is_not_given_back, |kaw| {
+    kaw.ok("topic create t");
+    let line = kaw.cmd("topic alter t --delete-config nosuch").run().fails(1);
+    assert_eq!(line, "kaw: cannot alter 't': topics have no setting 'nosuch'");
+    for change in ["--delete-config retention-ms", "-c retentoin.ms=1"] {
+        let line = kaw.cmd(&format!("topic alter t {change}")).run().fails(1);
+        assert!(line.ends_with("'; a similar one is 'retention.ms'"), "{line}");
+    }
+    let line = kaw.cmd("topic alter nothing --delete-config nosuch").run().fails(1);
+    assert_eq!(line, "kaw: topic 'nothing' does not exist");
+});
+
 it!(records_are_trimmed_up_to_an_offset, |kaw| {
     kaw.ok("topic create t -p 2");
     kaw.cmd("produce t -p 0").stdin("1\n2\n3\n4\n").run().ok();
