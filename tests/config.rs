@@ -67,6 +67,19 @@ it!(brokers_come_from_the_first_that_names_them, |kaw| {
     check("-b typed:1 -X metadata.broker.list=set:1", &all, "set:1 -X");
 });
 
+it!(a_variable_that_overrules_a_file_that_was_typed_is_named, |kaw| {
+    write(kaw, "named", "bootstrap.servers=named:1\n");
+    let line = "topic list --connect-timeout 1s";
+    let ask = |options: &str| {
+        kaw.cmd(&format!("{options} {line}")).env("KAW_BROKERS", "127.0.0.1:1").run().code(1).err()
+    };
+    let news = "kaw: KAW_BROKERS=127.0.0.1:1 is used, not the named:1 of named:1; unset \
+                KAW_BROKERS, or pass -b";
+    assert!(ask("-F named").contains(news), "{}", ask("-F named"));
+    assert!(!ask("-F named -b 127.0.0.1:1").contains("is used"));
+    assert!(!ask("").contains("is used"));
+});
+
 it!(files_of_both_kinds_are_in_force, |kaw| {
     let java = "bootstrap.servers = h\\:1\n! Java's\nsecurity.protocol : SASL_SSL\n\
                 sasl.mechanism SCRAM-SHA-256\nsasl.jaas.config=o.ScramLoginModule required \\\n\

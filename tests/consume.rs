@@ -1,5 +1,7 @@
 //! `kaw consume`: what is read, how it is printed, and how it ends.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
 use crate::harness::Kaw;
@@ -18,6 +20,17 @@ fn five(kaw: &Kaw) {
     let lines = FIVE.map(|record| record.replace('\n', " ") + "\n").concat();
     kaw.cmd("produce five -J").stdin(lines).run().ok();
 }
+
+it!(a_signal_ends_what_has_not_yet_reached_a_broker, |kaw| {
+    for options in ["", "-e", "-g g", "--merge"] {
+        let line = format!("consume x -b 127.0.0.1:1 --connect-timeout 60s {options}");
+        let running = kaw.cmd(&line).start();
+        running.until_err("still trying");
+        running.signal(Signal::INT);
+        let done = running.done().code(130);
+        assert!(done.took < Duration::from_secs(20), "{done}");
+    }
+});
 
 it!(every_form_of_an_offset_reads_its_part, |kaw| {
     five(kaw);

@@ -236,6 +236,23 @@ it!(a_new_group_begins_where_it_is_told_and_goes_on_from_its_commits, |kaw| {
     kaw.cmd("consume --no-commit t").run().fails(2);
 });
 
+it!(what_could_not_be_printed_is_not_committed, |kaw| {
+    kaw.sh("seq 1 20000 | kaw produce t").run().ok();
+    for end in ["", "-J", "-u", "-c 10", "-e"] {
+        let full = kaw.sh(&format!("kaw consume t -g 'g{end}' {end} >/dev/full")).run().code(1);
+        assert!(full.err().contains("No space left on device"), "{full}");
+        let again = kaw.ok(&format!("consume t -g 'g{end}' -c 1"));
+        assert_eq!(again, "1\n", "after {end}");
+    }
+    // What a reader took before it went is not told apart from what it left: it comes again.
+    kaw.sh("kaw consume t -g head -e | head -n 5").run().ok();
+    assert_eq!(kaw.ok("consume t -g head -c 1"), "1\n");
+    // What was printed before stays committed.
+    kaw.ok("consume t -g some -c 7");
+    kaw.sh("kaw consume t -g some -e >/dev/full").run().code(1);
+    assert_eq!(kaw.ok("consume t -g some -c 1"), "8\n");
+});
+
 it!(groups_are_listed_described_reset_and_deleted, |kaw| {
     kaw.ok("topic create t -p 2");
     kaw.cmd("produce t -p 0").stdin("1\n2\n3\n").run().ok();

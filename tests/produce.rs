@@ -29,6 +29,14 @@ it!(keys_nulls_and_headers_are_what_was_typed, |kaw| {
     assert_eq!(kaw.ok(r"consume -e t -o -1 -f %T\n"), "1700000000123\n");
 });
 
+it!(what_is_typed_joins_what_a_record_brings, |kaw| {
+    kaw.cmd("produce t -K : -k none").stdin("a:1\n2\n").run().ok();
+    let record = r#"{"key":null,"value":"3","headers":[{"key":"own","value":"o"}]}"#;
+    kaw.cmd("produce t -J -k none -H by=me").stdin(record).run().ok();
+    let want = "a 1 \nnone 2 \nnone 3 own=o,by=me\n";
+    assert_eq!(kaw.ok(r"consume -e t -f '%k %s %h\n'"), want);
+});
+
 it!(only_the_record_that_is_too_large_for_the_topic_fails, |kaw| {
     kaw.ok("topic create small -c max.message.bytes=5000");
     let mut lines = String::new();

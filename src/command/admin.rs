@@ -27,7 +27,9 @@ pub struct Connected {
 
 /// A client of the cluster that is meant.
 pub fn connect(global: &Global) -> anyhow::Result<Connected> {
-    let cluster = cluster::connect(global)?;
+    let mut cluster = cluster::connect(global)?;
+    // The log's own end: what an open transaction has written is there too.
+    cluster.config.set_default("isolation.level", "read_uncommitted")?;
     let tell = if global.quiet { |_: &str| {} } else { tell };
     let patience = Patience { max: cluster.connect_timeout, tell };
     let (admin, verbose) = (Admin::open(&cluster.config, patience)?, 0 < global.verbose);

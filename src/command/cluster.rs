@@ -31,6 +31,7 @@ pub struct Cluster {
 pub fn connect(global: &Global) -> anyhow::Result<Cluster> {
     let settings = Settings::gather(global)?;
     settings.tell_ignored(global);
+    settings.tell_overruled(global);
     let mut config = settings.config()?;
     if global.verbose >= 2 {
         config.log_to_stderr();

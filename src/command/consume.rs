@@ -143,7 +143,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     let opening = Opening { args: &args, config: &cluster.config, patience, span };
     let mut is_waiting = false;
     let mut source = loop {
-        match opening.open(&names) {
+        match interrupt.at_once(|| opening.open(&names)) {
             Err(client::Error::NoTopic { .. } | client::Error::NoMatch { .. }) if args.wait => {}
             Err(client::Error::NoTopic { name, .. }) => {
                 // Says which was probably meant.

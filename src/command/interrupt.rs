@@ -32,6 +32,8 @@ pub fn leave_echo() -> bool {
 pub struct Interrupt {
     interrupted: Arc<AtomicBool>,
     terminated: Arc<AtomicBool>,
+    /// A signal ends the command as if nobody watched.
+    at_once: Arc<AtomicBool>,
     wake: Wake,
 }
 
@@ -40,6 +42,7 @@ impl Interrupt {
     pub fn watch() -> anyhow::Result<Interrupt> {
         let interrupt = Interrupt::none_yet()?;
         for signal in [SIGINT, SIGTERM] {
+            flag::register_conditional_default(signal, Arc::clone(&interrupt.at_once))?;
             // Before it is noted: what the first signal sets ends the command at the second.
             for seen in [&interrupt.interrupted, &interrupt.terminated] {
                 let code = i32::from(Exit::Signalled(signal).code());
@@ -56,7 +59,18 @@ impl Interrupt {
 
     fn none_yet() -> anyhow::Result<Interrupt> {
         let wake = Wake::new().context("cannot make a pipe")?;
-        Ok(Interrupt { interrupted: Arc::default(), terminated: Arc::default(), wake })
+        let [interrupted, terminated, at_once] =
+            [const { AtomicBool::new(false) }; 3].map(Arc::new);
+        Ok(Interrupt { interrupted, terminated, at_once, wake })
+    }
+
+    /// Does what may take long and leaves nothing behind: a signal meanwhile ends the command at
+    /// once.
+    pub fn at_once<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.at_once.store(true, Ordering::Relaxed);
+        let done = work();
+        self.at_once.store(false, Ordering::Relaxed);
+        done
     }
 
     fn noting(self) -> anyhow::Result<Interrupt> {

@@ -55,15 +55,15 @@ pub struct Args {
     #[arg(help_heading = READ)]
     pub delimiter: String,
     /// What ends a record's key; a record without it has a null key
-    #[arg(short = 'K', long, value_name = "DELIM", conflicts_with_all = ["key", "json"])]
+    #[arg(short = 'K', long, value_name = "DELIM", conflicts_with = "json")]
     #[arg(help_heading = READ)]
     pub key_delimiter: Option<String>,
     /// The key of every record that brings none
-    #[arg(short, long, conflicts_with = "json", allow_hyphen_values = true)]
+    #[arg(short, long, allow_hyphen_values = true)]
     #[arg(help_heading = SENT)]
     pub key: Option<OsString>,
-    /// A header of every record, may be repeated; NAME alone has the value null
-    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", conflicts_with = "json")]
+    /// A header of every record, after its own; may be repeated, NAME alone has the value null
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE")]
     #[arg(help_heading = SENT)]
     pub headers: Vec<OsString>,
     /// The partition of every record; -1 lets the key decide

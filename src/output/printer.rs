@@ -17,17 +17,19 @@ pub struct Printer<W> {
     sink: W,
     /// How much may wait in the buffer; nothing if unbuffered.
     wait_bytes_max: usize,
+    /// Why a write failed. What it was to write is lost, and nothing more is written.
+    failed: Option<io::ErrorKind>,
 }
 
 impl<W: Write> Printer<W> {
     pub fn buffered(view: View, sink: W) -> Printer<W> {
         let buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
-        Printer { view, buffer, sink, wait_bytes_max: BUFFER_BYTES }
+        Printer { view, buffer, sink, wait_bytes_max: BUFFER_BYTES, failed: None }
     }
 
     /// Each record is written as it comes.
     pub fn unbuffered(view: View, sink: W) -> Printer<W> {
-        Printer { view, buffer: Vec::new(), sink, wait_bytes_max: 0 }
+        Printer { view, buffer: Vec::new(), sink, wait_bytes_max: 0, failed: None }
     }
 
     /// Whether headers are printed.
@@ -44,11 +46,15 @@ impl<W: Write> Printer<W> {
         Ok(fate)
     }
 
-    /// Writes all that waits. After an error nothing is written twice.
+    /// Writes all that waits. After an error it fails again: not all was printed, nor will be.
     pub fn flush(&mut self) -> io::Result<()> {
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
         let written = self.sink.write_all(&self.buffer).and_then(|()| self.sink.flush());
         self.buffer.clear();
         self.buffer.shrink_to(KEEP_BYTES_MAX);
+        self.failed = written.as_ref().err().map(io::Error::kind);
         written
     }
 }

@@ -219,11 +219,11 @@ impl GroupReader {
         self.member.store(&places).map_err(failed)
     }
 
+    /// Makes known how far was printed: what was passed on since `printed` may be lost.
     fn commit(&mut self) -> Result<(), Error> {
         if self.commits == Commits::No {
             return Ok(());
         }
-        self.store()?;
         let failed = |code| Error::Refused { what: "cannot commit".to_owned(), code };
         self.member.commit().map_err(failed)
     }

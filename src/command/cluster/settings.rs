@@ -74,6 +74,23 @@ impl Settings {
         Ok(config)
     }
 
+    /// Says that the environment's brokers are used, where a file that was typed names others.
+    pub fn tell_overruled(&self, global: &Global) {
+        let is_typed = !global.config.is_empty() || global.profile.is_some();
+        let brokers: Vec<_> = self.given.iter().filter(|it| is_brokers(&it.key)).collect();
+        let [.., file, used] = brokers.as_slice() else { return };
+        let from_file = matches!(file.origin, Origin::File { .. });
+        if let (Origin::Variable(name), true) = (&used.origin, is_typed && from_file)
+            && file.value != used.value
+            && !global.quiet
+        {
+            tell(&format!(
+                "{name}={} is used, not the {} of {}; unset {name}, or pass -b",
+                used.value, file.value, file.origin
+            ));
+        }
+    }
+
     /// Names what was ignored to who wants to know more.
     pub fn tell_ignored(&self, global: &Global) {
         for Given { key, origin, .. } in self.ignored.iter().filter(|_| 0 < global.verbose) {
@@ -128,7 +145,7 @@ fn no_pair(typed: &str) -> String {
 fn translated(said: Vec<Given>) -> anyhow::Result<Settings> {
     let mut settings = Settings { given: Vec::new(), ignored: Vec::new() };
     let last = |key: &str| said.iter().rev().find(|given| given.key == key);
-    let brokers = said.iter().rev().find(|it| canonical(&it.key) == "bootstrap.servers");
+    let brokers = said.iter().rev().find(|it| is_brokers(&it.key));
     let built_in = brokers.is_none_or(|given| given.value.is_empty());
     for given in &said {
         if built_in && is_security(&given.key) {
@@ -159,11 +176,15 @@ fn translated(said: Vec<Given>) -> anyhow::Result<Settings> {
             Ok(None) => settings.given.push(given.clone()),
         }
     }
-    let brokers = settings.given.iter().filter(|it| canonical(&it.key) == "bootstrap.servers");
+    let brokers = settings.given.iter().filter(|it| is_brokers(&it.key));
     for given in brokers {
         check_ports(&given.origin, &given.value)?;
     }
     Ok(settings)
+}
+
+fn is_brokers(key: &str) -> bool {
+    canonical(key) == "bootstrap.servers"
 }
 
 /// A file may be meant for several programs; an option is meant for kaw.

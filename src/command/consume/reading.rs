@@ -121,8 +121,10 @@ impl Reading {
 
     pub fn run(mut self) -> anyhow::Result<Exit> {
         let result = self.read_all();
-        // What was read before an error is printed before it, and committed only if it was.
-        let closed = self.flush().and_then(|()| Ok(self.source.close()?));
+        // What was read before an error is printed before it. What was printed is committed, also
+        // where the rest could not be.
+        let printed = self.flush();
+        let closed = printed.and(self.source.close().map_err(anyhow::Error::from));
         let is_told = self.is_watched || self.progress.take().is_some();
         let exit = self.account(result?);
         closed?;
