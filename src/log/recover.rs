@@ -29,6 +29,9 @@ use crate::record::{Offset, Timestamp, Uuid};
 struct Start {
     segment: usize,
     position: u32,
+    /// Up to here compaction may have taken the last batches of segments away; elsewhere, what is
+    /// missing between two segments was lost.
+    compacted: Offset,
 }
 
 impl<D: Disk> Log<D> {

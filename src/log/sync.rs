@@ -72,7 +72,8 @@ impl<D: Disk> SyncTarget<D> {
     }
 
     fn run_with(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        self.syncing.run(|| sync().inspect_err(|_| recover::mark(&self.files)))
+        // Each time anew: the disk may not have taken the mark either when the sync failed.
+        self.syncing.run(sync).inspect_err(|_| recover::mark(&self.files))
     }
 
     fn sync_all(&self) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //! Never knows: what reading finds.
 
 use super::super::epochs::Epochs;
-use super::super::facts::{Known, Trust};
+use super::super::facts::{Cleanup, Known, Trust};
 use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
 use super::super::producers::Producers;
@@ -61,7 +61,9 @@ impl<D: Disk> Log<D> {
         self.checkpoint_segment = Some(saved.segment);
         self.recovery_point = saved.segment;
         (self.end, self.epochs, self.producers) = (saved.end, saved.epochs, saved.producers);
-        Ok(Some(Start { segment: at_segment, position: saved.position }))
+        // Only what lies before a durable checkpoint's segment is compacted.
+        let compacted = saved.segment;
+        Ok(Some(Start { segment: at_segment, position: saved.position, compacted }))
     }
 
     /// The fingerprint of the last batch is where the checkpoint saw it.
@@ -135,7 +137,7 @@ impl<D: Disk> Log<D> {
         segment.index = Some(index);
         self.load_producers(end, now)?;
         self.changed = true;
-        Ok(Some(Start { segment: last, position: bytes }))
+        Ok(Some(Start { segment: last, position: bytes, compacted: end }))
     }
 
     fn read_epochs(&self) -> Result<Option<Epochs>, Failed> {
@@ -166,7 +168,22 @@ impl<D: Disk> Log<D> {
         self.unsynced.names += u64::from(in_doubt);
         self.unsynced.metadata |= in_doubt;
         self.unsynced.new_dir |= in_doubt;
-        Ok(Start { segment: at_segment, position: 0 })
+        let compacted = self.compacted_at_most(known)?;
+        Ok(Start { segment: at_segment, position: 0, compacted })
+    }
+
+    /// Up to where the log may have been compacted, where no checkpoint of its own tells.
+    fn compacted_at_most(&self, known: &Known) -> Result<Offset, Failed> {
+        let told = known.compacted.unwrap_or(Offset::ZERO);
+        if self.settings.cleanup == Cleanup::Delete {
+            return Ok(told);
+        }
+        // kaw compacts what lies before a durable checkpoint, which would be there. Apache Kafka
+        // writes down how far it came, and may since have come as far as to the last segment.
+        let was_checkpointed = self.files.read(&self.files.named(saved::NAME))?.is_some();
+        let anywhere = was_checkpointed || known.trust == Trust::CleanButRead;
+        let durable = known.recovery_point.unwrap_or(Offset::ZERO);
+        Ok(if anywhere { Offset(i64::MAX) } else { told.max(durable) })
     }
 
     /// The newest good snapshot up to `end`, and the headers between the two.

@@ -14,7 +14,7 @@ const UNSYNCED: &str = "kaw-unsynced";
 /// How much is read and written at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
-/// A sync has failed. Where the disk does not take even this, nothing can be done.
+/// A sync has failed. Where the disk does not take even this, the next attempt tries again.
 pub fn mark<D: Disk>(files: &Files<D>) {
     let _ = files.open(&files.named(UNSYNCED), Open::OrCreate);
 }

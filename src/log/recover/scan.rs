@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::super::facts::{Cleanup, Recovered, SetAside, Torn};
+use super::super::facts::{Recovered, SetAside, Torn};
 use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
 use super::super::read::Recent;
@@ -34,7 +34,7 @@ impl<D: Disk> Log<D> {
                 return self.cut(good, file_bytes, later, recovered);
             }
             let Some(next) = later.first().map(|next| next.base) else { break };
-            if next < self.end || next > self.end && self.settings.cleanup == Cleanup::Delete {
+            if next < self.end || self.end < next && start.compacted < next {
                 return self.cut(good, file_bytes, later, recovered);
             }
             self.finish_last_segment()?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::model::{End, Model};
+use super::model::{End, Model, key};
 use super::*;
 use crate::log::index::Index;
 use crate::log::producers::Producers;
@@ -23,6 +23,7 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
     pub openings: u64,
+    pub compactions: u64,
     pub acknowledged: u64,
     /// Acknowledged records that were looked for, at every opening anew.
     pub checked: u64,
@@ -31,6 +32,7 @@ pub struct Counts {
 impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.openings += other.openings;
+        self.compactions += other.compactions;
         self.acknowledged += other.acknowledged;
         self.checked += other.checked;
     }
@@ -38,8 +40,9 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { openings, acknowledged, checked } = self;
-        write!(f, "{openings} openings, {acknowledged} records acknowledged, {checked} found again")
+        let Counts { openings, compactions, acknowledged, checked } = self;
+        write!(f, "{openings} openings, {compactions} compactions, ")?;
+        write!(f, "{acknowledged} records acknowledged, {checked} found again")
     }
 }
 
@@ -70,6 +73,15 @@ pub fn entries(log: &mut Log<FaultyDisk>) -> Vec<Entry> {
     all
 }
 
+fn at(found: &[Entry], offset: i64) -> Option<&Entry> {
+    found.binary_search_by_key(&offset, |entry| entry.offset).ok().map(|at| &found[at])
+}
+
+/// Where the last record of each key is: those before it may be compacted away.
+fn last_of_keys(found: &[Entry]) -> BTreeMap<&str, i64> {
+    found.iter().map(|entry| (key(&entry.value), entry.offset)).collect()
+}
+
 /// `end`: how the life before ended, unless opening failed once.
 pub fn opened(
     model: &mut Model,
@@ -81,11 +93,21 @@ pub fn opened(
     let start = log.start().get();
     let context = format!("{end:?} {start}..{} {recovered:?}", log.end());
     let offsets = found.iter().map(|entry| entry.offset);
-    assert!(offsets.eq(start..log.end().get()), "no gaps: {context}");
+    match model.is_compacted() {
+        false => assert!(offsets.eq(start..log.end().get()), "no gaps: {context}"),
+        true => assert!(offsets.is_sorted_by(|a, b| a < b), "offsets rise: {context}"),
+    }
     assert!(model.deleted <= start, "what was deleted stays deleted: {context}");
+    let last = last_of_keys(&found);
     for (offset, value) in model.promised.range(start..) {
-        let there = usize::try_from(offset - start).ok().and_then(|at| found.get(at));
-        assert_eq!(there.map(|e| &e.value), Some(value), "promised at {offset}: {context}");
+        assert!(*offset < log.end().get(), "promised at {offset}: {context}");
+        match at(&found, *offset) {
+            Some(there) => assert_eq!(&there.value, value, "promised at {offset}: {context}"),
+            None => {
+                let replaced = model.is_compacted() && Some(offset) < last.get(key(value));
+                assert!(replaced, "promised at {offset}: {value} {context}");
+            }
+        }
         model.counts.checked += 1;
     }
     let mut values: Vec<&str> = found.iter().map(|entry| entry.value.as_str()).collect();
@@ -115,9 +137,11 @@ pub fn opened(
 /// (KIP-320).
 fn told_by_epochs(model: &Model, log: &Log<FaultyDisk>, found: &[Entry], context: &str) {
     let start = log.start().get();
+    let last = last_of_keys(found);
     for (offset, read) in model.read.range(start..) {
-        let there = found.get((offset - start) as usize);
-        if there.is_some_and(|entry| entry.value == read.value) {
+        let there = at(found, *offset);
+        let replaced = model.is_compacted() && Some(offset) < last.get(key(&read.value));
+        if there.map_or(replaced, |entry| entry.value == read.value) {
             continue;
         }
         let end = log.end_of_epoch(LeaderEpoch(read.epoch));
@@ -154,7 +178,9 @@ fn last_batches_are_known(model: &Model, log: &mut Log<FaultyDisk>) {
             from = batch.next_offset();
         }
     }
-    for (base_offset, bytes) in all.values().flat_map(|sent| sent.iter().rev().take(5)) {
+    // Compaction leaves the last one, and any of those before it.
+    let count = if model.is_compacted() { 1 } else { 5 };
+    for (base_offset, bytes) in all.values().flat_map(|sent| sent.iter().rev().take(count)) {
         let again = log.append(&BatchView::parse(bytes).unwrap(), model.stamp()).unwrap();
         assert_eq!((again.outcome, again.base_offset), (Outcome::Duplicate, *base_offset));
     }

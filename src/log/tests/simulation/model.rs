@@ -36,7 +36,8 @@ pub enum End {
 
 pub struct Model {
     pub disk: FaultyDisk,
-    dice: Dice,
+    settings: Settings,
+    pub(super) dice: Dice,
     senders: Vec<Sender>,
     pub sent: HashSet<String>,
     /// What was acknowledged after a sync, by offset.
@@ -62,8 +63,11 @@ pub struct Model {
 
 impl Model {
     pub fn new(seed: u64) -> Model {
+        // Every other log is compacted.
+        let cleanup = if seed.is_multiple_of(2) { Cleanup::Delete } else { Cleanup::Compact };
         Model {
             disk: FaultyDisk::new(),
+            settings: Settings { cleanup, ..SMALL },
             dice: Dice(seed),
             senders: (0..PRODUCERS).map(|_| Sender::default()).collect(),
             sent: HashSet::new(),
@@ -89,6 +93,14 @@ impl Model {
         }
     }
 
+    pub fn is_compacted(&self) -> bool {
+        self.settings.cleanup == Cleanup::Compact
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.clock)
+    }
+
     fn topic_id(&self) -> Uuid {
         Uuid([self.topic + 1; 16])
     }
@@ -96,7 +108,8 @@ impl Model {
     fn open_files(&mut self) -> Result<(Log<FaultyDisk>, Recovered), OpenError> {
         let now = Timestamp(self.clock);
         let opened = |known| {
-            Log::open(self.disk.clone(), Path::new(DIR), self.topic_id(), SMALL, known, now)
+            let dir = Path::new(DIR);
+            Log::open(self.disk.clone(), dir, self.topic_id(), self.settings, known, now)
         };
         match opened(self.known) {
             // A deleted topic's directory that the crash left behind.
@@ -143,7 +156,7 @@ impl Model {
         }
     }
 
-    fn send(&mut self, log: &mut Log<FaultyDisk>) {
+    pub(super) fn send(&mut self, log: &mut Log<FaultyDisk>) {
         let id = self.dice.below(PRODUCERS as u64) as usize;
         let stamp = self.stamp();
         let sender = &mut self.senders[id];
@@ -187,7 +200,7 @@ impl Model {
         }
     }
 
-    fn sync(&mut self, log: &mut Log<FaultyDisk>) {
+    pub(super) fn sync(&mut self, log: &mut Log<FaultyDisk>) {
         match log.sync_target() {
             None => self.acknowledge(log.end()),
             Some(target) => {
@@ -201,7 +214,7 @@ impl Model {
 
     fn step(&mut self, log: &mut Log<FaultyDisk>) {
         self.clock += 1;
-        match self.dice.below(44) {
+        match self.dice.below(46) {
             0..24 => self.send(log),
             24..32 => self.sync(log),
             32..34 => self.checkpoint(log),
@@ -221,8 +234,12 @@ impl Model {
             }
             40 => self.delete_records(log),
             // The broker's own checkpoint, of all partitions.
-            41 => self.known.recovery_point = log.known().recovery_point,
+            41 => {
+                let Known { recovery_point, compacted, .. } = log.known();
+                self.known = Known { recovery_point, compacted, ..self.known };
+            }
             42 if self.dice.chance(8) && self.disk.is_sound() => self.recreate(log),
+            43..45 if self.is_compacted() => self.compact(log),
             _ => self.resend_failed(log),
         }
     }
@@ -236,7 +253,7 @@ impl Model {
         }
     }
 
-    fn checkpoint(&mut self, log: &mut Log<FaultyDisk>) {
+    pub(super) fn checkpoint(&mut self, log: &mut Log<FaultyDisk>) {
         if let Ok(checkpoint) = log.checkpoint() {
             // Others append while it runs.
             self.send(log);
@@ -247,7 +264,7 @@ impl Model {
     }
 
     /// Whoever deletes is answered once the data directory says where the log begins.
-    fn delete_records(&mut self, log: &mut Log<FaultyDisk>) {
+    pub(super) fn delete_records(&mut self, log: &mut Log<FaultyDisk>) {
         let span = (log.end().get() - log.start().get()) as u64;
         let offset = Offset(log.start().get() + self.dice.below(span + 1) as i64);
         self.sync(log);
@@ -279,9 +296,8 @@ impl Model {
         (self.deleted, self.epoch) = (0, 0);
         let disk = self.disk.clone();
         let now = Timestamp(self.clock);
-        let opened =
-            Log::open(disk, Path::new(DIR), self.topic_id(), SMALL, self.known, now).unwrap();
-        *log = opened.0;
+        let (dir, id) = (Path::new(DIR), self.topic_id());
+        *log = Log::open(disk, dir, id, self.settings, self.known, now).unwrap().0;
     }
 
     fn resend_failed(&mut self, log: &mut Log<FaultyDisk>) {
@@ -338,12 +354,13 @@ impl Model {
         self.resend_failed(&mut log);
         self.unchecked_bytes = log.unchecked_bytes();
         self.held = checks::entries(&mut log);
-        let (end, start) = (log.end(), log.start());
+        let (end, start, compacted) = (log.end(), log.start(), log.known().compacted);
         if self.close(log).is_err() {
             self.disk.power_fails(&mut self.dice);
             return End::PowerLost;
         }
-        let known = Known { trust: Trust::Clean, recovery_point: Some(end), ..self.known };
+        let known =
+            Known { trust: Trust::Clean, recovery_point: Some(end), compacted, ..self.known };
         self.known = Known { log_start: Some(start), ..known };
         self.acknowledge(end);
         checks::files(&self.disk, &self.held);
@@ -356,12 +373,19 @@ impl Model {
     }
 }
 
+/// The key of the record with this value: of few, so that most are written again soon.
+pub fn key(value: &str) -> &str {
+    let number = value.split(':').nth(2).expect("topic:producer:number:filler");
+    &number[number.len() - 1..]
+}
+
 fn bytes(id: usize, pending: &Pending) -> Vec<u8> {
     let base_sequence = pending.base_sequence;
     let (id, epoch) = (ProducerId(id as i64), ProducerEpoch(0));
     let mut builder = BatchBuilder::new().producer(Producer { id, epoch, base_sequence });
     for value in &pending.values {
-        let record = Record { value: Some(value.as_bytes()), ..Record::default() };
+        let (key, value) = (key(value).as_bytes(), value.as_bytes());
+        let record = Record { key: Some(key), value: Some(value), headers: &[] };
         builder.push(Timestamp(pending.timestamp), &record);
     }
     builder.build()
