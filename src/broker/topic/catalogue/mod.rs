@@ -178,10 +178,12 @@ impl State {
 
     fn begin(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
         let mut batch = BatchBuilder::new().control();
+        // Apache reads no batch here whose records differ in their times (RecordsIterator.java).
+        let now = now();
         for record in fresh::quorum(identity) {
             let record = record.encode().map_err(CatalogueError::Encode)?;
             let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
-            batch.push(now(), &Record { key, value, headers: &[] });
+            batch.push(now, &Record { key, value, headers: &[] });
         }
         self.write(batch)
     }
@@ -198,10 +200,11 @@ impl State {
 
     fn append(&mut self, records: Vec<CatalogueRecord>) -> Result<Offset, CatalogueError> {
         let mut batch = BatchBuilder::new();
+        let now = now();
         for record in &records {
             let value = record.encode().map_err(CatalogueError::Encode)?;
             let record = Record { key: None, value: Some(&value), headers: &[] };
-            batch.push(now(), &record);
+            batch.push(now, &record);
         }
         self.write(batch)?;
         for record in records {
