@@ -256,3 +256,19 @@ it!(kaws_own_options_are_not_kcats, |kaw| {
     let said = kaw.cmd("-q kcat -L").run().fails(2);
     assert!(said.ends_with("write `kaw kcat -L`"), "{said}");
 });
+
+it!(nobody_is_warned_of_what_nobody_set, |kaw| {
+    kaw.sh("echo a | kaw produce -q t").run().ok();
+    let all = [
+        "-C -t t -e -f %T-%h\\n",
+        "-C -t t -e -o s@1",
+        "-Q -t t:0:1",
+        "-L",
+        "-X auto.offset.reset=earliest -e -G g t",
+    ];
+    for words in all {
+        let done = kaw.cmd("kcat -q").args(words.split(' ')).run().ok();
+        assert!(!done.out().is_empty(), "{words}");
+        assert_eq!(done.err(), "", "{words}");
+    }
+});

@@ -8,8 +8,13 @@ use crate::client::bare::{Place, Settings, offsets_for_times};
 use crate::output::kcat::json;
 
 pub fn run(options: &Options, mut settings: Settings) -> Result<u8, Ended> {
-    if let Err(why) = settings.set("api.version.request", "true") {
-        return fatal(format!("Failed to enable api.version.request: {why}"));
+    // kcat has it on, whatever was said. Set where it is on already, it only makes librdkafka
+    // warn that it is deprecated.
+    const ASKS: &str = "api.version.request";
+    if settings.get(ASKS).as_deref() != Some("true")
+        && let Err(why) = settings.set(ASKS, "true")
+    {
+        return fatal(format!("Failed to enable {ASKS}: {why}"));
     }
     let (native, _) = start(options, settings)?;
     let places = offsets_for_times(&native, &options.queries, options.patience)

@@ -26,8 +26,8 @@ pub fn of(mut said: Said, others: &[Vec<u8>]) -> Result<(Options, Settings), End
         false => Format::default(),
     };
     if (said.modern || format.is_modern()) && !said.properties.names_api_versions {
+        // It is librdkafka's default, and deprecated: who sets it is warned of that.
         said.say.info(2, "Automatically enabling api.version.request=true");
-        let _ = said.properties.settings.set("api.version.request", "true");
     }
     let others: Vec<String> = others.iter().map(|word| text(word)).collect();
     let input = input(&said, mode, &others)?;
