@@ -118,6 +118,7 @@ it!(only_the_partitions_and_topics_that_are_named_are_read, |kaw| {
     };
     assert_eq!(sorted("consume -e a"), "a0 a1 a2");
     assert_eq!(sorted("consume -e a -p 0,2"), "a0 a2");
+    assert_eq!(sorted("consume -e a -p 1-2"), "a1 a2");
     assert_eq!(sorted("consume -e a b -p 1"), "a1 b1");
     assert_eq!(sorted("consume -e a -o -1"), "a0 a1 a2");
     let line = kaw.cmd("consume -e a -p 3").run().fails(1);
@@ -221,7 +222,8 @@ it!(topics_are_found_by_pattern_as_they_come_up, |kaw| {
     kaw.cmd("produce orders-2").stdin("b\n").run().ok();
     running.until("the new one", |out, _| (out == "orders-1:a orders-2:b ").then_some(()));
     let line = kaw.cmd("consume -e -r nothing").run().fails(1);
-    assert_eq!(line, "kaw: no topic matches 'nothing'; `kaw topic list` shows all");
+    let remedy = "--wait waits for one, and `kaw topic list` shows all";
+    assert_eq!(line, format!("kaw: no topic matches 'nothing' yet; {remedy}"));
     kaw.cmd("consume -e -r '['").run().fails(2);
     kaw.cmd("consume -e -r x topic").run().fails(2);
 });

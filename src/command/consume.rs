@@ -2,6 +2,7 @@
 
 mod goal;
 mod look;
+mod partitions;
 mod quiet;
 mod reading;
 
@@ -9,6 +10,7 @@ use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use clap::builder::NonEmptyStringValueParser;
 use regex::Regex;
 use rustix::fs::FileType;
@@ -25,9 +27,10 @@ use crate::client::span::{AtEnd, Place, Span};
 use crate::client::{self, Config};
 use crate::output::Printer;
 use crate::quantity;
-use crate::record::{PartitionId, Timestamp};
+use crate::record::Timestamp;
 use goal::{End, Goal, Tally};
 use look::Look;
+use partitions::Partitions;
 use reading::Reading;
 
 const READ: &str = "What is read";
@@ -44,7 +47,7 @@ pub struct Args {
     #[arg(short, long, value_name = "REGEX", conflicts_with = "topics")]
     #[arg(help_heading = READ)]
     pub regex: Option<String>,
-    /// Wait for a topic that is not there yet
+    /// Wait for a topic that is not there yet, or for the first that matches -r
     #[arg(long)]
     #[arg(help_heading = READ)]
     pub wait: bool,
@@ -93,10 +96,10 @@ pub struct Args {
     #[arg(long, value_name = "LEVEL")]
     #[arg(help_heading = READ)]
     pub isolation: Option<Isolation>,
-    /// Only these partitions
+    /// Only these partitions, such as 0,3 or 0-3
     #[arg(short, long, value_name = "N,…", value_delimiter = ',')]
     #[arg(help_heading = READ)]
-    pub partitions: Vec<u16>,
+    pub partitions: Vec<Partitions>,
     /// Where to start, or what to read: start, end, N, +N (after the start), -N (before the end),
     /// N..M, ..end, @TIME, @TIME..TIME, stored
     ///
@@ -150,6 +153,10 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
                 let admin = Admin::open(&cluster.config, patience)?;
                 admin.topic(&name)?;
             }
+            Err(client::Error::NoMatch { pattern }) => bail!(
+                "no topic matches '{pattern}' yet; --wait waits for one, \
+                 and `kaw topic list` shows all"
+            ),
             source => break source?,
         }
         let tally = Tally { came: 0, began, last: began };
@@ -265,7 +272,7 @@ impl Opening<'_> {
             };
             return Ok(Box::new(reader.join(&topics)?));
         }
-        let partitions: Vec<_> = args.partitions.iter().map(|&id| PartitionId(id.into())).collect();
+        let partitions: Vec<_> = args.partitions.iter().flat_map(Partitions::ids).collect();
         let wanted = |topics| Wanted { topics, partitions: &partitions, span };
         if args.merge {
             let mut merge = Merge::open(config, patience)?;
