@@ -266,7 +266,10 @@ it!(groups_are_listed_described_reset_and_deleted, |kaw| {
          g      t              0          2    3    1\n"
     );
     let dry = kaw.cmd("group reset g --to start --dry-run").run().ok();
-    assert_eq!(dry.err(), "kaw: nothing was changed (--dry-run)\n");
+    let other = "g: a partition of t has no commit and stays so; --topic t resets all of it";
+    let done = "kaw: nothing was changed (--dry-run)\n";
+    assert_eq!(dry.err(), format!("kaw: {other}\n{done}"));
+    assert_eq!(kaw.cmd("group reset g --to start --dry-run -q").run().ok().err(), done);
     let table = "GROUP  TOPIC  PARTITION  FROM  TO  LAG\ng      t              0     2   0    3\n";
     assert_eq!(dry.out(), table);
     assert_eq!(kaw.ok("group reset g --to start"), table);
@@ -274,6 +277,8 @@ it!(groups_are_listed_described_reset_and_deleted, |kaw| {
         kaw.ok("group reset g --to end --topic t:1 -J"),
         "{\"group\":\"g\",\"topic\":\"t\",\"partition\":1,\"from\":null,\"to\":0,\"lag\":0}\n"
     );
+    // With a commit in each there is no other.
+    assert_eq!(kaw.cmd("group reset g --to start").run().ok().err(), "");
     let member = kaw.cmd("consume -g g t -u").start();
     member.until_out("1\n2\n3\n");
     let line = kaw.cmd("group reset g --to start").run().fails(1);

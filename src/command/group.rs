@@ -61,7 +61,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Command::Describe(describe) => describe.run(&connect(global)?.admin),
         Command::Reset(reset) => {
             let place = reset.place()?;
-            reset.run(&connect(global)?.admin, place)
+            reset.run(global, &connect(global)?.admin, place)
         }
         Command::Delete(delete) => delete.run(&connect(global)?.admin),
     }

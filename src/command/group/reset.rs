@@ -12,7 +12,7 @@ use crate::client::span::Place;
 use crate::command::admin::{Located, Named, Target, locate, said, shown, targets, wanted};
 use crate::command::stdio::tell;
 use crate::command::table::{Column, Shape, Table};
-use crate::command::{Exit, Usage};
+use crate::command::{Exit, Global, Usage, note};
 use crate::record::Offset;
 
 /// Set where a group that has no members goes on reading
@@ -39,7 +39,7 @@ impl Reset {
         wanted("--to", &self.to)
     }
 
-    pub fn run(&self, admin: &Admin, place: Place) -> anyhow::Result<Exit> {
+    pub fn run(&self, global: &Global, admin: &Admin, place: Place) -> anyhow::Result<Exit> {
         self.check_that_nobody_reads(admin)?;
         let names = [self.name.clone()];
         let committed = admin.group_offsets(&names)?.into_iter().flatten();
@@ -53,6 +53,9 @@ impl Reset {
         if targets.is_empty() {
             bail!("group '{}' has committed nothing; name topics with --topic", self.name);
         }
+        if self.topics.is_empty() {
+            self.tell_of_the_others(global, admin, &targets);
+        }
         let located = locate(admin, &targets, place)?;
         let failures = self.set(admin, &targets, &located)?;
         for (target, why) in &failures {
@@ -65,6 +68,23 @@ impl Reset {
             tell("nothing was changed (--dry-run)");
         }
         Ok(if failures.is_empty() { Exit::Done } else { Exit::Refused })
+    }
+
+    /// Partitions that the group has not committed, of topics of which it has committed others.
+    fn tell_of_the_others(&self, global: &Global, admin: &Admin, targets: &[Target]) {
+        for topic in admin.topics().unwrap_or_default() {
+            let committed = targets.iter().filter(|(name, _)| *name == topic.name).count();
+            let others = topic.partitions.len().saturating_sub(committed);
+            if committed == 0 || others == 0 {
+                continue;
+            }
+            let (group, topic) = (&self.name, &topic.name);
+            let which = match others {
+                1 => format!("a partition of {topic} has no commit and stays so"),
+                _ => format!("{others} partitions of {topic} have no commit and stay so"),
+            };
+            note(global, &format!("{group}: {which}; --topic {topic} resets all of it"));
+        }
     }
 
     /// Members would go on from where they are, and commit over it.
