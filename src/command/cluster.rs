@@ -74,9 +74,9 @@ fn check_ports(origin: impl fmt::Display, brokers: &str) -> Result<(), Usage> {
     for broker in all().filter(|broker| !broker.is_empty()) {
         let address = match broker.rsplit_once("://") {
             Some((scheme, address)) if is_listener(scheme) => address,
-            Some((scheme, _)) => {
-                let why =
-                    format!("{origin}: {broker}: Kafka does not speak {scheme}; write HOST:PORT");
+            Some((scheme, address)) => {
+                let address = address.trim_end_matches('/');
+                let why = format!("{origin}: brokers have no {scheme}://; write {address}");
                 return Err(Usage(why));
             }
             None => broker,
