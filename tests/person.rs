@@ -37,6 +37,8 @@ it!(bash_completes_what_is_there, |kaw| {
     assert_eq!(bash(kaw, "kaw --co"), "--config\n--connect-timeout\n--color\n");
     assert_eq!(bash(kaw, "kaw --color=a"), "auto\nalways\n");
     assert_eq!(bash(kaw, "kaw produce -z z"), "zstd\n");
+    assert_eq!(bash(kaw, "kaw kcat -"), "\n");
+    assert_eq!(bash(kaw, "kaw help consu"), "consume\n");
     assert_eq!(at("produce "), "orders\norders-eu\n");
     assert_eq!(at("topic describe orders-"), "orders-eu\n");
     assert_eq!(at("consume orders -p "), "0\n1\n2\n");

@@ -18,6 +18,8 @@ mod group;
 mod interrupt;
 mod kcat;
 mod log;
+#[cfg(test)]
+mod manual;
 mod produce;
 mod progress;
 mod restore;
@@ -102,7 +104,7 @@ A command-line toolkit for Kafka with a light broker inside
 
 /// A command-line toolkit for Kafka with a light broker inside
 #[derive(Parser)]
-#[command(name = "kaw", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "kaw", version, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -367,7 +369,7 @@ mod tests {
         check(
             &["kaw", "topic"],
             "'kaw topic' requires a subcommand but one was not provided \
-             [subcommands: create, list, describe, alter, delete, offsets, trim]",
+             [subcommands: create, list, describe, alter, delete, offsets, trim, help]",
         );
         check(
             &["kaw", "topic", "create", "t", "-p", "-5"],
@@ -381,7 +383,6 @@ mod tests {
             &["kaw", "consume", "t", "--tail", "99999999999999999999"],
             "invalid value '99999999999999999999' for '--tail <N>': that is too large",
         );
-        check(&["kaw", "help"], "unrecognized subcommand 'help'; see `kaw --help`");
         check(&["kaw", "topic", "rm"], "unrecognized subcommand 'rm'; see `kaw topic --help`");
         check(
             &["kaw", "consume", "t", "--from-beginning"],
@@ -397,6 +398,20 @@ mod tests {
             "invalid value 'soon' for '--connect-timeout <TIME>': \
              'soon' is not a time; write 250ms, 10s, 5m or 2h",
         );
+    }
+
+    #[test]
+    fn help_is_a_command_too() {
+        let shown = |words: &[&str]| {
+            let error = line().try_get_matches_from(words).expect_err("it is no run");
+            assert!(!error.use_stderr(), "{error}");
+            error.render().to_string()
+        };
+        for words in [&[][..], &["consume"], &["topic", "create"]] {
+            let asked = [&["kaw", "help"], words].concat();
+            assert_eq!(shown(&asked), shown(&[&["kaw"], words, &["--help"]].concat()));
+        }
+        assert_eq!(shown(&["kaw", "topic", "help"]), shown(&["kaw", "topic", "--help"]));
     }
 
     #[test]

@@ -137,6 +137,9 @@ pub struct Args {
     pub rejects: Option<PathBuf>,
     /// Keep a checkpoint of how far the input was delivered or rejected; the same command again
     /// goes on from there
+    ///
+    /// At least once: it is written twice a second and in the end, and what was delivered since
+    /// then by a run that was killed is sent again.
     #[arg(long, value_name = "FILE")]
     #[arg(help_heading = ACCOUNT)]
     pub resume: Option<PathBuf>,
