@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::harness::{Broker, Cmd, Kaw, Running, Version, found, free_port, kafka_python, until};
 
 /// Sessions as short as a broker lets them be, so that who is killed is missed soon.
@@ -251,6 +253,14 @@ it!(what_could_not_be_printed_is_not_committed, |kaw| {
     kaw.ok("consume t -g some -c 7");
     kaw.sh("kaw consume t -g some -e >/dev/full").run().code(1);
     assert_eq!(kaw.ok("consume t -g some -c 1"), "8\n");
+});
+
+it!(a_group_that_gives_nothing_for_long_is_told_of, |kaw| {
+    kaw.ok("topic create t");
+    let reader = kaw.cmd("consume t -g g -X group.protocol=consumer").start();
+    reader.until_err("kaw: group 'g' has given it no partitions yet; still waiting");
+    reader.signal(Signal::INT);
+    reader.done().code(130);
 });
 
 it!(groups_are_listed_described_reset_and_deleted, |kaw| {

@@ -19,7 +19,7 @@ const COMMANDS: [&str; 8] =
     ["topic", "produce", "consume", "group", "backup", "restore", "config", "broker"];
 
 /// Options that take whatever is typed.
-const NEVER_REFUSED: [&str; 1] = ["produce --header"];
+const NEVER_REFUSED: [&str; 2] = ["produce --header", "produce --key"];
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/session/{name}.txt"))

@@ -53,7 +53,7 @@ pub struct Probe(sys::Call);
 impl Probe {
     /// The answer, once it has come.
     pub fn is_answered(&self) -> Option<bool> {
-        self.0.is_answered()
+        sys::edges_answered(&self.0)
     }
 }
 

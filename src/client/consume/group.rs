@@ -52,6 +52,7 @@ pub struct GroupReader {
     member: GroupMember,
     native: Arc<Native>,
     admin: Admin,
+    group: String,
     span: Span,
     commits: Commits,
     tell: fn(&str),
@@ -88,6 +89,7 @@ impl Candidate {
             member,
             native,
             admin,
+            group,
             span,
             commits,
             tell,
@@ -308,6 +310,11 @@ impl Source for GroupReader {
     fn is_done(&self) -> bool {
         let done = |part: &Part| part.reading.is_done();
         self.was_assigned && self.span.at_end == AtEnd::Stop && self.held().all(done)
+    }
+
+    fn held_up(&self) -> Option<String> {
+        let silent = || format!("group '{}' has given it no partitions yet", self.group);
+        (!self.was_assigned).then(silent)
     }
 
     fn complaint(&self) -> Option<Complaint> {

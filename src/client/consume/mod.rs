@@ -99,6 +99,11 @@ pub trait Source {
         Ok(())
     }
 
+    /// Why it cannot read yet, while that is so for another reason than a broker that is away.
+    fn held_up(&self) -> Option<String> {
+        None
+    }
+
     /// About how many records are wanted in all, where there is an end: offsets are counted.
     fn ahead(&self) -> Option<u64> {
         None

@@ -20,8 +20,8 @@ pub use admin::{
     Answer, BrokerInfo, Call, Change, ConfigInfo, ConfigSource, Edge, EdgeAnswer, Group, Isolation,
     Listed, Member, Metadata, NewTopic, PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo,
     add_partitions, alter_configs, ask_edges, ask_group_offsets, committed, configs, create,
-    delete, delete_groups, describe_groups, edges, group_offsets, list_groups, metadata,
-    set_group_offsets, trim,
+    delete, delete_groups, describe_groups, edges, edges_answered, group_offsets, list_groups,
+    metadata, set_group_offsets, trim,
 };
 pub use blocks::{Hold, Token};
 pub use consume::{Message, Reader};

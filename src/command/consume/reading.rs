@@ -28,6 +28,8 @@ const TICK: Duration = Duration::from_millis(250);
 const CHECK: Duration = Duration::from_secs(3);
 /// After so long a silence a person may want to know what is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
+/// A group that takes longer than Kafka's own delay of its first members is told of.
+const HELD_UP: Duration = Duration::from_secs(6);
 /// New topics are looked for this often.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -55,6 +57,7 @@ pub struct Reading {
     is_watched: bool,
     /// Whether it is still to be said that more is waited for.
     is_hinting: bool,
+    is_told_held_up: bool,
     printed: Done,
     /// Keeps the built-in broker, where it is that one.
     lease: Option<Lease>,
@@ -87,6 +90,7 @@ impl Reading {
             progress: None,
             is_watched: false,
             is_hinting: false,
+            is_told_held_up: false,
             printed: Done::default(),
             lease: None,
         }
@@ -178,6 +182,7 @@ impl Reading {
             self.look_for_topics()?;
             self.take_answer();
             self.hint();
+            self.tell_held_up();
             let source = &self.source;
             let act = self.quiet.act(Instant::now(), || source.complaint().is_some());
             act.into_iter().for_each(|act| self.act(act));
@@ -267,6 +272,20 @@ impl Reading {
         }
         self.checked = Instant::now();
         Ok(self.source.check()?)
+    }
+
+    /// Says once what it waits for, where nothing can be read for long.
+    fn tell_held_up(&mut self) {
+        if self.is_told_held_up || self.tally.began.elapsed() < HELD_UP {
+            return;
+        }
+        self.is_told_held_up = true;
+        if let Some(why) = self.source.held_up() {
+            (self.tell)(&format!(
+                "{why}; still waiting (other members may be slow to make room, its coordinator \
+                 silent, or the broker without the group.protocol that was asked for)"
+            ));
+        }
     }
 
     /// Says once, after a silence, how to end what does not end by itself.

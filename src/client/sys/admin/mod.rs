@@ -25,7 +25,7 @@ pub use groups::{
     Group, Listed, Member, ask_group_offsets, delete_groups, describe_groups, group_offsets,
     list_groups, set_group_offsets,
 };
-pub use offsets::{Edge, EdgeAnswer, Isolation, ask_edges, committed, edges, trim};
+pub use offsets::{Edge, EdgeAnswer, Isolation, ask_edges, committed, edges, edges_answered, trim};
 pub(in crate::client::sys) use topics::plain_metadata;
 pub use topics::{
     BrokerInfo, Metadata, NewTopic, PartitionInfo, TopicInfo, add_partitions, create, delete,
@@ -158,11 +158,6 @@ impl Call {
                 code => Err(Refusal { code, text: event.text() }),
             });
         }
-    }
-
-    /// Whether the answer has come, and is one.
-    pub fn is_answered(&self) -> Option<bool> {
-        self.queue.poll(Duration::ZERO).map(|event| event.code() == Code::NONE)
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use rdkafka_sys as rd;
 
 use super::{
-    Call, Native, PartitionAnswer, Partitions, Refusal, array, milliseconds, partition_answers,
-    pointers, text_of,
+    Call, Event, Native, PartitionAnswer, Partitions, Refusal, array, milliseconds,
+    partition_answers, pointers, text_of,
 };
 use crate::client::Code;
 use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp};
@@ -84,7 +84,17 @@ pub fn ask_edges(
 
 /// The answer to `ask_edges`.
 pub fn edges(call: &Call) -> Result<Vec<EdgeAnswer>, Refusal> {
-    let event = call.answer()?;
+    Ok(edges_in(&call.answer()?))
+}
+
+/// Whether every leader has answered `ask_edges`, once that is known.
+pub fn edges_answered(call: &Call) -> Option<bool> {
+    let event = call.answer_within(Duration::ZERO)?;
+    let is_silent = |(_, _, answer): &EdgeAnswer| matches!(answer, Err(Code::TIMED_OUT));
+    Some(event.is_ok_and(|event| !edges_in(&event).iter().any(is_silent)))
+}
+
+fn edges_in(event: &Event) -> Vec<EdgeAnswer> {
     assert_eq!(event.kind(), rd::RD_KAFKA_EVENT_LISTOFFSETS_RESULT, "a call for edges");
     // SAFETY: the event is alive and of this kind; the array is as long as its count, and lives as
     // long as the event.
@@ -93,7 +103,7 @@ pub fn edges(call: &Call) -> Result<Vec<EdgeAnswer>, Refusal> {
         let mut count = 0;
         let infos = rd::rd_kafka_ListOffsets_result_infos(result, &raw mut count);
         let infos = pointers(infos.cast_const().cast(), count);
-        Ok(infos.iter().map(|&info| edge_answer(info)).collect())
+        infos.iter().map(|&info| edge_answer(info)).collect()
     }
 }
 
