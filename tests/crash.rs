@@ -5,6 +5,7 @@
 //! was acknowledged is known; and one idempotent `kaw produce` that must ride over every kill.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use kafka_protocol::messages::ProduceRequest;
 use rustix::process::{Signal, kill_process};
 
-use crate::harness::raw::{Raw, produce};
+use crate::harness::raw::{Raw, poll, produce, records};
 use crate::harness::{Kaw, free_port, until};
+use crate::history::History;
 
 const KILLS: u64 = 50;
 
@@ -46,6 +48,51 @@ it!(acknowledged_records_survive_fifty_kills, |kaw| {
     broker.stop();
 });
 
+it!(what_producers_and_consumers_saw_over_kills_is_what_a_log_does, |kaw| {
+    const TURNS: u64 = 15;
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut producers: Vec<_> = (0..3)
+        .map(|id| Witness { id, acks: if id == 0 { 1 } else { -1 }, ..Witness::default() })
+        .collect();
+    let mut consumers: [Vec<(i64, String)>; 2] = Default::default();
+    for turn in 0..TURNS {
+        let broker = kaw.broker_at(&address, "--topic t");
+        let acknowledged = AtomicU64::new(0);
+        std::thread::scope(|threads| {
+            for producer in &mut producers {
+                threads.spawn(|| producer.send_until_cut(&address, &acknowledged));
+            }
+            for consumer in &mut consumers {
+                threads.spawn(|| poll_until_cut(consumer, &address));
+            }
+            let enough = 10 + turn * turn * 7 % 300;
+            until("acknowledgements", || {
+                (acknowledged.load(Ordering::Relaxed) >= enough).then_some(())
+            });
+            broker.kill();
+        });
+    }
+    let broker = kaw.broker_at(&address, "");
+    let mut history = History::default();
+    for producer in producers {
+        history.sent.extend(producer.sent.into_iter().map(|value| (producer.id, value)));
+        history.acknowledged.extend(producer.acknowledged);
+    }
+    let polls = |seen: Vec<_>| seen.into_iter().map(Some).collect();
+    history.polls = consumers.into_iter().map(polls).collect();
+    history.last = records(&mut Raw::open(&broker.address).unwrap(), "t").unwrap();
+    broker.stop();
+    let polled: usize = history.polls.iter().map(Vec::len).sum();
+    let _ = writeln!(
+        std::io::stderr(),
+        "kills under witnesses: {TURNS}, {} values sent, {} acknowledged, {polled} polled",
+        history.sent.len(),
+        history.acknowledged.len(),
+    );
+    assert!(TURNS as usize * 10 < history.acknowledged.len() && 100 < polled, "too little to tell");
+    assert_eq!(history.anomalies(), []);
+});
+
 it!(one_produce_rides_over_fifty_kills_without_loss_or_duplicate, |kaw| {
     const LINES_A_KILL: u64 = 5_000;
     let mut produce = kaw.cmd("produce t").stdin_open().within(Duration::from_secs(180)).start();
@@ -68,6 +115,50 @@ it!(one_produce_rides_over_fifty_kills_without_loss_or_duplicate, |kaw| {
     produce.done().ok();
     kaw.cmd("consume -e t").run().ok().prints(&written);
 });
+
+/// A producer that never sends anything twice, and remembers what it was told.
+#[derive(Default)]
+struct Witness {
+    id: u32,
+    acks: i16,
+    sent: Vec<String>,
+    acknowledged: Vec<(i64, String)>,
+}
+
+impl Witness {
+    fn send_until_cut(&mut self, address: &str, count: &AtomicU64) {
+        let mut raw = Raw::open(address).expect("the broker is ready");
+        let mut pending = VecDeque::new();
+        loop {
+            while pending.len() < IN_FLIGHT {
+                let next = self.sent.len();
+                let values = (next..next + 1 + next % 5).map(|n| format!("{}-{n}", self.id));
+                let values: Vec<String> = values.collect();
+                self.sent.extend(values.iter().cloned());
+                if raw.send(&produce("t", self.acks, &values), PRODUCE_VERSION).is_err() {
+                    return;
+                }
+                pending.push_back(values);
+            }
+            let Ok(answer) = raw.answer::<ProduceRequest>(PRODUCE_VERSION) else { return };
+            let values = pending.pop_front().expect("an answer to a request");
+            let partition = &answer.responses[0].partition_responses[0];
+            assert_eq!(partition.error_code, 0, "{partition:?}");
+            self.acknowledged.extend((partition.base_offset..).zip(values));
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Reads on from where it was.
+fn poll_until_cut(seen: &mut Vec<(i64, String)>, address: &str) {
+    let mut raw = Raw::open(address).expect("the broker is ready");
+    loop {
+        let from = seen.last().map_or(0, |(offset, _)| offset + 1);
+        let Ok(more) = poll(&mut raw, "t", from) else { return };
+        seen.extend(more);
+    }
+}
 
 /// Sends numbered records to a topic and keeps account of the acknowledged ones.
 struct Writer {

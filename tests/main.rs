@@ -33,6 +33,7 @@ mod far;
 mod fetch;
 mod files;
 mod format;
+mod full;
 mod group;
 mod history;
 mod hostile;

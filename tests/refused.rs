@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Kaw, free_port, skip};
+use crate::harness::{Kaw, SmallDisk, free_port};
 
 /// Beyond `--connect-timeout`, what a command may take to say that it is over.
 const SLACK: Duration = Duration::from_secs(5);
@@ -157,7 +157,7 @@ it!(an_offset_outside_the_log_is_said_with_what_there_is, |kaw| {
 });
 
 it!(a_full_disk_is_said_at_once_and_nothing_is_lost, |kaw| {
-    let Some(disk) = SmallDisk::mount(kaw) else { return };
+    let Some(disk) = SmallDisk::mount(kaw, 16) else { return };
     let data = disk.0.join("data");
     let data = data.to_str().unwrap();
     kaw.cmd("produce t").env("KAW_DATA_DIR", data).stdin("first\n").run().ok();
@@ -174,27 +174,3 @@ it!(a_full_disk_is_said_at_once_and_nothing_is_lost, |kaw| {
     let back = kaw.cmd("consume -e t -o -1").env("KAW_DATA_DIR", data).run().ok();
     assert_eq!(back.out(), "last\n");
 });
-
-/// A file system of 16 MiB, gone with the value.
-struct SmallDisk(std::path::PathBuf);
-
-impl SmallDisk {
-    #[track_caller]
-    fn mount(kaw: &Kaw) -> Option<SmallDisk> {
-        let at = kaw.path("small");
-        fs::create_dir(&at).unwrap();
-        let options = ["-t", "tmpfs", "-o", "size=16m", "tmpfs"];
-        if kaw.tool("mount").args(options).arg(&at).run().code != 0 {
-            skip("a small file system can be mounted by root only");
-            return None;
-        }
-        Some(SmallDisk(at))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: a broker may still stand on it.
-        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}

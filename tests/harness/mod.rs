@@ -1,6 +1,7 @@
 //! What every test stands on: a fresh home, the program under a deadline, and a clean end.
 //! Never knows: what the program does.
 
+mod disk;
 mod outside;
 mod process;
 pub mod raw;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub use disk::SmallDisk;
 pub use outside::{Apache, Version, kafka_python};
 pub use process::{Cmd, Done, Running};
 

@@ -98,28 +98,35 @@ pub fn records(raw: &mut Raw, topic: &str) -> Option<Vec<(i64, String)>> {
     let name = TopicName(StrBytes::from_string(topic.to_owned()));
     let (mut all, mut from) = (Vec::new(), start(raw, &name)?);
     loop {
-        let partition = FetchPartition::default().with_fetch_offset(from);
-        let partition = partition.with_partition_max_bytes(1 << 20);
-        let wanted = FetchTopic::default().with_topic(name.clone());
-        let request = FetchRequest::default()
-            .with_max_bytes(1 << 20)
-            .with_topics(vec![wanted.with_partitions(vec![partition])]);
-        let answer = raw.call(&request, 11).expect("the broker answers");
-        let partition = &answer.responses[0].partitions[0];
-        assert_eq!(partition.error_code, 0, "{topic} from {from}: {partition:?}");
-        let mut bytes = partition.records.clone().unwrap_or_default();
-        if bytes.is_empty() {
-            return Some(all);
-        }
-        let sets = RecordBatchDecoder::decode_all(&mut bytes).expect("good batches");
-        for record in sets.into_iter().flat_map(|set| set.records) {
-            let value = record.value.expect("records of ours have values");
-            from = record.offset + 1;
-            if partition.log_start_offset <= record.offset {
-                all.push((record.offset, String::from_utf8(value.to_vec()).expect("text")));
-            }
-        }
+        let more = poll(raw, topic, from).expect("the broker answers");
+        let Some((last, _)) = more.last() else { return Some(all) };
+        from = last + 1;
+        all.extend(more);
     }
+}
+
+/// Some records of partition 0 from an offset on, at once.
+pub fn poll(raw: &mut Raw, topic: &str, from: i64) -> io::Result<Vec<(i64, String)>> {
+    let name = TopicName(StrBytes::from_string(topic.to_owned()));
+    let partition = FetchPartition::default().with_fetch_offset(from);
+    let partition = partition.with_partition_max_bytes(1 << 20);
+    let wanted = FetchTopic::default().with_topic(name);
+    let request = FetchRequest::default()
+        .with_max_bytes(1 << 20)
+        .with_topics(vec![wanted.with_partitions(vec![partition])]);
+    let answer = raw.call(&request, 11)?;
+    let partition = &answer.responses[0].partitions[0];
+    assert_eq!(partition.error_code, 0, "{topic} from {from}: {partition:?}");
+    let mut bytes = partition.records.clone().unwrap_or_default();
+    let sets = RecordBatchDecoder::decode_all(&mut bytes).expect("good batches");
+    let all = sets.into_iter().flat_map(|set| set.records);
+    // The first batch may begin before.
+    let wanted = all.filter(|record| from <= record.offset);
+    let text = |record: Record| {
+        let value = record.value.expect("records of ours have values");
+        (record.offset, String::from_utf8(value.to_vec()).expect("text"))
+    };
+    Ok(wanted.map(text).collect())
 }
 
 /// Where partition 0 of a topic begins.

@@ -2,9 +2,10 @@
 //!
 //! Several idempotent producers send numbered records, wait for acks or not, and send again what
 //! was not acknowledged when the log is opened anew. Meanwhile the log rolls, is checkpointed,
-//! loses its oldest records to retention and to whoever deletes them, is compacted where it has an
-//! odd seed, is deleted and made again; calls fail, the disk fills up, a sync fails, the process dies, the power goes. `model` lives
-//! such a life, `checks` says what must hold whenever the log is opened.
+//! loses its oldest records to retention and to whoever deletes them, is compacted where its seed
+//! is odd, is deleted and made again; calls fail, the disk fills up, a sync fails, the process
+//! dies, the power goes. `model` lives such a life, `checks` says what must hold whenever the log
+//! is opened.
 //!
 //! `KAW_SEED=n` replays one seed. `KAW_TIMES=n` runs n times as many as every test run has time
 //! for: `KAW_TIMES=100 cargo test --release --bin kaw simulation -- --nocapture`.

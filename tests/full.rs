@@ -1,0 +1,65 @@
+//! A data directory whose disk fills up under a running broker, and is given room again.
+
+use std::fs;
+
+use crate::harness::SmallDisk;
+use crate::harness::raw::{Raw, produce, records};
+
+/// Kafka's number for KAFKA_STORAGE_ERROR.
+const STORAGE_ERROR: i16 = 56;
+
+/// 64 KiB that no other record has.
+fn value(number: usize) -> String {
+    format!("{number:08}{}", "x".repeat(64 << 10))
+}
+
+fn send(raw: &mut Raw, acks: i16, number: usize) -> i16 {
+    let answer = raw.call(&produce("t", acks, &[value(number)]), 9).unwrap();
+    answer.responses[0].partition_responses[0].error_code
+}
+
+it!(a_full_disk_refuses_writes_serves_reads_and_goes_on_when_there_is_room, |kaw| {
+    let Some(disk) = SmallDisk::mount(kaw, 64) else { return };
+    let data = disk.0.join("data");
+    fs::create_dir(&data).unwrap();
+    let ballast = disk.0.join("ballast");
+    fs::write(&ballast, vec![0; 32 << 20]).unwrap();
+    let broker = kaw.broker_on(&data);
+    kaw.ok(&format!("topic create -b {} t", broker.address));
+    let mut raw = Raw::open(&broker.address).unwrap();
+    let mut taken = Vec::new();
+    let mut number = 0;
+    // Full, given room, full again: what is refused is refused whole, and nothing taken is lost.
+    for turn in 0..3 {
+        let before = taken.len();
+        let until_full = (0..2000).find_map(|_| {
+            number += 1;
+            match send(&mut raw, if number % 2 == 0 { -1 } else { 1 }, number) {
+                0 => {
+                    taken.push(number);
+                    None
+                }
+                code => Some(code),
+            }
+        });
+        assert_eq!(until_full, Some(STORAGE_ERROR), "turn {turn}");
+        assert!(before + 50 < taken.len(), "turn {turn}: there was room for {taken:?}");
+        assert_eq!(send(&mut raw, -1, 0), STORAGE_ERROR);
+        assert_eq!(send(&mut raw, 1, 0), STORAGE_ERROR);
+        let there = records(&mut raw, "t").unwrap().into_iter().enumerate();
+        let there = there.map(|(at, (offset, value))| {
+            assert_eq!(at as i64, offset);
+            value[..8].parse::<usize>().unwrap()
+        });
+        assert_eq!(there.collect::<Vec<_>>(), taken, "turn {turn}");
+        let left = fs::metadata(&ballast).unwrap().len() - (8 << 20);
+        fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(left).unwrap();
+    }
+    assert_eq!(send(&mut raw, -1, number + 1), 0);
+    taken.push(number + 1);
+    broker.stop();
+    let broker = kaw.broker_on(&data);
+    let all = records(&mut Raw::open(&broker.address).unwrap(), "t").unwrap();
+    assert_eq!(all.len(), taken.len());
+    broker.stop();
+});
