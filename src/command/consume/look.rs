@@ -11,8 +11,8 @@ pub struct Look {
     ///
     /// %s or %v value, %k key, %t topic, %p partition, %o offset, %T or %d timestamp in
     /// milliseconds, %e leader epoch, %i the record's number here, %h headers, %h{%k=%v } each of
-    /// them, %H their number, %S %K lengths (-1 for null; %K with braces is 0, as franz-go's, so that
-    /// -J is what keeps a null key), %V value's length (0 for null), %R the
+    /// them, %H their number, %S %K lengths (-1 for null; %K with braces is 0, as franz-go's, so
+    /// that -J is what keeps a null key), %V value's length (0 for null), %R the
     /// same as four bytes, %a{timestamp-type}; %[ log start offset, %| last stable offset, %] high
     /// watermark; %% %{ %} for themselves; \n, \t, \r, \0, \xNN.
     ///

@@ -119,8 +119,8 @@ unsafe fn edge_answer(info: *const rd::rd_kafka_ListOffsetsResultInfo_t) -> Edge
             offset: (0 <= (*place).offset).then_some(Offset((*place).offset)),
             leader_epoch: (0 <= epoch).then_some(LeaderEpoch(epoch)),
         };
-        // A leader that did not answer leaves no code, only this (rd_kafka_ListOffsets_response_merge);
-        // a broker has -1 where there is no such record.
+        // A leader that did not answer leaves no code, only this
+        // (rd_kafka_ListOffsets_response_merge); a broker has -1 where there is no such record.
         let is_unanswered = (*place).offset == i64::from(rd::RD_KAFKA_OFFSET_INVALID);
         let answer = match code {
             Code::NONE if is_unanswered => Err(Code::TIMED_OUT),
