@@ -76,7 +76,7 @@ fn check_ports(origin: impl fmt::Display, brokers: &str) -> Result<(), Usage> {
             Some((scheme, address)) if is_listener(scheme) => address,
             Some((scheme, address)) => {
                 let address = address.trim_end_matches('/');
-                let why = format!("{origin}: brokers have no {scheme}://; write {address}");
+                let why = format!("{origin}: write {address}, without {scheme}://");
                 return Err(Usage(why));
             }
             None => broker,
