@@ -11,6 +11,7 @@
 
 mod injected;
 mod replay;
+mod slow;
 mod trace;
 mod traced;
 mod workload;
