@@ -84,6 +84,9 @@ it!(a_black_hole_is_named_in_time, |kaw| {
     let hole = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = hole.local_addr().unwrap().to_string();
     all_refused(kaw, &address, &[&address]);
+    let line = format!("topic list -b {address} --connect-timeout 1s");
+    let why = "(no answer); check that a Kafka broker is at that address";
+    refused(kaw, &line, 1, Duration::from_secs(1), &[why]);
 });
 
 it!(what_is_no_kafka_is_named_in_time, |kaw| {

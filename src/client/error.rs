@@ -164,9 +164,14 @@ fn remedy(why: &str) -> &'static str {
         why if BROKEN.contains(&why) => "; it may want TLS or a login, see security.protocol",
         // The cause says already what to do.
         why if why.contains("security.protocol") => "",
+        // Something may be there that takes connections and waits for words of its own, as HTTP.
+        NO_ANSWER => "; check that a Kafka broker is at that address",
         _ => "; start one with `kaw broker` or pass -b HOST:PORT",
     }
 }
+
+/// Why nobody was reached, where nothing was heard at all.
+pub const NO_ANSWER: &str = "no answer";
 
 /// How the system says that the other side hung up.
 const BROKEN: [&str; 2] = ["broken pipe", "connection reset by peer"];

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::error::NO_ANSWER;
 use super::raw::Raw;
 use super::sys::{self, Kind, Native};
 use super::{Code, Config, Error, cause};
@@ -100,7 +101,7 @@ impl Admin {
         while !self.native.reached_within(look_up) {
             meanwhile();
             let complaint = self.native.latest_complaint();
-            let why = complaint.as_ref().map_or("no answer".to_owned(), |c| cause(&c.text));
+            let why = complaint.as_ref().map_or(NO_ANSWER.to_owned(), |c| cause(&c.text));
             if let Some(error) = complaint.and_then(|c| Error::final_of(&self.brokers, &c)) {
                 return Err(error);
             }
