@@ -98,9 +98,11 @@ impl<'a> Pass<'a> {
                 (
                     Name::OffsetIndex(base) | Name::TimeIndex(base) | Name::TransactionIndex(base),
                     Thing::File { .. },
-                ) if !has_log(base) => {
-                    findings.damage(&path, "there is no .log that it belongs to");
-                }
+                ) if !has_log(base) => match self.expected.condition {
+                    // It came or went while the directory was read.
+                    Condition::Live => {}
+                    _ => findings.damage(&path, "there is no .log that it belongs to"),
+                },
                 (Name::Snapshot(offset), Thing::File { .. }) => {
                     self.snapshots.insert(0, (offset, path));
                 }
