@@ -150,6 +150,9 @@ fn options(kaw: &Kaw, command: &str) -> Vec<Switch> {
             section = line;
         } else if section == "Commands:" && !line.starts_with("   ") {
             let sub = line.split_whitespace().next().unwrap();
+            if sub == "help" {
+                continue;
+            }
             found.extend(options(kaw, &format!("{command} {sub}")));
         } else if line.trim_start().starts_with('-') {
             let of = if section == "Options of every command:" { "" } else { command };
