@@ -172,7 +172,7 @@ fn retain(topics: &Topics, go_on: impl Fn() -> bool) {
 
 fn retain_one(partition: &Partition, keep: &Retention, now: Timestamp) {
     let topic = &partition.core.name;
-    match partition.if_open(|log| log.remove_expired(keep, now)) {
+    match partition.remove_expired(keep, now) {
         None => {}
         Some(Ok(removed)) if removed.segments == 0 => {}
         Some(Ok(removed)) => {

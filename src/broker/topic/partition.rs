@@ -1,6 +1,7 @@
 //! One partition: its log, opened when first needed, who waits for it, and what is durable of it.
 //! Never knows: requests, the catalogue, other partitions.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
@@ -12,7 +13,7 @@ use super::waiters::Waiters;
 use crate::broker::config::TopicConfig;
 use crate::log::{
     self, Aborted, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError,
-    RealDisk, Removed, Trust,
+    RealDisk, Removed, Retention, Trust,
 };
 use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp, Uuid};
 
@@ -285,6 +286,7 @@ impl Partition {
     /// reaches so far, after a power loss too.
     pub fn trim(&self, offset: Option<Offset>) -> Result<Trimmed, Untrimmed> {
         self.with(|_| ()).and_then(|()| self.make_durable()).map_err(Untrimmed::Unusable)?;
+        let _alone = self.alone();
         let trimmed = self.with(|log| {
             let offset = offset.unwrap_or(log.end());
             if offset < Offset::ZERO || log.end() < offset {
@@ -296,6 +298,12 @@ impl Partition {
         let trimmed = trimmed.map_err(Untrimmed::Unusable)?;
         self.waiters.wake();
         trimmed
+    }
+
+    /// Removes what has outlived its time. `None`: the log is not open.
+    pub fn remove_expired(&self, keep: &Retention, now: Timestamp) -> Option<io::Result<Removed>> {
+        let _alone = self.alone();
+        self.if_open(|log| log.remove_expired(keep, now))
     }
 
     /// What the records take on disk, also where nobody has used the log yet.
@@ -369,13 +377,19 @@ impl Partition {
     }
 
     /// Brings everything that was appended to the disk, and makes it where recovery would begin.
-    pub fn checkpoint(&self) -> std::io::Result<()> {
-        let _alone = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn checkpoint(&self) -> io::Result<()> {
+        let _alone = self.alone();
         let Some(checkpoint) = self.if_open(Log::checkpoint) else { return Ok(()) };
         let checkpoint = checkpoint?;
         checkpoint.run()?;
         self.if_open(|log| log.checkpointed(&checkpoint));
         Ok(())
+    }
+
+    /// Nobody else makes a checkpoint meanwhile: one that was begun before another must not end
+    /// after it. What removes records may make one too. Taken before the log's own lock.
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until the broker is started anew.
@@ -399,6 +413,7 @@ impl Partition {
 
     /// Takes the log away: for its clean end, or because the topic is gone.
     pub fn close(&self) -> Option<Box<Log<RealDisk>>> {
+        let _alone = self.alone();
         let taken = match std::mem::replace(&mut *self.lock(), State::Closed) {
             State::Open(log) => Some(log),
             State::Asleep(_) | State::Closed => None,

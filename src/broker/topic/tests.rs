@@ -277,3 +277,36 @@ fn an_epoch_that_the_catalogue_lost_does_not_come_again() {
     topics.close().unwrap();
     assert_eq!(epoch(&place.open(), "t"), LeaderEpoch(2), "the catalogue learnt of it");
 }
+
+/// What deletes records makes a checkpoint of its own, as the flusher does all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_deleted_while_checkpoints_are_made() {
+    const ROUNDS: usize = 300;
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    append(&topics, "t");
+    let topic = topics.get("t").unwrap();
+    let partition = &topic.partitions[0];
+    let mut batch = BatchBuilder::new();
+    batch.push(now(), &Record { value: Some(&[0; 100_000]), ..Record::default() });
+    let batch = batch.build();
+    let batch = BatchView::parse(&batch).unwrap();
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let flusher = scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                partition.checkpoint().unwrap();
+            }
+        });
+        for _ in 0..ROUNDS {
+            partition.append(&batch, Times::Keep, now()).unwrap().unwrap();
+            partition.trim(None).unwrap_or_else(|_| panic!("cannot trim"));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        flusher.join().unwrap();
+    });
+    topics.close().unwrap();
+    let topics = place.open();
+    assert_eq!(append(&topics, "t"), Offset(1 + ROUNDS as i64));
+}
