@@ -1,5 +1,6 @@
 //! What topics go through, on a real directory: stops of either kind, deletion, strays, refusals.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,8 +9,12 @@ use super::names::set_aside;
 use super::*;
 use crate::broker::config::Settings;
 use crate::broker::{Durability, Identity};
+use crate::protocol::NodeId;
+use crate::protocol::catalogue::{
+    BeginTransactionRecord, CatalogueRecord, FeatureLevelRecord, RegisterBrokerRecord,
+};
 use crate::record::{
-    BatchBuilder, BatchView, LeaderEpoch, Offset, PartitionId, Record, Times, Uuid,
+    BatchBuilder, BatchView, LeaderEpoch, Offset, PartitionId, Record, Times, Uuid, batches,
 };
 
 /// A data directory that goes with the test.
@@ -186,6 +191,65 @@ fn a_directory_that_is_refused_stays_as_it_was() {
     let settings = Settings::default();
     assert!(Topics::open(place.0.clone(), &identity, settings, Durability::Os).is_err());
     assert!(place.dir(".kafka_cleanshutdown").exists() && place.dir("stranger-0").exists());
+}
+
+/// Writes one more record into the catalogue of a directory that nobody serves.
+fn add_record(place: &Place, value: &[u8]) {
+    let log = place.dir("__cluster_metadata-0").join("00000000000000000000.log");
+    let mut bytes = fs::read(&log).unwrap();
+    let end = batches(&bytes).map(|batch| batch.unwrap().next_offset()).last().unwrap();
+    let mut batch = BatchBuilder::new();
+    batch.push(now(), &Record { value: Some(value), ..Record::default() });
+    let mut batch = batch.build();
+    // Where a batch begins and under which epoch is not in its CRC.
+    batch[..8].copy_from_slice(&end.get().to_be_bytes());
+    batch[12..16].copy_from_slice(&1_i32.to_be_bytes());
+    bytes.extend(batch);
+    fs::write(&log, bytes).unwrap();
+}
+
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        match entry.path() {
+            path if path.is_dir() => found.extend(files(&path)),
+            path => drop(found.insert(path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn not_taken_over(record: &[u8], why: &[&str]) {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    append(&topics, "t");
+    topics.close().unwrap();
+    add_record(&place, record);
+    // Whoever had it was stopped in the middle of a change: that is not ended either.
+    add_record(&place, &encoded(BeginTransactionRecord::default().into()));
+    let before = files(&place.0);
+    let identity = Identity { node_id: 1, cluster_id: "kaw".into(), directory_id: Uuid([9; 16]) };
+    let opened = Topics::open(place.0.clone(), &identity, Settings::default(), Durability::Fsync);
+    let said = opened.err().expect("it is refused").to_string();
+    assert!(why.iter().all(|part| said.contains(part)), "{said}");
+    assert!(files(&place.0) == before, "something was changed");
+}
+
+fn encoded(record: CatalogueRecord) -> Vec<u8> {
+    record.encode().unwrap()
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_refused_by_name_and_untouched() {
+    let level = FeatureLevelRecord { name: "metadata.version".into(), level: 31 };
+    not_taken_over(&encoded(level.into()), &["metadata.version is 31"]);
+    let other = RegisterBrokerRecord { broker_id: NodeId(2), ..RegisterBrokerRecord::default() };
+    not_taken_over(&encoded(other.into()), &["node 2"]);
+    // Frame version 1, key 99, version 0; then a topic's record in a version that is to come.
+    not_taken_over(&[1, 99, 0, 0], &["__cluster_metadata-0", "record 10", "99"]);
+    not_taken_over(&[1, 2, 1, 0], &["__cluster_metadata-0", "TopicRecord", "1"]);
 }
 
 #[test]

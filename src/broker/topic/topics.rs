@@ -26,7 +26,7 @@ use crate::record::{PartitionId, ProducerId, Uuid};
 pub use change::{ChangeError, Growth, NewTopic};
 pub use configs::{Alteration, Target};
 pub use start::set_stray_aside;
-use start::{check_servable, tidy};
+use start::tidy;
 
 /// Records of one catalogue batch, about: Apache reads batches of up to 8 MiB.
 const RECORDS_PER_BATCH: usize = 20_000;
@@ -93,8 +93,6 @@ impl Topics {
         let catalogue = Catalogue::open(&data_dir, identity, found.clean).map_err(broken)?;
         let (settings, producer_ids) = {
             let state = catalogue.lock();
-            // A directory that is refused stays as it was.
-            check_servable(&state, NodeId(identity.node_id))?;
             directory::begin(&data_dir).map_err(unreadable)?;
             tidy(&mut found, &state).map_err(unreadable)?;
             let (broker, cluster) = state.image.broker_configs(identity.node_id);

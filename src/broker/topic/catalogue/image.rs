@@ -1,7 +1,7 @@
 //! What the catalogue's records add up to: topics, configs, producer ids.
 //! Never knows: files, batches, the network.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::broker::config::Overrides;
 use crate::protocol::catalogue::{
@@ -39,6 +39,8 @@ pub struct Image {
     /// Of the last registration; `.kafka_cleanshutdown` must repeat it.
     pub broker_epoch: Option<i64>,
     pub features: BTreeMap<Text, i16>,
+    /// Brokers and controllers that have said they are there.
+    pub nodes: BTreeSet<NodeId>,
     /// Records since an unfinished BeginTransaction.
     transaction: Option<Vec<CatalogueRecord>>,
 }
@@ -101,7 +103,14 @@ impl Image {
                 self.next_producer_id = self.next_producer_id.max(record.next_producer_id);
             }
             CatalogueRecord::RegisterBroker(record) => {
+                self.nodes.insert(record.broker_id);
                 self.broker_epoch = Some(record.broker_epoch);
+            }
+            CatalogueRecord::UnregisterBroker(record) => {
+                self.nodes.remove(&record.broker_id);
+            }
+            CatalogueRecord::RegisterController(record) => {
+                self.nodes.insert(record.controller_id);
             }
             CatalogueRecord::FeatureLevel(record) => {
                 match record.level {

@@ -5,6 +5,7 @@
 //! does not act on stay where they are; one that it cannot read is refused by name, because a
 //! catalogue read in part would be served, and written on, as something it is not.
 
+mod foreign;
 mod fresh;
 mod image;
 mod read;
@@ -20,11 +21,11 @@ use crate::broker::Identity;
 use crate::log::{
     AppendError, Disk, Known, Log, OpenError, RealDisk, Settings, Stamp, Trust, replace,
 };
-use crate::protocol::EncodeError;
 use crate::protocol::catalogue::{AbortTransactionRecord, CatalogueRecord};
+use crate::protocol::{EncodeError, NodeId};
 use crate::record::{BatchBuilder, BatchView, LeaderEpoch, Offset, Record, Times, Uuid};
 
-pub use image::{Image, PartitionImage, TopicImage};
+pub use image::{Image, TopicImage};
 
 /// The directory, and the topic id that Kafka gave it (Uuid.METADATA_TOPIC_ID).
 pub const DIRECTORY: &str = "__cluster_metadata-0";
@@ -45,6 +46,11 @@ pub enum CatalogueError {
         path: PathBuf,
         why: String,
     },
+    /// What it says is not for this broker.
+    Foreign {
+        path: PathBuf,
+        why: String,
+    },
     Append(AppendError),
     Encode(EncodeError),
     Sync(std::io::Error),
@@ -58,6 +64,9 @@ impl fmt::Display for CatalogueError {
             CatalogueError::Open(error) => write!(f, "cannot open the catalogue: {error}"),
             CatalogueError::Read { path, why } => {
                 write!(f, "cannot read the catalogue in {}: {why}", path.display())
+            }
+            CatalogueError::Foreign { path, why } => {
+                write!(f, "cannot take over the directory {}: {why}", path.display())
             }
             CatalogueError::Append(error) => write!(f, "cannot write the catalogue: {error}"),
             CatalogueError::Encode(error) => write!(f, "cannot write the catalogue: {error}"),
@@ -111,6 +120,10 @@ impl Catalogue {
                 .map_err(CatalogueError::Open)?;
         super::report::recovered_catalogue(&recovered);
         let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
+        // A directory that is refused stays as it was.
+        if let Some(why) = foreign::obstacle(&image, NodeId(identity.node_id)) {
+            return Err(CatalogueError::Foreign { path: data_dir.to_owned(), why });
+        }
         let is_new = epoch.is_none();
         let epoch = epoch.unwrap_or(FIRST_EPOCH);
         let mut state = State { image, log: Some(log), epoch, is_new };

@@ -5,12 +5,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use super::super::catalogue::{CatalogueError, PartitionImage, State};
+use super::super::catalogue::{CatalogueError, State};
 use super::super::directory::{self, Found};
 use super::super::names;
 use super::{RECORDS_PER_BATCH, Topics, random_id};
-use crate::broker::StartError;
-use crate::protocol::NodeId;
 use crate::protocol::catalogue::{CatalogueRecord, PartitionChangeRecord};
 use crate::record::{PartitionId, Uuid};
 
@@ -57,21 +55,6 @@ impl Topics {
         }
         Ok(())
     }
-}
-
-pub(super) fn check_servable(state: &State, node: NodeId) -> Result<(), StartError> {
-    let mine = |partition: &PartitionImage| partition.replicas.contains(&node);
-    for (name, image) in &state.image.topics {
-        let numbers = image.partitions.keys().map(|id| id.get());
-        let contiguous = numbers.eq(0..image.partitions.len() as i32);
-        if !contiguous || !image.partitions.values().all(mine) {
-            return Err(StartError::Catalogue(format!(
-                "topic {name} has partitions that are not on broker {node}: this directory is of \
-                 a cluster of several brokers, which kaw cannot serve"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// Directories that do not fit the catalogue: deleted topics' are finished off, a deletion that
