@@ -27,7 +27,7 @@ fn workload(kaw: &Kaw) {
 }
 
 /// What every topic holds, by offset, as a user sees it.
-fn contents(kaw: &Kaw, brokers: Option<&str>) -> String {
+pub fn contents(kaw: &Kaw, brokers: Option<&str>) -> String {
     let brokers = brokers.map(|brokers| format!("-b {brokers}")).unwrap_or_default();
     let topics = kaw.ok(&format!("topic list {brokers}"));
     let mut all = String::new();
@@ -138,12 +138,12 @@ it!(an_apache_kafka_takes_the_directory_over_and_gives_it_back, |kaw| {
 });
 
 #[track_caller]
-fn same(is: &str, want: &str) {
+pub fn same(is: &str, want: &str) {
     let differs = is.lines().zip(want.lines()).find(|(is, want)| is != want);
     assert!(is == want, "first difference: {differs:?}");
 }
 
-fn strays(kaw: &Kaw) -> Vec<PathBuf> {
+pub fn strays(kaw: &Kaw) -> Vec<PathBuf> {
     let entries = fs::read_dir(kaw.data()).unwrap().flatten().map(|entry| entry.path());
     entries.filter(|path| path.to_string_lossy().contains("-stray")).collect()
 }

@@ -57,3 +57,4 @@ mod session;
 mod syncs;
 mod topic;
 mod trail;
+mod walls;

@@ -172,7 +172,11 @@ Examples:
 
   See what became of it:
     kaw broker status
-    kaw broker stop";
+    kaw broker stop
+
+  Hand its data to Apache Kafka:
+    kaw broker properties > kaw.properties
+    kafka-server-start.sh kaw.properties";
 
 const CONFIG: &str = "\
 Examples:

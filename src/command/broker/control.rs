@@ -103,7 +103,7 @@ pub fn stop(global: &Global, StopArgs {}: StopArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn place(global: &Global) -> anyhow::Result<Place> {
+pub fn place(global: &Global) -> anyhow::Result<Place> {
     Ok(Place::new(global.data_dir.as_deref(), global.connect_timeout, |_| {})?)
 }
 

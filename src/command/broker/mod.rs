@@ -4,6 +4,7 @@ mod address;
 mod control;
 mod embedded;
 mod host;
+mod properties;
 mod run;
 mod serve;
 mod taken;
@@ -32,6 +33,7 @@ enum Verb {
     Run(run::Args),
     Status(control::StatusArgs),
     Stop(control::StopArgs),
+    Properties(properties::PropertiesArgs),
 }
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
@@ -45,5 +47,6 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         Some(Verb::Run(args)) => run::run(global, args),
         Some(Verb::Status(args)) => control::status(global, args),
         Some(Verb::Stop(args)) => control::stop(global, args),
+        Some(Verb::Properties(args)) => properties::properties(global, args),
     }
 }

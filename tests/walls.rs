@@ -1,0 +1,162 @@
+//! No walls around the data: kaw and Apache Kafka live on one directory day after day, and neither
+//! misses what the other did.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::apache::{contents, same, strays};
+use crate::harness::{Apache, Kaw, until};
+
+const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+
+/// What a day leaves: topics come, go and come again under the same name, one grows, settings
+/// change, records come, are read by groups and are compacted.
+fn day(kaw: &Kaw, number: usize, brokers: &str) {
+    let ok = |line: &str| kaw.ok(&format!("{line} -b {brokers}"));
+    let produce = |line: &str, lines: String| {
+        kaw.cmd(&format!("produce {line} -b {brokers}")).stdin(lines).run().ok();
+    };
+    let numbers = |count: usize| (0..count).map(|n| format!("{n}\n")).collect::<String>();
+    if number == 0 {
+        ok("topic create grows read again");
+        ok("topic create squeezed -c cleanup.policy=compact -c segment.ms=100 \
+            -c min.cleanable.dirty.ratio=0.01");
+    }
+    ok("topic delete again");
+    until("the name is free", || {
+        let line = format!("topic create again -c retention.ms=9000{number} -b {brokers}");
+        (kaw.cmd(&line).run().code == 0).then_some(())
+    });
+    produce("again", numbers(10 + number));
+    ok(&format!("topic alter grows -p {} -c max.message.bytes=100000{number}", number + 2));
+    produce("grows", numbers(100));
+    produce("read", numbers(30));
+    let own = ok("consume read -g ours -c 20");
+    assert_eq!(own.lines().count(), 20);
+    java(kaw, brokers);
+    let keyed = |round| (0..50).map(move |n| format!("k{n}:{number} {round}\n")).collect();
+    produce("squeezed -K :", keyed(1));
+    until("a compaction", || {
+        // It ends a segment, without which nothing is compacted.
+        produce("squeezed -K :", keyed(2));
+        let left = ok("consume -e squeezed");
+        (!left.contains(&format!("{number} 1\n"))).then_some(())
+    });
+}
+
+/// A Java consumer, which alone notices a leader epoch that goes back, reads on from its commit.
+fn java(kaw: &Kaw, brokers: &str) {
+    let Some(tool) = kaw.apache_tool(CONSOLE_CONSUMER) else { return };
+    let line = ["--bootstrap-server", brokers, "--topic", "read", "--group", "theirs"];
+    let tool = tool.args(line).args(["--from-beginning", "--max-messages", "20"]);
+    let done = tool.args(["--timeout-ms", "20000"]).within(Duration::from_secs(60)).run().ok();
+    let numbers = done.out().lines().filter(|line| line.parse::<u32>().is_ok()).count();
+    assert_eq!(numbers, 20, "{}{}", done.out(), done.err());
+}
+
+/// What must be the same whoever serves it.
+fn seen(kaw: &Kaw, brokers: &str) -> String {
+    let squeezed = |text: &str| text.starts_with("squeezed: ");
+    let all = contents(kaw, Some(brokers));
+    let groups = kaw.ok(&format!("group describe ours theirs -J -b {brokers}"));
+    let groups: Vec<_> = groups.lines().map(committed).collect();
+    let latest = kaw.ok(&format!("consume -e squeezed -K : --tail 50 -b {brokers}"));
+    // How much of it is left depends on when it is compacted.
+    let rest = all.lines().filter(|line| !squeezed(line) && !line.contains("\"squeezed\""));
+    format!("{}\n{}\n{latest}", rest.collect::<Vec<_>>().join("\n"), groups.join("\n"))
+}
+
+fn committed(group: &str) -> String {
+    let group: serde_json::Value = serde_json::from_str(group).unwrap();
+    format!("{} {}", group["group"], group["partitions"])
+}
+
+/// A broker as `kaw broker properties` has it, on ports of its own.
+fn apache(kaw: &Kaw) -> Option<Apache> {
+    let text = kaw.ok("broker properties").replace(":9092", ":{port}");
+    let text = text.replace(":9093", ":{controller}");
+    let mut settings: Vec<String> = text.lines().map(str::to_owned).collect();
+    settings.push("log.cleaner.backoff.ms=100".to_owned());
+    settings.push("log.initial.task.delay.ms=100".to_owned());
+    kaw.apache_with(&settings, "")
+}
+
+/// Every file of the directory is whole, and nothing was set aside.
+fn whole(kaw: &Kaw, dir: &Path) {
+    assert_eq!(strays(kaw), Vec::<PathBuf>::new());
+    kaw.ok(&format!("log verify {}", dir.display()));
+}
+
+it!(kaw_and_apache_kafka_take_turns_on_one_directory, |kaw| {
+    let mut last: Option<String> = None;
+    for number in 0..4 {
+        let is_ours = number % 2 == 0;
+        let seen_at_start = |brokers: &str| {
+            let Some(last) = &last else { return };
+            // Apache Kafka answers before it leads all of its partitions.
+            let line = format!("consume -e again grows read squeezed -b {brokers}");
+            until("leaders", || (kaw.cmd(&line).run().code == 0).then_some(()));
+            same(&seen(kaw, brokers), last);
+            let settings = kaw.ok(&format!("topic describe again grows -J -b {brokers}"));
+            let day = number - 1;
+            for set in [format!("\"9000{day}\""), format!("\"100000{day}\"")] {
+                assert!(settings.contains(&set), "no {set}: {settings}");
+            }
+        };
+        if is_ours {
+            let broker = kaw.broker("-c log.cleaner.backoff.ms=100");
+            seen_at_start(&broker.address);
+            day(kaw, number, &broker.address);
+            last = Some(seen(kaw, &broker.address));
+            // On the second of its days it has no time to say goodbye.
+            match number {
+                0 => drop(broker.stop()),
+                _ => broker.kill(),
+            }
+        } else {
+            let Some(apache) = apache(kaw) else { return };
+            seen_at_start(&apache.address);
+            day(kaw, number, &apache.address);
+            last = Some(seen(kaw, &apache.address));
+            apache.stop();
+        }
+        whole(kaw, &kaw.data());
+    }
+    // Of our files, the killed broker's among them, Apache Kafka finds nothing to say.
+    let said = fs::read_to_string(kaw.path("apache/server.log")).unwrap();
+    let trouble = |line: &&str| {
+        let grave = line.contains(" ERROR ") || line.contains(" WARN ");
+        grave && line.contains("org.apache.kafka.storage")
+    };
+    assert!(said.contains("org.apache.kafka.storage"), "it is the log of a broker");
+    assert_eq!(said.lines().find(trouble), None);
+});
+
+it!(a_directory_of_another_node_is_refused_and_stays_as_it_was, |kaw| {
+    let broker = kaw.broker("");
+    kaw.cmd("produce t").stdin("a\n").run().ok();
+    broker.stop();
+    let meta = kaw.data().join("meta.properties");
+    let text = fs::read_to_string(&meta).unwrap();
+    assert!(text.contains("node.id=1\n"), "{text}");
+    fs::write(&meta, text.replace("node.id=1\n", "node.id=2\n")).unwrap();
+    let before = files(&kaw.data());
+    let said = kaw.cmd("broker --listen 127.0.0.1:0").run().fails(1);
+    for part in ["cannot take over", "topic t", "on [1], not on [2]"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(files(&kaw.data()), before);
+});
+
+fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        match entry.path() {
+            path if path.is_dir() => found.extend(files(&path)),
+            path => drop(found.insert(path.clone(), fs::read(&path).unwrap())),
+        }
+    }
+    found
+}
