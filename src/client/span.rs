@@ -293,6 +293,8 @@ fn parse_times(text: &str, now: Timestamp) -> Option<Span> {
         Some(pair) => pair,
         None => text.split_once(':').filter(|(_, until)| !until.contains(':'))?,
     };
+    // @FROM..@UNTIL is as clear.
+    let until = until.strip_prefix('@').unwrap_or(until);
     if from.is_empty() && until.is_empty() {
         return None;
     }
@@ -456,6 +458,7 @@ mod tests {
         check("@1700000000:1700000060", "time 1700000000000 to time 1700000060000");
         check("@2023-11-14..2023-11-15", "time 1699920000000 to time 1700006400000");
         check("@2023-11-14:2023-11-15", "time 1699920000000 to time 1700006400000");
+        check("@2023-11-14..@2023-11-15", "time 1699920000000 to time 1700006400000");
         check(
             "@2023-11-14T22:13:20Z..2023-11-14T22:13:21Z",
             "time 1700000000000 to time 1700000001000",
