@@ -174,9 +174,8 @@ Examples:
     kaw broker status
     kaw broker stop
 
-  Hand its data to Apache Kafka:
-    kaw broker properties > kaw.properties
-    kafka-server-start.sh kaw.properties";
+  Write what kafka-server-start.sh takes its data over with:
+    kaw broker properties > kaw.properties";
 
 const CONFIG: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! A disk that is slow for one partition: strace delays every sync of its file.
+//! A disk that is slow for one partition: strace delays every write and sync of its file.
 //! Never knows: how the broker keeps others from waiting.
 
 use std::io::Write;
@@ -17,10 +17,10 @@ const LATE: Duration = Duration::from_millis(200);
 
 const CALLS: usize = 25;
 
-/// How many syncs are delayed meanwhile.
+/// How many calls are delayed meanwhile.
 const DELAYS: usize = 16;
 
-it!(slow_syncs_of_one_partition_keep_no_other_waiting, |kaw| {
+it!(a_slow_disk_of_one_partition_keeps_no_other_waiting, |kaw| {
     if found("strace").is_none() {
         return;
     }
@@ -33,8 +33,8 @@ it!(slow_syncs_of_one_partition_keep_no_other_waiting, |kaw| {
     }
     broker.stop();
     let log = data.join("slow-0/00000000000000000000.log").display().to_string();
-    let delay = "inject=fdatasync:delay_enter=400000";
-    let options = ["--seccomp-bpf", "-P", &log, "-e", "trace=fdatasync", "-e", delay];
+    let delay = "inject=fdatasync,pwritev:delay_enter=400000";
+    let options = ["--seccomp-bpf", "-P", &log, "-e", "trace=fdatasync,pwritev", "-e", delay];
     let broker = Traced::start(kaw, &data, &options);
     let address = broker.address.clone().unwrap();
     let over = AtomicBool::new(false);

@@ -140,8 +140,6 @@ pub struct Partition {
     pub id: PartitionId,
     leader_epoch: AtomicI32,
     state: Mutex<State>,
-    /// Whoever has the lock recovers the log, which may take long.
-    opening: AtomicBool,
     /// One checkpoint at a time.
     checkpointing: Mutex<()>,
     /// A batch cannot be read: compaction would only find it again.
@@ -168,7 +166,6 @@ impl Partition {
             id,
             leader_epoch: AtomicI32::new(leader_epoch.get()),
             state: Mutex::new(State::Asleep(asleep)),
-            opening: AtomicBool::new(false),
             checkpointing: Mutex::default(),
             not_compactable: AtomicBool::new(false),
             commit: GroupCommit::default(),
@@ -193,16 +190,12 @@ impl Partition {
         let mut state = match self.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            // A few clients of one log must not take every worker from all the others.
-            Err(TryLockError::WouldBlock) if self.opening.load(Ordering::Acquire) => {
-                tokio::task::block_in_place(|| self.lock())
-            }
-            Err(TryLockError::WouldBlock) => self.lock(),
+            // A few clients of one log, which may be slow to open or on a slow disk, must not take
+            // every worker from all the others.
+            Err(TryLockError::WouldBlock) => tokio::task::block_in_place(|| self.lock()),
         };
         if let State::Asleep(asleep) = *state {
-            self.opening.store(true, Ordering::Release);
             let opened = tokio::task::block_in_place(|| self.open(asleep.known));
-            self.opening.store(false, Ordering::Release);
             *state = State::Open(Box::new(opened?));
         }
         match &mut *state {
