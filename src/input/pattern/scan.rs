@@ -304,7 +304,10 @@ impl<'a> Scanner<'a> {
                 self.at += end;
                 Ok(text)
             }
-            Err(error) if error.is_eof() || is_cut(rest) && self.edge == Edge::Open => {
+            Err(error)
+                if error.is_eof()
+                    || (is_cut(rest) || ends_in_number(rest)) && self.edge == Edge::Open =>
+            {
                 self.short(self.bytes.len() + 1, || format!("within the JSON of %{letter}"))
             }
             Err(error) => {
@@ -323,6 +326,12 @@ fn is_cut(bytes: &[u8]) -> bool {
         || (0..end.len()).any(|at| {
             std::str::from_utf8(&end[at..]).is_err_and(|error| error.error_len().is_none())
         })
+}
+
+/// Whether more may make a number of these bytes' end, such as a single minus, which serde_json takes
+/// for an error and not for an end that came too early.
+fn ends_in_number(bytes: &[u8]) -> bool {
+    matches!(bytes.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<u64> {

@@ -220,6 +220,16 @@ fn formats_that_cannot_be_read_say_why() {
     check("%H%h{%t;}", "inside %h{%t;} there are %k %K %v and %V");
 }
 
+#[test]
+fn a_number_that_comes_byte_by_byte_is_the_same() {
+    for text in ["-0", "-1.5e+3 2", "1e", "-", "-x", "[-1]", "1.", "{\"a\":-2}7"] {
+        let (slow, at_once) =
+            ([1, 2].map(|d| read("%v{json}", text.as_bytes(), d)), text.as_bytes());
+        let want = read("%v{json}", at_once, 1 << 20);
+        assert_eq!(slow, [want.clone(), want], "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_input_is_read_out_of_bounds(
