@@ -152,6 +152,7 @@ impl Throttle {
             if !go_on() {
                 return false;
             }
+            // A throttle waits for the time itself; in pieces, so that a stop is not kept waiting.
             std::thread::sleep(rest.min(PAUSE_MAX));
         }
         true

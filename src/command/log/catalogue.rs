@@ -64,7 +64,7 @@ impl Catalogue {
         let Ok(bytes) = file.len() else { return };
         let mut pieces = Pieces::new(&file, bytes, base, None);
         let mut scratch = Scratch::default();
-        while let Ok(Some(piece)) = pieces.next() {
+        while let Ok(Some(piece)) = pieces.next_piece() {
             if let Piece::Batch { position, batch } = piece
                 && !batch.is_control()
                 && let Err((offset, what)) = self.apply_batch(&batch, from, &mut scratch)

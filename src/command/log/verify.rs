@@ -100,6 +100,8 @@ impl Verify {
                 let look = || Data::look(&dir).with_context(|| format!("{}", dir.display()));
                 let mut data = look()?;
                 if data.condition == Condition::Live && data.findings.is_damaged() {
+                    // The broker that writes here tells nobody when it has: it can only be looked
+                    // at again.
                     thread::sleep(PAUSE);
                     let again = look()?;
                     data.findings = both(data.findings, again.findings);
@@ -203,6 +205,7 @@ fn settled(task: &Task) -> std::io::Result<Verified> {
         if !verified.findings.is_damaged() {
             break;
         }
+        // As above: what is half written is whole a moment later, and damage stays.
         thread::sleep(PAUSE * (1 << round));
         let again = look()?;
         verified.findings = both(verified.findings, again.findings);

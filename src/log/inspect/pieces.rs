@@ -106,9 +106,8 @@ impl<'f, F: DiskFile> Pieces<'f, F> {
         self.position
     }
 
-    /// The next piece. Not an `Iterator`: it lends its bytes.
-    #[allow(clippy::should_implement_trait)] // An Iterator cannot lend from itself.
-    pub fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
+    /// Not an `Iterator`: it lends its bytes.
+    pub fn next_piece(&mut self) -> io::Result<Option<Piece<'_>>> {
         let position = self.position;
         if self.end <= position {
             return Ok(None);

@@ -272,7 +272,9 @@ fn a_file_made_to_be_searched_for_ever_is_not() {
     std::fs::write(&path, &file).unwrap();
     let file = RealFile::open_to_read(&path).unwrap();
     let mut pieces = Pieces::new(&file, file.len().unwrap(), Offset::ZERO, None);
-    let Some(Piece::Damage(damage)) = pieces.next().unwrap() else { panic!("it is no batch") };
+    let Some(Piece::Damage(damage)) = pieces.next_piece().unwrap() else {
+        panic!("it is no batch")
+    };
     assert_eq!(u64::from(damage.bytes), file.len().unwrap());
-    assert!(pieces.next().unwrap().is_none());
+    assert!(pieces.next_piece().unwrap().is_none());
 }

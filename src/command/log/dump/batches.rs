@@ -42,7 +42,7 @@ pub fn dump(dumping: &mut Dumping, path: &Path, base: Option<Offset>) -> anyhow:
         line: Vec::new(),
     };
     loop {
-        match pieces.next() {
+        match pieces.next_piece() {
             Ok(None) => return Ok(()),
             Err(error) => {
                 dumping.complain(&format!("{shown}: byte {}: {error}", pieces.position()));

@@ -86,7 +86,7 @@ impl<'a> Rewriting<'a> {
         let mut pieces = Pieces::new(&file, file.len()?, base, self.expected.limit(next));
         let steps = Vec::new();
         let mut to = Segment { path, base, end: base, out, steps, restamped: 0 };
-        while let Some(piece) = pieces.next()? {
+        while let Some(piece) = pieces.next_piece()? {
             match piece {
                 Piece::Damage(damage) => to.cut(&damage),
                 Piece::Batch { batch, .. } => {

@@ -76,7 +76,7 @@ impl Pass<'_> {
         let mut pieces = Pieces::new(&file, bytes, base, self.expected.limit(next));
         // Unknown behind damage.
         let mut expected = Some(base);
-        while let Some(piece) = pieces.next()? {
+        while let Some(piece) = pieces.next_piece()? {
             let (position, batch) = match piece {
                 Piece::Batch { position, batch } => (position, batch),
                 Piece::Damage(damage) => {
@@ -302,7 +302,7 @@ pub(in crate::log::inspect) fn aborted_in(
         let next = bases.get(at + 1).copied();
         let mut pieces = Pieces::new(&file, file.len()?, base, next);
         let mut aborted = Vec::new();
-        while let Some(piece) = pieces.next()? {
+        while let Some(piece) = pieces.next_piece()? {
             let Piece::Batch { batch, .. } = piece else { continue };
             let Some(producer) = batch.producer() else { continue };
             let offset = batch.base_offset();
