@@ -328,8 +328,8 @@ fn is_cut(bytes: &[u8]) -> bool {
         })
 }
 
-/// Whether more may make a number of these bytes' end, such as a single minus, which serde_json takes
-/// for an error and not for an end that came too early.
+/// Whether more may make a number of these bytes' end, such as a single minus, which serde_json
+/// takes for an error and not for an end that came too early.
 fn ends_in_number(bytes: &[u8]) -> bool {
     matches!(bytes.last(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
 }
