@@ -38,6 +38,7 @@ mod group;
 mod history;
 mod hostile;
 mod kcat;
+mod leaders;
 mod life;
 mod log;
 mod membership;

@@ -95,9 +95,6 @@ it!(kaw_and_apache_kafka_take_turns_on_one_directory, |kaw| {
         let is_ours = number % 2 == 0;
         let seen_at_start = |brokers: &str| {
             let Some(last) = &last else { return };
-            // Apache Kafka answers before it leads all of its partitions.
-            let line = format!("consume -e again grows read squeezed -b {brokers}");
-            until("leaders", || (kaw.cmd(&line).run().code == 0).then_some(()));
             same(&seen(kaw, brokers), last);
             let settings = kaw.ok(&format!("topic describe again grows -J -b {brokers}"));
             let day = number - 1;

@@ -37,6 +37,14 @@ codes! {
     INVALID_ARGUMENT = RD_KAFKA_RESP_ERR__INVALID_ARG,
     LEADER_NOT_AVAILABLE = RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE,
     NOT_LEADER = RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+    REPLICA_NOT_AVAILABLE = RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE,
+    FENCED_LEADER_EPOCH = RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH,
+    UNKNOWN_LEADER_EPOCH = RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH,
+    OFFSET_NOT_AVAILABLE = RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE,
+    COORDINATOR_LOADING = RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS,
+    COORDINATOR_NOT_AVAILABLE = RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE,
+    NOT_COORDINATOR = RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+    NO_ENTRY = RD_KAFKA_RESP_ERR__NOENT,
     REQUEST_TIMED_OUT = RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT,
     OFFSET_OUT_OF_RANGE = RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE,
     PURGE_QUEUE = RD_KAFKA_RESP_ERR__PURGE_QUEUE,
@@ -72,6 +80,30 @@ impl Code {
                 | Code::INVALID_RECORD
                 | Code::INVALID_TIMESTAMP
                 | Code::INVALID_DIFFERENT_RECORD
+        )
+    }
+
+    /// Whether who is asked leads the partition no more or not yet, or knows too little for now:
+    /// what the one who leads it then may answer (Errors.java, RetriableException).
+    pub fn is_about_the_leader(self) -> bool {
+        matches!(
+            self,
+            Code::UNKNOWN_TOPIC_OR_PART
+                | Code::LEADER_NOT_AVAILABLE
+                | Code::NOT_LEADER
+                | Code::REPLICA_NOT_AVAILABLE
+                | Code::STORAGE_ERROR
+                | Code::FENCED_LEADER_EPOCH
+                | Code::UNKNOWN_LEADER_EPOCH
+                | Code::OFFSET_NOT_AVAILABLE
+        )
+    }
+
+    /// Whether a group has no coordinator yet, or not the one who was asked.
+    pub fn is_about_the_coordinator(self) -> bool {
+        matches!(
+            self,
+            Code::COORDINATOR_LOADING | Code::COORDINATOR_NOT_AVAILABLE | Code::NOT_COORDINATOR
         )
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use super::super::sys;
-use super::{Admin, Answer, Code, Error, Group, Listed, PartitionAnswer, Refusal};
+use super::{Admin, Answer, Code, Error, Failed, Group, Listed, PartitionAnswer, Refusal};
 use crate::record::{LeaderEpoch, Offset, PartitionId};
 
 /// Where a group goes on reading a partition.
@@ -41,24 +41,28 @@ impl Admin {
 
     /// What groups have committed, in the order asked, each sorted by partition.
     pub fn group_offsets(&self, ids: &[String]) -> Result<Vec<Vec<Committed>>, Error> {
-        let ask = |id: &CString| sys::ask_group_offsets(&self.native, id, self.patience.max);
-        let calls: Vec<_> = texts(ids)?.iter().map(ask).collect();
-        let answer = |(id, call): (&String, sys::Call)| {
-            let offsets = sys::group_offsets(&call)
-                .map_err(|refusal| self.refused(&format!("offsets of group '{id}'"), refusal))?;
-            let mut offsets: Vec<_> = offsets
-                .into_iter()
-                .map(|(topic, partition, offset, leader_epoch)| Committed {
-                    topic,
-                    partition,
-                    offset,
-                    leader_epoch,
-                })
-                .collect();
-            offsets.sort();
-            Ok(offsets)
-        };
-        ids.iter().zip(calls).map(answer).collect()
+        let names = texts(ids)?;
+        let ask = |name: &CString| sys::ask_group_offsets(&self.native, name, self.patience.max);
+        self.insist(|| {
+            let calls: Vec<_> = names.iter().map(ask).collect();
+            ids.iter().zip(calls).map(|(id, call)| self.offsets_in(id, &call)).collect()
+        })
+    }
+
+    fn offsets_in(&self, id: &str, call: &sys::Call) -> Result<Vec<Committed>, Failed> {
+        let offsets = sys::group_offsets(call)
+            .map_err(|refusal| self.unanswered(&format!("offsets of group '{id}'"), refusal))?;
+        let mut offsets: Vec<_> = offsets
+            .into_iter()
+            .map(|(topic, partition, offset, leader_epoch)| Committed {
+                topic,
+                partition,
+                offset,
+                leader_epoch,
+            })
+            .collect();
+        offsets.sort();
+        Ok(offsets)
     }
 
     /// Sets where a group without members goes on.
@@ -67,8 +71,17 @@ impl Admin {
         id: &str,
         wanted: &[(&str, PartitionId, Offset)],
     ) -> Result<Vec<PartitionAnswer<Offset>>, Error> {
-        sys::set_group_offsets(&self.native, &text(id)?, wanted, self.patience.max)
-            .map_err(|refusal| self.refused(&format!("cannot reset group '{id}'"), refusal))
+        let name = text(id)?;
+        self.insist(|| {
+            sys::set_group_offsets(&self.native, &name, wanted, self.patience.max)
+                .map_err(|refusal| self.unanswered(&format!("cannot reset group '{id}'"), refusal))
+        })
+    }
+
+    fn unanswered(&self, what: &str, refusal: Refusal) -> Failed {
+        let is_for_now = refusal.code.is_about_the_coordinator();
+        let error = self.refused(what, refusal);
+        if is_for_now { Failed::ForNow(error) } else { Failed::Finally(error) }
     }
 
     /// Deletes groups without members.

@@ -2,18 +2,19 @@
 //! Never knows: what was typed, tables.
 
 mod groups;
+mod places;
 mod sizes;
 mod topics;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::NO_ANSWER;
 use super::raw::Raw;
 use super::sys::{self, Kind, Native};
 use super::{Code, Config, Error, cause};
-use crate::record::{LeaderEpoch, Offset, PartitionId};
+use crate::record::{Offset, PartitionId};
 
 pub use super::sys::{
     Answer, BrokerInfo, ConfigInfo, ConfigSource, Edge, Group, Isolation, Listed, Member, NewTopic,
@@ -21,6 +22,7 @@ pub use super::sys::{
 };
 pub use crate::wire::Sizes;
 pub use groups::Committed;
+pub use places::Place;
 pub use sizes::{Asked, Measured};
 pub use topics::{Change, Changes};
 
@@ -35,6 +37,8 @@ pub struct Patience {
 const TELL_AFTER: Duration = Duration::from_secs(2);
 /// librdkafka's `socket.timeout.ms`.
 const PROBE_MAX: Duration = Duration::from_secs(60);
+/// Who has no answer for now is asked again this soon.
+const AGAIN: Duration = Duration::from_millis(50);
 /// A wait is looked up from this often.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
@@ -58,12 +62,11 @@ impl Probe {
     }
 }
 
-/// What a leader says of a place in its partition.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// `None` where no record is that young.
-    pub offset: Option<Offset>,
-    pub leader_epoch: Option<LeaderEpoch>,
+/// Why a question has no answer.
+enum Failed {
+    Finally(Error),
+    /// Who could answer it is not there yet, or not who was asked.
+    ForNow(Error),
 }
 
 impl Admin {
@@ -118,57 +121,6 @@ impl Admin {
         Ok(())
     }
 
-    /// Where partitions begin or end, or which record is the first of a time; in the order asked.
-    /// Ends are those of the isolation in force. All questions are under way at once.
-    pub fn places<const N: usize>(
-        &self,
-        wanted: [&[(&str, PartitionId, Edge)]; N],
-    ) -> Result<[Vec<Place>; N], Error> {
-        self.places_at(self.isolation, wanted)
-    }
-
-    /// The same, where an isolation of its own is meant.
-    pub fn places_at<const N: usize>(
-        &self,
-        isolation: Isolation,
-        wanted: [&[(&str, PartitionId, Edge)]; N],
-    ) -> Result<[Vec<Place>; N], Error> {
-        let ask = |wanted: &[(&str, PartitionId, Edge)]| {
-            sys::ask_edges(&self.native, isolation, wanted, self.patience.max)
-        };
-        // An empty question is refused by librdkafka.
-        let calls = wanted.map(|wanted| (!wanted.is_empty()).then(|| ask(wanted)));
-        let mut places = [const { Vec::new() }; N];
-        for ((wanted, call), places) in wanted.iter().zip(calls).zip(&mut places) {
-            if let Some(call) = call {
-                let answers = sys::edges(&call);
-                let answers = answers
-                    .map_err(|refusal| self.failed("cannot ask for offsets", refusal.code))?;
-                *places = self.in_order(wanted, answers)?;
-            }
-        }
-        Ok(places)
-    }
-
-    /// One call asks for a partition only once, so that its name finds its answer.
-    fn in_order(
-        &self,
-        wanted: &[(&str, PartitionId, Edge)],
-        answers: Vec<sys::EdgeAnswer>,
-    ) -> Result<Vec<Place>, Error> {
-        let answers: HashMap<_, _> =
-            answers.into_iter().map(|(topic, id, answer)| ((topic, id), answer)).collect();
-        let mut places = Vec::with_capacity(wanted.len());
-        for (topic, partition, _) in wanted {
-            let answer = answers.get(&((*topic).to_owned(), *partition));
-            let answer = answer.copied().unwrap_or(Err(Code::UNKNOWN_PARTITION));
-            let what = || format!("offsets of {topic}-{partition}");
-            let info = answer.map_err(|code| self.failed(&what(), code))?;
-            places.push(Place { offset: info.offset, leader_epoch: info.leader_epoch });
-        }
-        Ok(places)
-    }
-
     /// Asks the leaders of these partitions whether they are there.
     ///
     /// The answer comes behind that of a fetch which is under way, since both go over one
@@ -193,6 +145,27 @@ impl Admin {
     pub fn raw(&self, config: &Config, topics: Vec<String>) -> Result<Raw, Error> {
         let brokers = self.listed.lock().expect("no holder panics").clone();
         Raw::open(config, brokers, topics, self.patience)
+    }
+
+    /// Asks again for as long as there is no answer but for now.
+    fn insist<T>(&self, ask: impl Fn() -> Result<T, Failed>) -> Result<T, Error> {
+        let (start, mut told) = (Instant::now(), false);
+        loop {
+            let why = match ask() {
+                Ok(answer) => return Ok(answer),
+                Err(Failed::Finally(why)) => return Err(why),
+                Err(Failed::ForNow(why)) => why,
+            };
+            if self.patience.max <= start.elapsed() {
+                return Err(why);
+            }
+            if !told && TELL_AFTER <= start.elapsed() {
+                told = true;
+                (self.patience.tell)(&format!("{why}; still trying"));
+            }
+            // No broker tells when it can answer: it can only be asked again.
+            thread::sleep(AGAIN);
+        }
     }
 
     fn refused(&self, what: &str, refusal: Refusal) -> Error {

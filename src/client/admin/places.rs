@@ -1,0 +1,120 @@
+//! Places in logs, which only the leaders of their partitions know.
+//! Never knows: what is read from there.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::super::sys::{self, EdgeAnswer};
+use super::{Admin, Code, Edge, Error, Failed, Isolation};
+use crate::record::{LeaderEpoch, Offset, PartitionId};
+
+/// What a leader says of a place in its partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `None` where no record is that young.
+    pub offset: Option<Offset>,
+    pub leader_epoch: Option<LeaderEpoch>,
+}
+
+/// A place that is asked for.
+type Wanted<'a> = (&'a str, PartitionId, Edge);
+
+impl Admin {
+    /// Where partitions begin or end, or which record is the first of a time; in the order asked.
+    /// Ends are those of the isolation in force. All questions are under way at once.
+    pub fn places<const N: usize>(
+        &self,
+        wanted: [&[Wanted<'_>]; N],
+    ) -> Result<[Vec<Place>; N], Error> {
+        self.places_at(self.isolation, wanted)
+    }
+
+    /// The same, where an isolation of its own is meant. Leaders change, and a broker that has
+    /// just started leads its partitions only after a moment: that is waited for.
+    pub fn places_at<const N: usize>(
+        &self,
+        isolation: Isolation,
+        wanted: [&[Wanted<'_>]; N],
+    ) -> Result<[Vec<Place>; N], Error> {
+        self.insist(|| match self.try_places(isolation, wanted) {
+            Err(Failed::ForNow(error)) => {
+                let leaderless = self.leaderless(&wanted).map_err(Failed::Finally)?;
+                Err(Failed::ForNow(leaderless.unwrap_or(error)))
+            }
+            answer => answer,
+        })
+    }
+
+    fn try_places<const N: usize>(
+        &self,
+        isolation: Isolation,
+        wanted: [&[Wanted<'_>]; N],
+    ) -> Result<[Vec<Place>; N], Failed> {
+        let ask = |wanted: &[Wanted<'_>]| {
+            sys::ask_edges(&self.native, isolation, wanted, self.patience.max)
+        };
+        // An empty question is refused by librdkafka.
+        let calls = wanted.map(|wanted| (!wanted.is_empty()).then(|| ask(wanted)));
+        let mut places = [const { Vec::new() }; N];
+        for ((wanted, call), places) in wanted.iter().zip(calls).zip(&mut places) {
+            if let Some(call) = call {
+                let answers = sys::edges(&call);
+                let answers = answers.map_err(|refusal| {
+                    self.without_place("cannot ask for offsets", refusal.code)
+                })?;
+                *places = self.in_order(wanted, answers)?;
+            }
+        }
+        Ok(places)
+    }
+
+    /// One call asks for a partition only once, so that its name finds its answer.
+    fn in_order(
+        &self,
+        wanted: &[Wanted<'_>],
+        answers: Vec<EdgeAnswer>,
+    ) -> Result<Vec<Place>, Failed> {
+        let answers: HashMap<_, _> =
+            answers.into_iter().map(|(topic, id, answer)| ((topic, id), answer)).collect();
+        let mut places = Vec::with_capacity(wanted.len());
+        for (topic, partition, _) in wanted {
+            let answer = answers.get(&((*topic).to_owned(), *partition));
+            let answer = answer.copied().unwrap_or(Err(Code::UNKNOWN_PARTITION));
+            let what = || format!("offsets of {topic}-{partition}");
+            let info = answer.map_err(|code| self.without_place(&what(), code))?;
+            places.push(Place { offset: info.offset, leader_epoch: info.leader_epoch });
+        }
+        Ok(places)
+    }
+
+    fn without_place(&self, what: &str, code: Code) -> Failed {
+        match code {
+            // It says so where it found no leader of any partition (rdkafka_partition.c).
+            Code::NO_ENTRY => Failed::ForNow(self.failed(what, Code::LEADER_NOT_AVAILABLE)),
+            code if code.is_about_the_leader() => Failed::ForNow(self.failed(what, code)),
+            code => Failed::Finally(self.failed(what, code)),
+        }
+    }
+
+    /// Looks up who leads these partitions now; an error where one of them is gone. Says which of
+    /// them nobody leads, if one is.
+    fn leaderless(&self, wanted: &[&[Wanted<'_>]]) -> Result<Option<Error>, Error> {
+        let wanted = || wanted.iter().copied().flatten();
+        let mut found = None;
+        for name in wanted().map(|(topic, ..)| *topic).collect::<BTreeSet<_>>() {
+            let there = self.topic(name)?;
+            for &(_, partition, _) in wanted().filter(|(topic, ..)| *topic == name) {
+                let info = there.partitions.iter().find(|info| info.id == partition);
+                if info.is_none() && there.code == Code::NONE {
+                    let (topic, count) = (name.to_owned(), there.partitions.len());
+                    return Err(Error::NoPartition { topic, partition, count });
+                }
+                if info.is_none_or(|info| info.leader.is_none()) && found.is_none() {
+                    let what = format!("offsets of {name}-{partition}");
+                    let why = format!("nobody leads it; see `kaw topic describe {name}`");
+                    found = Some(Error::Said { what, why });
+                }
+            }
+        }
+        Ok(found)
+    }
+}
