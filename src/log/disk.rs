@@ -21,10 +21,12 @@ pub enum Open {
     OrCreate,
 }
 
-/// One file of a directory.
+/// One name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub name: String,
+    /// Else a directory, a link, a pipe or the like.
+    pub is_file: bool,
     pub bytes: u64,
     pub modified: Timestamp,
 }
@@ -34,8 +36,9 @@ pub struct Listed {
 pub trait Disk: Clone + Send + Sync + 'static {
     type File: DiskFile;
 
+    /// Opens a regular file, and nothing else.
     fn open(&self, path: &Path, how: Open) -> io::Result<Self::File>;
-    /// The regular files in `dir`, in no order.
+    /// What is in `dir`, in no order.
     fn list(&self, dir: &Path) -> io::Result<Vec<Listed>>;
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -76,10 +79,7 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<RealFile> {
         let create = how == Open::OrCreate;
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(create).truncate(false);
-        // Whoever may lay a link here must not choose which file is written to.
-        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        options.open(path).map(RealFile)
+        regular(options.read(true).write(true).create(create).truncate(false), path).map(RealFile)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<Listed>> {
@@ -88,10 +88,10 @@ impl Disk for RealDisk {
             let entry = entry?;
             let meta = entry.metadata()?;
             // Kafka's names are ASCII; what else lies here is not the log's.
-            if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
+            if let Ok(name) = entry.file_name().into_string() {
                 let modified = meta.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
                 let modified = Timestamp(i64::try_from(modified.as_millis()).unwrap_or(i64::MAX));
-                files.push(Listed { name, bytes: meta.len(), modified });
+                files.push(Listed { name, is_file: meta.is_file(), bytes: meta.len(), modified });
             }
         }
         Ok(files)
@@ -114,20 +114,37 @@ impl Disk for RealDisk {
     }
 }
 
+/// Opens a regular file: a link is not followed, since whoever may lay one here must not choose
+/// which file is read or written, and a pipe is not waited for.
+pub fn regular(options: &mut OpenOptions, path: &Path) -> io::Result<fs::File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let file = match options.custom_flags(flags).open(path) {
+        // So it says of a link, and of a directory that is to be written to.
+        Err(error) if [Errno::LOOP, Errno::ISDIR, Errno::NXIO].contains(&of(&error)) => {
+            return Err(not_regular());
+        }
+        opened => opened?,
+    };
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
+}
+
+fn of(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
+
+/// What is said of a directory, a link, a pipe or the like where a file should be.
+pub fn not_regular() -> io::Error {
+    io::Error::other("it is no regular file")
+}
+
 /// An open file of the machine. Its descriptor serves sendfile.
 #[derive(Debug)]
 pub struct RealFile(fs::File);
 
 impl RealFile {
-    /// Opens a regular file to read it, and nothing else: a link is not followed, a pipe not
-    /// waited for.
+    /// Opens a regular file to read it, and nothing else.
     pub fn open_to_read(path: &Path) -> io::Result<RealFile> {
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        match file.metadata()?.is_file() {
-            true => Ok(RealFile(file)),
-            false => Err(io::Error::other("it is no regular file")),
-        }
+        regular(OpenOptions::new().read(true), path).map(RealFile)
     }
 
     /// The next byte from `position` on that was ever written; what is between is zeros. `None`:

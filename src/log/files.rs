@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Disk, Open};
+use super::{Disk, EPOCHS, Listed, METADATA, Open, not_regular, saved};
 use crate::record::Offset;
 
 /// An I/O error and the file it is about.
@@ -104,6 +104,21 @@ impl<D: Disk> Files<D> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(at(path)(error)),
         }
+    }
+
+    /// The files among what was listed; an error where something else has a file's name: what it
+    /// stands for would pass for missing.
+    pub(super) fn ours(&self, mut listed: Vec<Listed>) -> Result<Vec<Listed>, Failed> {
+        let is_ours = |name: &str| {
+            let staged = [Stage::Cleaned, Stage::Swap].iter().any(|s| s.parse(name).is_some());
+            let small = [METADATA, EPOCHS, saved::NAME].contains(&name);
+            staged || small || Kind::parse(name).is_some()
+        };
+        if let Some(other) = listed.iter().find(|entry| !entry.is_file && is_ours(&entry.name)) {
+            return Err(at(&self.named(&other.name))(not_regular()));
+        }
+        listed.retain(|entry| entry.is_file);
+        Ok(listed)
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), Failed> {

@@ -33,13 +33,13 @@ use std::sync::Arc;
 
 pub use aborted::Aborted;
 pub use clean::Pace;
-pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile};
+pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile, not_regular, regular};
 pub use facts::{
     AppendError, Appended, Cleanup, CompactError, Compaction, Found, Known, OpenError, Outcome,
     ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust,
 };
 pub use sync::{Checkpoint, Draft, SyncTarget};
-pub use text::{PartitionOffset, read_offsets, replace, write_offsets};
+pub use text::{BadLine, PartitionOffset, read_offsets, replace, write_offsets};
 
 use crate::record::{BatchView, HEADER_BYTES, LeaderEpoch, Offset, Times, Timestamp, Uuid};
 use epochs::Epochs;

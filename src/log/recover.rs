@@ -54,10 +54,10 @@ impl<D: Disk> Log<D> {
                 log.begin_at(known.log_start.unwrap_or(Offset::ZERO));
                 return Ok((log, recovered));
             }
-            listed => listed.map_err(at(dir))?,
+            listed => log.files.ours(listed.map_err(at(dir))?)?,
         };
         let listed = match log.finish_compaction(&listed)? {
-            true => log.files.disk.list(dir).map_err(at(dir))?,
+            true => log.files.ours(log.files.disk.list(dir).map_err(at(dir))?)?,
             false => listed,
         };
         log.take_stock(&listed, now)?;

@@ -16,14 +16,18 @@ pub struct PartitionOffset {
     pub offset: Offset,
 }
 
-/// The lines of an offset checkpoint. A file that is missing or malformed says nothing, as for
-/// Apache Kafka: what it would have saved is then read from the logs.
-pub fn read_offsets<D: Disk>(disk: &D, path: &Path) -> io::Result<Vec<PartitionOffset>> {
+/// The lines of an offset checkpoint. A file that is missing says nothing, and one that is
+/// malformed should not either, as for Apache Kafka: what it would have saved is then read from
+/// the logs.
+pub fn read_offsets<D: Disk>(
+    disk: &D,
+    path: &Path,
+) -> io::Result<Result<Vec<PartitionOffset>, BadLine>> {
     let bytes = match disk.read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(Vec::new())),
         read => read?,
     };
-    Ok(parse_checkpoint(&bytes, parse_offset).unwrap_or_default())
+    Ok(parse_checkpoint(&bytes, parse_offset))
 }
 
 /// Replaces an offset checkpoint: afterwards it is the new one, whatever happens.

@@ -6,9 +6,11 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
-
 use super::Error;
+use crate::log::regular;
+
+/// None of these files has reason to be longer.
+const TEXT_BYTES_MAX: u64 = 1 << 20;
 
 /// Replaces a file in one step, readable by its owner alone.
 pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
@@ -51,11 +53,13 @@ pub fn remove(path: &Path) -> Result<(), Error> {
 
 /// The text of a file that may not be there.
 pub fn read(path: &Path) -> Result<Option<String>, Error> {
-    // A pipe in a file's place must not be waited for.
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
     let mut text = String::new();
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
-    match opened.and_then(|mut file| file.read_to_string(&mut text)) {
+    let opened = regular(OpenOptions::new().read(true), path);
+    let read = opened.and_then(|file| file.take(TEXT_BYTES_MAX).read_to_string(&mut text));
+    match read {
+        Ok(bytes) if bytes as u64 == TEXT_BYTES_MAX => {
+            Err(Error::damaged(path, "it is too long for what it is"))
+        }
         Ok(_) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", path, error)),

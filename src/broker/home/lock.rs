@@ -6,11 +6,12 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{Flock, FlockType, Pid};
 
 use super::{Error, LOCK};
+use crate::log::regular;
 
 /// The open lock file. Dropping it, or closing any other descriptor of the same file, gives the
 /// lock up (fcntl(2)); so a process opens it once.
@@ -36,9 +37,7 @@ impl Lock {
         let path = dir.join(LOCK);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        // Whoever may lay a link here must not choose what is made.
-        options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-        match options.open(&path) {
+        match regular(&mut options, &path) {
             Ok(file) => Ok(Lock { file }),
             Err(error) => Err(Error::io("write to", &path, error)),
         }
@@ -79,8 +78,7 @@ impl Holder {
 /// Who holds the directory's lock. Never for the process that holds it itself.
 pub fn holder(dir: &Path) -> Result<Option<Holder>, Error> {
     let path: PathBuf = dir.join(LOCK);
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+    match regular(OpenOptions::new().read(true), &path) {
         Ok(file) => asked(&file, dir),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {

@@ -133,11 +133,8 @@ impl Home {
     /// The user's settings for the automatic broker, in the order they were written.
     pub fn conf(&self) -> Result<Vec<(String, String)>, Error> {
         let path = self.dir.join(CONF);
-        match fs::read_to_string(&path) {
-            Ok(text) => properties(&text).map_err(|line| Error::damaged(&path, line)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(Error::io("read", &path, error)),
-        }
+        let text = files::read(&path)?.unwrap_or_default();
+        properties(&text).map_err(|line| Error::damaged(&path, line))
     }
 
     /// Keeps the port that the door's listener got, for the next start.

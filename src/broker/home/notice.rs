@@ -74,7 +74,7 @@ impl Locality {
 impl Notice {
     /// The notice as it stands, or `None` where there is none that can be read.
     pub fn load(dir: &Path) -> Option<Notice> {
-        let text = std::fs::read_to_string(dir.join(NOTICE)).ok()?;
+        let text = files::read(&dir.join(NOTICE)).ok()??;
         let value: Value = serde_json::from_str(&text).ok()?;
         let word = |key: &str| value[key].as_str().map(str::to_owned);
         let listeners = value["listeners"].as_array().into_iter().flatten();

@@ -2,13 +2,16 @@
 //! Never knows: topics beyond their names, the catalogue.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::names::Directory;
 use super::partition::Asleep;
-use crate::log::{Disk, Known, PartitionOffset, RealDisk, Trust, read_offsets, write_offsets};
+use crate::log::{
+    BadLine, Disk, Known, PartitionOffset, RealDisk, Trust, inspect, read_offsets, regular,
+    write_offsets,
+};
 use crate::record::{Offset, PartitionId, Uuid};
 
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
@@ -47,7 +50,12 @@ impl Found {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            match Directory::parse(name) {
+            let place = Directory::parse(name);
+            // What is written to a directory is to stay in the one above it.
+            if !matches!(place, Directory::Other) && !entry.file_type()?.is_dir() {
+                return Err(io::Error::other(format!("{name} in it is no directory")));
+            }
+            match place {
                 Directory::Partition { topic, partition }
                     if name != super::catalogue::DIRECTORY =>
                 {
@@ -57,7 +65,8 @@ impl Found {
                 Directory::Partition { .. } | Directory::Other => {}
             }
         }
-        found.clean = data_dir.join(CLEAN_SHUTDOWN).try_exists()?;
+        let clean = fs::symlink_metadata(data_dir.join(CLEAN_SHUTDOWN));
+        found.clean = clean.is_ok_and(|file| file.is_file());
         Ok(found)
     }
 
@@ -87,8 +96,18 @@ impl Found {
 }
 
 fn offsets(data_dir: &Path, name: &str) -> io::Result<HashMap<Key, Offset>> {
-    let read = read_offsets(&RealDisk, &data_dir.join(name))?;
+    let path = data_dir.join(name);
+    let read = read_offsets(&RealDisk, &path).map_err(|error| named(name, &error))?;
+    let read = read.unwrap_or_else(|BadLine { line, what }| {
+        tracing::warn!(file = %path.display(), line, "not heeded: {what}");
+        Vec::new()
+    });
     Ok(read.into_iter().map(|found| ((found.topic, found.partition), found.offset)).collect())
+}
+
+/// The error, and what of the data directory it is about.
+fn named(name: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name} in it: {error}"))
 }
 
 /// The checkpoints of all logs.
@@ -117,7 +136,7 @@ impl Checkpoints {
             let path = data_dir.join(name);
             let is_new = match before {
                 Some(before) => now != before,
-                None => !now.is_empty() || path.try_exists()?,
+                None => !now.is_empty() || fs::symlink_metadata(&path).is_ok(),
             };
             if is_new {
                 write_offsets(&RealDisk, &path, now)?;
@@ -134,7 +153,7 @@ impl Checkpoints {
 pub fn begin(data_dir: &Path) -> io::Result<()> {
     match fs::remove_file(data_dir.join(CLEAN_SHUTDOWN)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+        Err(error) => Err(named(CLEAN_SHUTDOWN, &error)),
         Ok(()) => RealDisk.sync_dir(data_dir),
     }
 }
@@ -142,7 +161,9 @@ pub fn begin(data_dir: &Path) -> io::Result<()> {
 /// The last thing that a clean stop writes. Apache Kafka compares the epoch with that of the last
 /// registration in the catalogue (KIP-966).
 pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: Option<i64>) -> io::Result<()> {
-    let mut file = fs::File::create(data_dir.join(CLEAN_SHUTDOWN))?;
+    let path = data_dir.join(CLEAN_SHUTDOWN);
+    let mut file = regular(OpenOptions::new().write(true).create(true).truncate(true), &path)
+        .map_err(|error| named(CLEAN_SHUTDOWN, &error))?;
     let epoch = broker_epoch.unwrap_or(-1);
     write!(file, "{{\"version\":0,\"brokerEpoch\":{epoch}}}")?;
     file.sync_all()?;
@@ -151,8 +172,7 @@ pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: Option<i64>) -> io::Re
 
 /// The topic whose partition lies in a directory, as its partition.metadata says.
 pub fn topic_id(dir: &Path) -> Option<Uuid> {
-    let text = fs::read_to_string(dir.join("partition.metadata")).ok()?;
-    text.lines().find_map(|line| Uuid::parse(line.strip_prefix("topic_id:")?.trim()))
+    inspect::topic_id(&inspect::read_small(&dir.join("partition.metadata")).ok()?)
 }
 
 /// What a log's segments take; indexes do not count.

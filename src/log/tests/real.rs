@@ -90,7 +90,7 @@ fn a_log_that_apache_wrote_is_read() {
     let topic_id = text::parse_partition_metadata(&metadata).unwrap();
     let name = dir.file_name().unwrap().to_str().unwrap().to_owned();
     let points = dir.parent().unwrap().join("recovery-point-offset-checkpoint");
-    let points = read_offsets(&RealDisk, &points).unwrap();
+    let points = read_offsets(&RealDisk, &points).unwrap().unwrap();
     let point = points.iter().find(|at| format!("{}-{}", at.topic, at.partition) == name);
     for trust in [Trust::Clean, Trust::Nothing] {
         let recovery_point = point.map(|point| point.offset);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::CatalogueError;
 use super::image::Image;
-use crate::log::{Log, RealDisk};
+use crate::log::{Log, RealDisk, inspect};
 use crate::protocol::catalogue::CatalogueRecord;
 use crate::record::{BatchView, LeaderEpoch, Offset, Scratch, batches};
 
@@ -71,8 +71,9 @@ pub fn replay(
     let mut epoch = None;
     let mut from = Offset::ZERO;
     if let Some(checkpoint) = checkpoint {
-        let bytes =
-            std::fs::read(&checkpoint.path).map_err(|error| failed(&checkpoint.path, error))?;
+        let bytes = inspect::read_small(&checkpoint.path);
+        let bytes = bytes.map_err(|error| failed(&checkpoint.path, error))?;
+        check_footer(&checkpoint.path, &bytes)?;
         apply_all(&checkpoint.path, &bytes, Offset::ZERO, &mut image)?;
         epoch = Some(checkpoint.epoch);
         from = checkpoint.end;
@@ -96,6 +97,14 @@ pub fn replay(
         epoch = epoch.max(last_epoch);
     }
     Ok((image, epoch))
+}
+
+/// A checkpoint ends with a control batch (SnapshotFooterRecord): without it, batches are missing.
+fn check_footer(path: &Path, bytes: &[u8]) -> Result<(), CatalogueError> {
+    match batches(bytes).last() {
+        Some(Ok(last)) if last.is_control() && 0 < last.base_offset().get() => Ok(()),
+        _ => Err(failed(path, format!("it is cut off at byte {}", bytes.len()))),
+    }
 }
 
 /// Applies the batches from `from` on; says where they end and the epoch of the last.

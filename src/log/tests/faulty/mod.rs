@@ -253,6 +253,7 @@ impl Disk for FaultyDisk {
         let here = state.names.files.iter().filter(|(path, _)| path.parent() == Some(dir));
         let listed = here.map(|(path, &inode)| Listed {
             name: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            is_file: true,
             bytes: state.inodes[inode].seen.len() as u64,
             modified: Timestamp(0),
         });
