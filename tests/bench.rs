@@ -6,14 +6,33 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{Broker, Kaw, until};
+use crate::harness::{Broker, Kaw, python_with, until};
 
 /// Runs a benchmark that must pass; its result.
 #[track_caller]
-fn result(kaw: &Kaw, line: &str) -> Value {
+fn document(kaw: &Kaw, line: &str) -> Value {
     let out = kaw.ok(&format!("bench {line} --json"));
     assert_eq!(out.lines().count(), 1, "one object: {out}");
     serde_json::from_str(&out).expect("the result is JSON")
+}
+
+/// The same of one that has a single run.
+#[track_caller]
+fn result(kaw: &Kaw, line: &str) -> Value {
+    only_run(&document(kaw, line))
+}
+
+#[track_caller]
+fn only_run(document: &Value) -> Value {
+    let [case] = document["results"].as_array().unwrap().as_slice() else { panic!("{document}") };
+    let [run] = case["runs"].as_array().unwrap().as_slice() else { panic!("{document}") };
+    run.clone()
+}
+
+/// A latency of a run, in microseconds.
+#[track_caller]
+fn latency_us(run: &Value, name: &str) -> u64 {
+    (run["metrics"][name].as_f64().unwrap() * 1e6).round() as u64
 }
 
 /// Every record is accounted for, and the window has so many of them.
@@ -25,7 +44,10 @@ fn is_whole(result: &Value, sent: u64, measured: u64) {
     });
     assert_eq!(result["records"], want);
     assert_eq!(result["window"]["records"], measured);
-    assert!(Some(0.0) < result["throughput"]["records_per_s"].as_f64(), "{result}");
+    assert!(Some(0.0) < result["metrics"]["records/s"].as_f64(), "{result}");
+    let ticks = result["timeline"]["ticks"].as_array().unwrap();
+    let in_ticks: u64 = ticks.iter().map(|tick| tick["records"].as_u64().unwrap()).sum();
+    assert_eq!(in_ticks, measured, "{result}");
 }
 
 it!(records_larger_than_kafkas_usual_limit_are_measured_too, |kaw| {
@@ -39,13 +61,13 @@ it!(records_larger_than_kafkas_usual_limit_are_measured_too, |kaw| {
 it!(a_benchmark_brings_its_own_broker_and_leaves_nothing, |kaw| {
     let produced = result(kaw, "produce --records 5000 --partitions 3 --producers 2 --keys 9");
     is_whole(&produced, 5500, 5000);
-    let latency = |name: &str| produced["latency_us"][name].as_u64().unwrap();
+    let latency = |name: &str| latency_us(&produced, name);
     assert!(0 < latency("min") && latency("p50") <= latency("p99"), "{produced}");
-    assert!(latency("p99") <= latency("p99_9") && latency("p99_9") <= latency("max"));
+    assert!(latency("p99") <= latency("p99.9") && latency("p99.9") <= latency("max"));
     let consumed = result(kaw, "consume --records 5000 -z lz4 --payload text --record-size 1000");
     is_whole(&consumed, 5000, 5000);
     assert_eq!(consumed["window"]["bytes"], 5_000_000);
-    assert_eq!(consumed["latency_us"], Value::Null);
+    assert_eq!(consumed["metrics"]["p99"], Value::Null);
     assert_eq!(kaw.processes(), [], "its broker has ended");
     assert!(!kaw.data().exists(), "the user's own data directory was not touched");
     let left: Vec<_> = std::fs::read_dir(kaw.path("tmp")).unwrap().collect();
@@ -61,8 +83,9 @@ it!(no_variable_and_no_file_turns_a_benchmark_on_a_cluster, |kaw| {
         .env("KAW_CONFIG", named)
         .run()
         .ok();
-    let result: Value = serde_json::from_str(&done.out()).unwrap();
-    assert_eq!(result["brokers"], Value::Null);
+    let document: Value = serde_json::from_str(&done.out()).unwrap();
+    let want = serde_json::json!({ "addresses": null, "durability": "os" });
+    assert_eq!(document["results"][0]["brokers"], want);
     let line = kaw.cmd("bench produce -X bootstrap.servers=127.0.0.1:1").run().fails(2);
     assert!(line.contains("type -b instead"), "{line}");
 });
@@ -94,18 +117,53 @@ it!(an_unmet_expectation_is_exit_3_and_one_line, |kaw| {
     assert!(said.starts_with("kaw: p50>=0us: p50 is "), "{said}");
 });
 
+it!(a_result_in_a_file_is_also_shown, |kaw| {
+    let line = "bench produce --records 100 --output json -O result.json";
+    let shown = kaw.ok(line);
+    assert!(shown.starts_with("produce "), "{shown}");
+    let written = std::fs::read_to_string(kaw.path("result.json")).unwrap();
+    let document: Value = serde_json::from_str(&written).unwrap();
+    assert_eq!(document["schema"], "kaw-bench-1");
+    let typed: Vec<_> = document["command"].as_array().unwrap().iter().collect();
+    assert_eq!(typed[..3], ["kaw", "bench", "produce"]);
+    let said = kaw.cmd("bench produce --records 100 -O no/such/folder").run().fails(1);
+    assert!(said.contains("no/such/folder"), "{said}");
+});
+
+// The judge is not ours: the `jsonschema` package of Python.
+it!(every_result_is_as_the_published_schema_says, |kaw| {
+    let Some(python) = python_with("jsonschema") else { return };
+    std::fs::write(kaw.path("schema.json"), kaw.ok("bench schema")).unwrap();
+    for line in [
+        "produce --records 1000",
+        "produce --rate 1000/s --duration 200ms --fail-if 'records/s<1' --acks 0",
+        "consume --records 1000 --duration 5s --keys 3 -z zstd",
+    ] {
+        let document = document(kaw, line);
+        std::fs::write(kaw.path("result.json"), document.to_string()).unwrap();
+        let judge = "import json, jsonschema, sys
+schema, result = [json.load(open(name)) for name in sys.argv[1:]]
+jsonschema.Draft202012Validator.check_schema(schema)
+jsonschema.validate(result, schema, format_checker=jsonschema.FormatChecker())
+del result['results'][0]['runs'][0]['records']['lost']
+assert not jsonschema.Draft202012Validator(schema).is_valid(result)";
+        let files = [kaw.path("schema.json"), kaw.path("result.json")];
+        kaw.tool(python.to_str().unwrap()).args(["-c", judge]).args(files).run().ok();
+    }
+});
+
 it!(wrong_words_are_said_before_anything_runs, |kaw| {
     let check = |line: &str, want: &str| {
         let said = kaw.cmd(&format!("bench {line}")).run().within(Duration::from_secs(1));
         let said = said.fails(2);
         assert!(said.contains(want), "{said}");
     };
-    check("produce --fail-if 'p98>1ms'", "no metric 'p98'; it has min, mean, p50");
+    check("produce --fail-if 'p98>1ms'", "no metric 'p98'; it has records/s, bytes/s, min");
     check("produce --fail-if 'p99>1'", "write a number with one of us, µs, ms, s");
-    check("consume --fail-if 'p99>1ms'", "it has records/s, bytes/s, cpu, memory");
+    check("consume --fail-if 'p99>1ms'", "it has records/s, bytes/s, cpu, memory, broker-cpu");
     check("produce --record-size 3", "--record-size takes 16 bytes at least");
     check("produce --rate fast", "write 5000/s");
-    check("", "produce, consume");
+    check("produce --output jsn", "possible values: text, json");
 });
 
 it!(a_broker_that_is_not_there_is_an_error_in_time, |kaw| {
@@ -162,9 +220,9 @@ it!(a_stall_of_the_broker_is_in_the_percentiles, |kaw| {
     let stopped = Instant::now();
     until("half a second", || (Duration::from_millis(500) < stopped.elapsed()).then_some(()));
     kill_process(broker.pid(), Signal::CONT).unwrap();
-    let result: Value = serde_json::from_str(&run.done().ok().out()).unwrap();
+    let result = only_run(&serde_json::from_str(&run.done().ok().out()).unwrap());
     is_whole(&result, 4400, 4000);
-    let latency = |name: &str| result["latency_us"][name].as_u64().unwrap();
+    let latency = |name: &str| latency_us(&result, name);
     assert!(450_000 <= latency("max"), "{result}");
     assert!(200_000 <= latency("p95"), "{result}");
 });

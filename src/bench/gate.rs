@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::measure::{Latency, Measured};
+use serde::{Deserialize, Serialize};
+
+use super::metric::{self, Metric, Unit};
 use super::plan::Workload;
 
 /// One expectation. The run fails where the comparison holds.
@@ -14,19 +16,6 @@ pub struct Gate {
     limit: f64,
 }
 
-/// What became of a gate.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// As the user wrote it.
-    pub gate: String,
-    pub metric: &'static str,
-    /// In the base unit: seconds, bytes, or a plain number. None: not measured on this system.
-    pub value: Option<f64>,
-    pub failed: bool,
-    /// One line that says why, for people.
-    pub reason: String,
-}
-
 /// Why an expression is none.
 #[derive(Debug, PartialEq)]
 pub enum GateError {
@@ -34,16 +23,6 @@ pub enum GateError {
     UnknownMetric { metric: String, workload: Workload },
     BadLimit { metric: &'static str, limit: String, units: &'static [Unit] },
 }
-
-#[derive(Debug)]
-struct Metric {
-    name: &'static str,
-    units: &'static [Unit],
-    read: fn(&Measured) -> Option<f64>,
-}
-
-/// A suffix and how many of the base unit it is.
-pub type Unit = (&'static str, f64);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Comparison {
@@ -53,48 +32,17 @@ enum Comparison {
     AtMost,
 }
 
-const SECONDS: &[Unit] = &[("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)];
-const COUNT: &[Unit] = &[("", 1.0), ("k", 1e3), ("M", 1e6)];
-const BYTES: &[Unit] = &[
-    ("", 1.0),
-    ("B", 1.0),
-    ("kB", 1e3),
-    ("MB", 1e6),
-    ("GB", 1e9),
-    ("KiB", 1024.0),
-    ("MiB", 1048576.0),
-    ("GiB", 1073741824.0),
-];
-
-const LATENCIES: &[Metric] = &[
-    Metric { name: "min", units: SECONDS, read: |m| latency(m, |l| l.min.as_secs_f64()) },
-    Metric { name: "mean", units: SECONDS, read: |m| latency(m, |l| l.mean.as_secs_f64()) },
-    Metric { name: "p50", units: SECONDS, read: |m| latency(m, |l| l.p50.as_secs_f64()) },
-    Metric { name: "p90", units: SECONDS, read: |m| latency(m, |l| l.p90.as_secs_f64()) },
-    Metric { name: "p95", units: SECONDS, read: |m| latency(m, |l| l.p95.as_secs_f64()) },
-    Metric { name: "p99", units: SECONDS, read: |m| latency(m, |l| l.p99.as_secs_f64()) },
-    Metric { name: "p99.9", units: SECONDS, read: |m| latency(m, |l| l.p99_9.as_secs_f64()) },
-    Metric { name: "p99.99", units: SECONDS, read: |m| latency(m, |l| l.p99_99.as_secs_f64()) },
-    Metric { name: "max", units: SECONDS, read: |m| latency(m, |l| l.max.as_secs_f64()) },
-];
-
-const TOTALS: &[Metric] = &[
-    Metric { name: "records/s", units: COUNT, read: |m| Some(m.window.records_per_s()) },
-    Metric { name: "bytes/s", units: BYTES, read: |m| Some(m.window.bytes_per_s()) },
-    Metric { name: "cpu", units: SECONDS, read: |m| Some(m.window.cpu.as_secs_f64()) },
-    Metric { name: "memory", units: BYTES, read: |m| Some(m.memory_peak_bytes? as f64) },
-];
-
-fn latency(measured: &Measured, read: fn(&Latency) -> f64) -> Option<f64> {
-    measured.latency.as_ref().map(read)
-}
-
-fn known(workload: Workload) -> impl Iterator<Item = &'static Metric> {
-    let latencies = match workload {
-        Workload::Produce { .. } => LATENCIES,
-        Workload::Consume => &[],
-    };
-    latencies.iter().chain(TOTALS)
+/// What became of a gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// As the user wrote it.
+    pub fail_if: String,
+    pub metric: String,
+    /// In the base unit: seconds, bytes, or a plain number. None: not measured on this system.
+    pub value: Option<f64>,
+    pub failed: bool,
+    /// One line that says why, for people.
+    pub reason: String,
 }
 
 impl Gate {
@@ -114,22 +62,25 @@ impl Gate {
         Ok(Gate { text: text.to_owned(), metric, comparison, limit })
     }
 
-    pub fn check(&self, measured: &Measured) -> Verdict {
-        let value = (self.metric.read)(measured);
+    pub fn metric(&self) -> &'static Metric {
+        self.metric
+    }
+
+    /// What was not measured is not passed.
+    pub fn check(&self, value: Option<f64>) -> Verdict {
+        let Gate { text, metric, .. } = self;
+        let name = metric.name;
         let failed = value.is_none_or(|value| self.comparison.holds(value, self.limit));
         let reason = match value {
-            None => format!("{}: {} was not measured", self.text, self.metric.name),
-            Some(value) => {
-                format!(
-                    "{}: {} is {}",
-                    self.text,
-                    self.metric.name,
-                    shown(value, self.metric.units)
-                )
-            }
+            None => format!("{text}: {name} was not measured"),
+            Some(value) => format!("{text}: {name} is {}", metric.show(value)),
         };
-        Verdict { gate: self.text.clone(), metric: self.metric.name, value, failed, reason }
+        Verdict { fail_if: text.clone(), metric: name.to_owned(), value, failed, reason }
     }
+}
+
+fn known(workload: Workload) -> impl Iterator<Item = &'static Metric> {
+    metric::all().filter(move |metric| metric.is_of(workload))
 }
 
 impl Comparison {
@@ -164,13 +115,6 @@ fn value(text: &str, units: &[Unit]) -> Option<f64> {
     Some(number * factor)
 }
 
-/// In the largest of these units that leaves a number of at least one.
-fn shown(value: f64, units: &[Unit]) -> String {
-    let fits = units.iter().filter(|(_, factor)| *factor <= value);
-    let (suffix, factor) = fits.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or(&units[0]);
-    format!("{:.6}", value / factor).trim_end_matches('0').trim_end_matches('.').to_owned() + suffix
-}
-
 impl fmt::Display for GateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -198,30 +142,14 @@ impl std::error::Error for GateError {}
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::super::measure::{Latencies, Window};
     use super::super::plan::Pace;
     use super::*;
 
     const PRODUCE: Workload = Workload::Produce { pace: Pace::Unbounded };
 
-    /// 1,000 latencies from 1 to 1,000 ms; 50,000 records and 5,000,000 bytes in 2 s.
-    fn measured() -> Measured {
-        let mut latencies = Latencies::new();
-        (1..=1000).for_each(|ms| latencies.record(Duration::from_millis(ms)));
-        let (time, cpu) = (Duration::from_secs(2), Duration::from_millis(1500));
-        Measured {
-            warmup_records: 10,
-            window: Window { records: 50_000, bytes: 5_000_000, time, cpu },
-            latency: latencies.summary(),
-            memory_peak_bytes: None,
-        }
-    }
-
     #[track_caller]
-    fn check(text: &str, failed: bool, want: &str) {
-        let verdict = Gate::parse(text, PRODUCE).unwrap().check(&measured());
+    fn check(text: &str, value: f64, failed: bool, want: &str) {
+        let verdict = Gate::parse(text, PRODUCE).unwrap().check(Some(value));
         assert_eq!((verdict.failed, verdict.reason.as_str()), (failed, want));
     }
 
@@ -232,19 +160,21 @@ mod tests {
 
     #[test]
     fn a_run_fails_where_the_comparison_holds() {
-        check("p99>20ms", true, "p99>20ms: p99 is 990.207ms");
-        check("p99>2s", false, "p99>2s: p99 is 990.207ms");
-        check("p99.9 > 1000000 us", false, "p99.9 > 1000000 us: p99.9 is 999.423ms");
-        check("records/s<50000", true, "records/s<50000: records/s is 25k");
-        check("records/s<25k", false, "records/s<25k: records/s is 25k");
-        check("records/s<=25k", true, "records/s<=25k: records/s is 25k");
-        check("bytes/s>=2.5MB", true, "bytes/s>=2.5MB: bytes/s is 2.384186MiB");
-        check("cpu>1.6s", false, "cpu>1.6s: cpu is 1.5s");
+        check("p99>20ms", 0.990207, true, "p99>20ms: p99 is 990ms");
+        check("p99>2s", 0.990207, false, "p99>2s: p99 is 990ms");
+        check("p99.9 > 1000000 us", 0.999423, false, "p99.9 > 1000000 us: p99.9 is 999ms");
+        check("records/s<50000", 25e3, true, "records/s<50000: records/s is 25k");
+        check("records/s<25k", 25e3, false, "records/s<25k: records/s is 25k");
+        check("records/s<=25k", 25e3, true, "records/s<=25k: records/s is 25k");
+        check("bytes/s>=2.5MB", 2.5e6, true, "bytes/s>=2.5MB: bytes/s is 2.38MiB");
+        check("broker-cpu>1.6s", 1.5, false, "broker-cpu>1.6s: broker-cpu is 1.5s");
     }
 
     #[test]
     fn what_was_not_measured_is_not_passed() {
-        check("memory>1GiB", true, "memory>1GiB: memory was not measured");
+        let verdict = Gate::parse("memory>1GiB", PRODUCE).unwrap().check(None);
+        assert!(verdict.failed);
+        assert_eq!(verdict.reason, "memory>1GiB: memory was not measured");
     }
 
     #[test]
@@ -257,13 +187,14 @@ mod tests {
         check_bad(
             "p98>1ms",
             PRODUCE,
-            "bench produce has no metric 'p98'; it has min, mean, p50, p90, p95, p99, p99.9, \
-             p99.99, max, records/s, bytes/s, cpu, memory",
+            "bench produce has no metric 'p98'; it has records/s, bytes/s, min, mean, p50, p90, \
+             p95, p99, p99.9, p99.99, max, cpu, memory, broker-cpu, broker-memory",
         );
         check_bad(
             "p99>1ms",
             Workload::Consume,
-            "bench consume has no metric 'p99'; it has records/s, bytes/s, cpu, memory",
+            "bench consume has no metric 'p99'; it has records/s, bytes/s, cpu, memory, \
+             broker-cpu, broker-memory",
         );
         check_bad(
             "p99>20",

@@ -3,8 +3,10 @@
 use std::fs;
 use std::thread;
 
+use serde::{Deserialize, Serialize};
+
 /// What a reader needs to judge whether two results compare.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     pub os: String,
     pub cpu: String,

@@ -1,9 +1,13 @@
-//! What was measured: latencies as an HDR histogram, and what the process used.
+//! What was measured: latencies as an HDR histogram, the course of a window, what processes used.
+
+mod timeline;
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
+
+pub use timeline::Timeline;
 
 /// Three digits: a value is off by 0.1 % at most.
 const DIGITS: u8 = 3;
@@ -11,23 +15,23 @@ const DIGITS: u8 = 3;
 /// An hour is the longest latency told apart; no delivery takes as long.
 const MICROS_MAX: u64 = 3_600_000_000;
 
+/// Points of the curve for each halving of what is left above: a few dozen in all.
+const POINTS_PER_HALF: u32 = 4;
+
 /// Durations in monotonic microseconds.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
 
-impl Latencies {
-    pub fn new() -> Latencies {
+impl Default for Latencies {
+    fn default() -> Latencies {
         let empty = Histogram::new_with_bounds(1, MICROS_MAX, DIGITS);
         Latencies(empty.expect("these bounds and digits are in range"))
     }
+}
 
+impl Latencies {
     pub fn record(&mut self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.0.saturating_record(micros);
-    }
-
-    pub fn merge(&mut self, other: &Latencies) {
-        self.0.add(&other.0).expect("histograms of the same bounds add up");
+        self.0.saturating_record(micros(latency));
     }
 
     /// The latency that this part of the records, 0 to 1, did not exceed.
@@ -48,6 +52,17 @@ impl Latencies {
             max: Duration::from_micros(self.0.max()),
         })
     }
+
+    /// The whole distribution as a curve: which part of the records took this long at most. Points
+    /// lie closer the nearer they are to 1.
+    pub fn curve(&self) -> impl Iterator<Item = (f64, Duration)> {
+        let points = self.0.iter_quantiles(POINTS_PER_HALF);
+        points.map(|point| (point.quantile(), Duration::from_micros(point.value_iterated_to())))
+    }
+}
+
+fn micros(latency: Duration) -> u64 {
+    u64::try_from(latency.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The figures of a latency distribution that a report shows.
@@ -65,26 +80,47 @@ pub struct Latency {
 }
 
 /// All figures of a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Measured {
     /// Sent or read before the window, and in no figure.
     pub warmup_records: u64,
     pub window: Window,
-    /// Where the workload has one.
-    pub latency: Option<Latency>,
-    /// Of this process, from its start.
-    pub memory_peak_bytes: Option<u64>,
+    pub recorded: Recorded,
+    /// This process.
+    pub client: Used,
+    /// The broker's process, where it is the run's own.
+    pub broker: Option<Used>,
+    /// Where they are known.
+    pub batches: Option<Batches>,
+    /// Writes and fdatasyncs of the size that the broker's disk saw, measured in the same run.
+    pub fdatasync: Option<Latencies>,
+}
+
+/// What was noted of each record while the window was open.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// Empty where the workload has none.
+    pub latencies: Latencies,
+    pub timeline: Timeline,
+}
+
+impl Recorded {
+    /// A record arrived, this long after the window opened.
+    pub fn note(&mut self, at: Duration, bytes: u64, latency: Duration) {
+        self.latencies.record(latency);
+        let tick = self.timeline.tick(at);
+        tick.count(1, bytes);
+        tick.record(latency);
+    }
 }
 
 /// The measured stretch of a run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Window {
     pub records: u64,
     /// Of keys and values, before compression.
     pub bytes: u64,
     pub time: Duration,
-    /// Processor time of this process, all threads, kernel included.
-    pub cpu: Duration,
 }
 
 impl Window {
@@ -101,6 +137,33 @@ fn per_s(count: u64, time: Duration) -> f64 {
     if time.is_zero() { 0.0 } else { count as f64 / time.as_secs_f64() }
 }
 
+/// The batches that went to the broker.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Batches {
+    /// Means.
+    pub records: f64,
+    pub bytes: f64,
+    /// Bytes before compression for each byte after it.
+    pub compression: f64,
+}
+
+/// What a process used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Processor time in the window, all threads, kernel included.
+    pub cpu: Duration,
+    /// The most that it had resident since it began, where the system says it.
+    pub memory_peak_bytes: Option<u64>,
+}
+
+impl Used {
+    /// By this process, since it had used so much processor time.
+    pub fn since(cpu_before: Duration) -> Used {
+        let cpu = cpu().saturating_sub(cpu_before);
+        Used { cpu, memory_peak_bytes: memory_peak_bytes() }
+    }
+}
+
 /// Processor time that this process has used so far.
 pub fn cpu() -> Duration {
     let used = clock_gettime(ClockId::ProcessCPUTime);
@@ -109,8 +172,7 @@ pub fn cpu() -> Duration {
     Duration::new(seconds, nanos)
 }
 
-/// The most memory that this process ever had resident, where the system says it.
-pub fn memory_peak_bytes() -> Option<u64> {
+fn memory_peak_bytes() -> Option<u64> {
     peak_in(&std::fs::read_to_string("/proc/self/status").ok()?)
 }
 
@@ -124,16 +186,15 @@ fn peak_in(status: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn of(micros: impl Iterator<Item = u64>) -> Latencies {
+        let mut latencies = Latencies::default();
+        micros.for_each(|micros| latencies.record(Duration::from_micros(micros)));
+        latencies
+    }
+
     #[test]
     fn percentiles_are_exact_to_three_digits() {
-        let mut low = Latencies::new();
-        let mut high = Latencies::new();
-        for micros in 1..=1000 {
-            low.record(Duration::from_micros(micros));
-            high.record(Duration::from_millis(micros));
-        }
-        low.merge(&high);
-        let got = low.summary().unwrap();
+        let got = of((1..=1000).chain((1..=1000).map(|ms| ms * 1000))).summary().unwrap();
         assert_eq!(got.min, Duration::from_micros(1));
         assert_eq!(got.p50, Duration::from_micros(1000));
         for (latency, want_ms) in [(got.p90, 800), (got.p99, 980), (got.max, 1000)] {
@@ -143,9 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn the_curve_rises_to_the_longest_and_stays_short() {
+        let curve: Vec<_> = of(1..=1_000_000).curve().collect();
+        assert!(curve.is_sorted_by(|a, b| a.0 <= b.0 && a.1 <= b.1), "{curve:?}");
+        let (last, longest) = *curve.last().unwrap();
+        assert_eq!(last, 1.0);
+        assert!(Duration::from_secs(1) <= longest);
+        assert!((20..200).contains(&curve.len()), "{} points", curve.len());
+    }
+
+    #[test]
     fn nothing_measured_has_no_percentiles() {
-        assert_eq!(Latencies::new().summary(), None);
-        let empty = Window { records: 0, bytes: 0, time: Duration::ZERO, cpu: Duration::ZERO };
+        assert_eq!(Latencies::default().summary(), None);
+        assert_eq!(Latencies::default().curve().count(), 0);
+        let empty = Window { records: 0, bytes: 0, time: Duration::ZERO };
         assert_eq!(empty.records_per_s(), 0.0);
     }
 

@@ -4,11 +4,13 @@
 pub mod gate;
 pub mod host;
 mod measure;
+mod metric;
 pub mod payload;
 pub mod plan;
 pub mod report;
 mod run;
 mod schedule;
+mod statistics;
 mod topic;
 mod verify;
 pub mod workload;

@@ -79,6 +79,11 @@ impl Payloads {
         HEAD_BYTES + self.body_bytes + self.keys.last().map_or(0, |key| key.len())
     }
 
+    /// What key and value of this record are together.
+    pub fn record_bytes(&self, mark: Mark) -> u64 {
+        (HEAD_BYTES + self.body_bytes + self.key(mark).map_or(0, <[u8]>::len)) as u64
+    }
+
     fn body(&self, mark: Mark) -> &[u8] {
         let places = (self.pool.len() - self.body_bytes + 1) as u64;
         let turn = mark.sequence.wrapping_mul(self.body_bytes.max(1) as u64);

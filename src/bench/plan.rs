@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
+
 /// A whole run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -12,6 +14,35 @@ pub struct Plan {
     pub warmup: Extent,
     pub measured: Extent,
     pub seed: u64,
+}
+
+impl Plan {
+    /// Each parameter under the name of its option, in base units: bytes, seconds, numbers.
+    pub fn parameters(&self) -> Map<String, Value> {
+        let Plan { load, measured, warmup, .. } = self;
+        let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let mut all = vec![
+            ("records", json!(measured.records)),
+            ("duration", json!(seconds(measured.time))),
+            ("warmup", warmup.parameter()),
+            ("record-size", json!(load.record_size)),
+            ("partitions", json!(load.partitions)),
+            ("compression", json!(load.compression.name())),
+            ("payload", json!(load.payload.name())),
+            ("keys", json!(load.keys)),
+            ("seed", json!(self.seed)),
+        ];
+        if let Workload::Produce { pace } = self.workload {
+            let rate = match pace {
+                Pace::Unbounded => None,
+                Pace::Rate(rate) => Some(rate),
+            };
+            all.push(("producers", json!(load.producers)));
+            all.push(("acks", json!(load.acks.name())));
+            all.push(("rate", json!(rate)));
+        }
+        all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +56,14 @@ impl Workload {
         match self {
             Workload::Produce { .. } => "produce",
             Workload::Consume => "consume",
+        }
+    }
+
+    /// Whether each record is timed.
+    pub fn has_latency(self) -> bool {
+        match self {
+            Workload::Produce { .. } => true,
+            Workload::Consume => false,
         }
     }
 }
@@ -120,6 +159,12 @@ pub struct Extent {
 
 impl Extent {
     pub const NONE: Extent = Extent { records: Some(0), time: None };
+
+    /// As `--warmup` has it: records as a number, a time with its unit.
+    fn parameter(self) -> Value {
+        let time = || self.time.map(|time| format!("{}s", time.as_secs_f64()));
+        self.records.map_or_else(|| json!(time()), Value::from)
+    }
 
     /// A tenth: the warm-up that goes with a load when none is asked for.
     pub fn tenth(self) -> Extent {

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::measure::{Measured, cpu, memory_peak_bytes};
+use super::measure::{Measured, Recorded, Used, cpu};
 use super::payload::{Payloads, Shape};
 use super::plan::{Acks, Extent, Load, Pace, Payload, Plan, Workload};
 use super::verify::{Account, Ledger};
-use super::workload::consume::{self, Gauge};
+use super::workload::consume::{self, Gauge, Timed};
 use super::workload::produce::{self, Outcome, Phase, Source};
 use super::workload::{Stage, Watch};
 use super::{Error, Topic};
@@ -57,8 +57,8 @@ impl Bench<'_> {
             true => produce::run(&mut sources, phase(self.plan.measured)),
             false => produce::run(&mut sources, phase(Extent::NONE)),
         };
-        let used = cpu().saturating_sub(before);
-        let memory_peak_bytes = memory_peak_bytes();
+        let client = Used::since(before);
+        let recorded = self.watch.take_recorded();
         let mut ledger = ledger(payloads, &sources, [&warmup, &outcome]);
         self.enter(Stage::Verifying)?;
         self.await_all(&ledger, sources)?;
@@ -66,9 +66,12 @@ impl Bench<'_> {
         consume::read(&mut consumer, &mut ledger, &mut Gauge::off(), self.watch)?;
         let measured = Measured {
             warmup_records: warmup.records,
-            window: outcome.window(used),
-            latency: outcome.latencies.summary(),
-            memory_peak_bytes,
+            window: outcome.window(),
+            recorded,
+            client,
+            broker: None,
+            batches: None,
+            fdatasync: None,
         };
         Ok(Findings::new(measured, ledger, [&warmup, &outcome]))
     }
@@ -90,17 +93,23 @@ impl Bench<'_> {
         let mut consumer = self.consumer()?;
         let mut gauge = Gauge::open(self.plan.measured);
         consume::read(&mut consumer, &mut ledger, &mut gauge, self.watch)?;
+        let Timed { window, timeline, used } = gauge.timed();
         let measured = Measured {
             warmup_records,
-            window: gauge.window(),
-            latency: None,
-            memory_peak_bytes: memory_peak_bytes(),
+            window,
+            recorded: Recorded { timeline, ..Recorded::default() },
+            client: used,
+            broker: None,
+            batches: None,
+            fdatasync: None,
         };
         Ok(Findings::new(measured, ledger, [&filled]))
     }
 
+    /// What was noted so far belongs to the stage before.
     fn enter(&self, stage: Stage) -> Result<(), Error> {
         self.watch.show(stage, 0);
+        drop(self.watch.take_recorded());
         match self.watch.is_stopped() {
             true => Err(Error::Stopped),
             false => Ok(()),

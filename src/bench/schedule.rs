@@ -136,7 +136,7 @@ mod tests {
     fn stalled(service: Duration) -> Latencies {
         let extent = Extent { records: Some(10_000), time: None };
         let schedule = Schedule::new(Pace::Rate(1000.0), 0, 1, extent);
-        let (mut now, mut index, mut latencies) = (Duration::ZERO, 0, Latencies::new());
+        let (mut now, mut index, mut latencies) = (Duration::ZERO, 0, Latencies::default());
         loop {
             match schedule.step(index, now) {
                 Step::Over => return latencies,

@@ -17,12 +17,6 @@ pub struct Faults {
     pub failed: u64,
 }
 
-impl Faults {
-    pub fn is_none(&self) -> bool {
-        *self == Faults::default()
-    }
-}
-
 /// All records of a run, warm-up included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {

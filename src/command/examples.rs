@@ -159,7 +159,9 @@ Examples:
 
   A cluster, and a check in CI:
     kaw -b localhost:9092 bench produce --records 100k --acks 1
-    kaw bench produce --records 100k --fail-if 'records/s<1000' --json";
+    kaw bench produce --records 100k --fail-if 'records/s<1000' --json
+    kaw bench produce --records 100k --output json -O result.json
+    kaw bench schema | head -3";
 
 const BROKER: &str = "\
 Examples:

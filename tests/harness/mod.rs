@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub use disk::SmallDisk;
-pub use outside::{Apache, Version, kafka_python};
+pub use outside::{Apache, Version, kafka_python, python_with};
 pub use process::{Cmd, Done, Running};
 
 /// How long a command or a condition may take, unless a test says otherwise. Generous: the

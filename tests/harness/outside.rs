@@ -99,20 +99,32 @@ pub fn kafka_python(version: Version) -> Option<PathBuf> {
         Version::Newest => ("newest", "kafka-python"),
         Version::Old => ("2.0.2", "kafka-python==2.0.2"),
     };
-    let home = kept(&format!("kafka-python-{name}"));
+    let Some(base) = version.base() else {
+        skip("there is no Python that kafka-python 2.0.2 runs on (3.11 or older)");
+        return None;
+    };
+    Some(installed(&format!("kafka-python-{name}"), base, requirement))
+}
+
+/// A Python that can import this package.
+#[track_caller]
+pub fn python_with(package: &str) -> Option<PathBuf> {
+    found("python3")?;
+    Some(installed(&format!("python-{package}"), "python3".into(), package))
+}
+
+/// A Python of its own with this package, installed once.
+fn installed(name: &str, base: PathBuf, requirement: &str) -> PathBuf {
+    let home = kept(name);
     let python = home.join("bin/python");
     if !home.join("complete").exists() {
-        let Some(base) = version.base() else {
-            skip("there is no Python that kafka-python 2.0.2 runs on (3.11 or older)");
-            return None;
-        };
         locked(&home, || {
             done(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home));
             done(Command::new(&python).args(["-m", "pip", "install", "-q", requirement]));
             File::create(home.join("complete")).expect("the build's directory is writable");
         });
     }
-    Some(python)
+    python
 }
 
 /// Versions of kafka-python that people have in their programs.

@@ -1,128 +1,147 @@
 //! A result for people: a word at the start of each line, then what it says.
 
 use std::fmt::Write;
-use std::time::Duration;
 
-use super::super::measure::Latency;
-use super::super::plan::{Pace, Workload};
-use super::super::verify::Faults;
-use super::Report;
-use crate::quantity::counted;
+use serde_json::Value;
 
-const EPHEMERAL: &str = "an ephemeral built-in broker (durability os)";
+use super::super::metric;
+use super::document::{Brokers, Case, Document, Figure, Host, Records, Run};
+use crate::quantity::{counted, show_bytes};
 
-/// The result in a dozen lines.
-pub fn table(report: &Report) -> String {
+/// The percentiles that people look at; other formats have them all.
+const PERCENTILES: [&str; 7] = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
+
+type Row = (String, String);
+
+/// The result, a dozen lines for each case.
+pub fn table(document: &Document) -> String {
+    let mut rows: Vec<Row> = document.results.iter().flat_map(rows).collect();
+    let versions = &document.versions;
+    rows.push(row("host", host(&document.host)));
+    rows.push(row("versions", format!("kaw {}, librdkafka {}", versions.kaw, versions.librdkafka)));
+    let width = rows.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for (word, says) in rows(report) {
+    for (word, says) in rows {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{word:<9} {says}");
+        let _ = writeln!(text, "{word:<width$}  {says}");
     }
     text
 }
 
-fn rows(report: &Report) -> Vec<(&'static str, String)> {
-    let (measured, setting) = (&report.measured, &report.setting);
-    let window = &measured.window;
-    let rate = format!("{:.0} records/s, {}/s", window.records_per_s(), mib(window.bytes_per_s()));
-    let memory = measured.memory_peak_bytes.map_or("unknown".into(), |peak| mib(peak as f64));
-    let cpu = window.cpu.as_secs_f64();
-    let brokers = setting.brokers.as_deref().unwrap_or(EPHEMERAL);
+fn row(word: &str, says: String) -> Row {
+    (word.to_owned(), says)
+}
+
+fn rows(case: &Case) -> Vec<Row> {
     let mut rows = vec![
-        (report.plan.workload.name(), extent(report)),
-        ("load", load(report)),
-        ("brokers", format!("{brokers}, topic {}", setting.topic)),
-        ("rate", rate),
+        row(&case.workload, extent(case)),
+        row("load", load(case)),
+        row("brokers", brokers(&case.brokers, &case.runs)),
     ];
-    rows.extend(measured.latency.map(|latency| ("latency", percentiles(&latency))));
-    rows.push(("client", format!("{cpu:.2} s CPU in the window, {memory} peak memory")));
-    rows.push(("records", account(report)));
-    for verdict in &report.verdicts {
-        let word = if verdict.failed { "failed" } else { "passed" };
-        rows.push((word, verdict.reason.clone()));
+    match case.runs.len() {
+        1 => rows.extend(figures_of_one(case)),
+        _ => rows.extend(figures_of_several(case)),
     }
-    rows.extend(report.meanings().into_iter().map(|meaning| ("note", meaning)));
-    rows.push(("host", host(report)));
-    let (kaw, librdkafka) = (&setting.kaw, &setting.librdkafka);
-    rows.push(("versions", format!("kaw {kaw}, librdkafka {librdkafka}")));
+    rows.extend(case.runs.first().and_then(batches));
+    rows.push(row("records", records(&case.runs)));
+    for gate in &case.gates {
+        rows.push(row(if gate.failed { "failed" } else { "passed" }, gate.reason.clone()));
+    }
+    rows.extend(case.notes.iter().map(|note| row("note", note.clone())));
     rows
 }
 
-fn extent(report: &Report) -> String {
-    let Report { plan, measured, .. } = report;
-    let (records, time) = (measured.window.records, measured.window.time.as_secs_f64());
-    let (size, warmup) = (plan.load.record_size, measured.warmup_records);
-    format!("{records} records of {size} bytes in {time:.3} s, after {warmup} as warm-up")
-}
-
-fn load(report: &Report) -> String {
-    let load = &report.plan.load;
-    let keys = load.keys.map_or("no keys".into(), |keys| counted(keys, "key"));
-    let mut parts = vec![
-        format!("{} payload (seed {})", load.payload.name(), report.plan.seed),
-        keys,
-        counted(load.partitions, "partition"),
-    ];
-    if let Workload::Produce { pace } = report.plan.workload {
-        parts.push(counted(load.producers, "producer"));
-        parts.push(format!("acks={}", load.acks.name()));
-        parts.push(match pace {
-            Pace::Unbounded => "as fast as it goes".into(),
-            Pace::Rate(rate) => format!("{rate} records/s"),
-        });
+fn extent(case: &Case) -> String {
+    let runs = case.runs.len();
+    let Some(run) = case.runs.first() else { return "no run".to_owned() };
+    let window = &run.window;
+    let (records, seconds, bytes) = (window.records, window.seconds, show_bytes(window.bytes));
+    let one = format!("{records} records, {bytes} in {seconds:.3} s");
+    let warmup = format!("after {} as warm-up", window.warmup_records);
+    match runs {
+        1 => format!("{one}, {warmup}"),
+        _ => format!("{runs} runs; the first: {one}, {warmup}"),
     }
-    parts.push(format!("compression={}", load.compression.name()));
+}
+
+/// The parameters as they were asked for; what is null was not.
+fn load(case: &Case) -> String {
+    let shown = case.parameters.iter().filter(|(_, value)| !value.is_null());
+    let parts: Vec<_> = shown.map(|(name, value)| format!("{name}={}", plain(value))).collect();
     parts.join(", ")
 }
 
-fn percentiles(latency: &Latency) -> String {
-    let named = [
-        ("p50", latency.p50),
-        ("p90", latency.p90),
-        ("p95", latency.p95),
-        ("p99", latency.p99),
-        ("p99.9", latency.p99_9),
-        ("p99.99", latency.p99_99),
-        ("max", latency.max),
-    ];
-    let parts: Vec<_> = named.iter().map(|(name, time)| format!("{name} {}", ms(*time))).collect();
-    parts.join(", ")
-}
-
-fn account(report: &Report) -> String {
-    let account = &report.account;
-    let found = format!("{} sent, {} verified", account.sent, account.verified);
-    if account.faults.is_none() {
-        return format!("{found}, none lost, duplicated, reordered or corrupted");
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map_or_else(String::new, |it| it.to_string()),
+        other => other.to_string(),
     }
-    format!("{found}, {}", faults(&account.faults))
 }
 
-/// The faults that there are, counted.
-pub fn faults(faults: &Faults) -> String {
-    let counts = [
-        ("failed", faults.failed),
-        ("lost", faults.lost),
-        ("duplicated", faults.duplicated),
-        ("reordered", faults.reordered),
-        ("corrupted", faults.corrupted),
+fn brokers(brokers: &Brokers, runs: &[Run]) -> String {
+    let durability =
+        brokers.durability.as_ref().map(|durability| format!(" (durability {durability})"));
+    let ephemeral = || format!("an ephemeral built-in broker{}", durability.unwrap_or_default());
+    let named = brokers.addresses.clone().unwrap_or_else(ephemeral);
+    match runs {
+        [Run { topic: Some(topic), .. }] => format!("{named}, topic {topic}"),
+        _ => named,
+    }
+}
+
+/// A line each for what belongs together.
+fn figures_of_one(case: &Case) -> Vec<Row> {
+    let lines: [(&str, &[&str]); 4] = [
+        ("rate", &["records/s", "bytes/s"]),
+        ("latency", &PERCENTILES),
+        ("client", &["cpu", "memory"]),
+        ("broker", &["broker-cpu", "broker-memory"]),
     ];
-    let some = counts.iter().filter(|(_, count)| *count != 0);
-    let parts: Vec<_> = some.map(|(word, count)| format!("{count} {word}")).collect();
-    parts.join(", ")
+    let line = |names: &[&str]| {
+        let figure =
+            |name: &&str| Some(format!("{name} {}", show(name, case.summary.get(*name)?.median)));
+        names.iter().filter_map(figure).collect::<Vec<_>>().join(", ")
+    };
+    let lines = lines.iter().map(|(word, names)| row(word, line(names)));
+    lines.filter(|(_, says)| !says.is_empty()).collect()
 }
 
-fn host(report: &Report) -> String {
-    let host = &report.setting.host;
+/// A line for each metric: its median and how far the runs lie apart.
+fn figures_of_several(case: &Case) -> Vec<Row> {
+    let shown =
+        metric::all().filter_map(|metric| Some((metric.name, case.summary.get(metric.name)?)));
+    shown.map(|(name, figure)| row(name, spread(name, figure))).collect()
+}
+
+fn spread(name: &str, figure: &Figure) -> String {
+    let show = |value| show(name, value);
+    let Figure { median, min, max, interval, .. } = *figure;
+    let known = interval.map(|(low, high)| format!(", 95 % sure: {} to {}", show(low), show(high)));
+    format!("median {}, {} to {}{}", show(median), show(min), show(max), known.unwrap_or_default())
+}
+
+fn show(name: &str, value: f64) -> String {
+    metric::named(name).map_or_else(|| value.to_string(), |metric| metric.show(value))
+}
+
+fn batches(run: &Run) -> Option<Row> {
+    let batches = run.batches?;
+    let bytes = show_bytes(batches.bytes as u64);
+    let says =
+        format!("{:.1} records and {bytes} each, {:.2}:1", batches.records, batches.compression);
+    Some(row("batches", says))
+}
+
+fn records(runs: &[Run]) -> String {
+    let all = runs.iter().map(|run| run.records).fold(Records::default(), Records::and);
+    let faults = all.faults();
+    let faults = faults.unwrap_or_else(|| "none lost, duplicated, reordered or corrupted".into());
+    format!("{} sent, {} verified, {faults}", all.sent, all.verified)
+}
+
+fn host(host: &Host) -> String {
     let cores = counted(u32::try_from(host.cores).unwrap_or(u32::MAX), "core");
-    let memory = host.memory_bytes.map(|bytes| format!(", {:.1} GiB", bytes as f64 / 1073741824.0));
+    let memory = host.memory_bytes.map(|bytes| format!(", {}", show_bytes(bytes)));
     format!("{}, {cores}{}, {}", host.cpu, memory.unwrap_or_default(), host.os)
-}
-
-fn mib(bytes: f64) -> String {
-    format!("{:.1} MiB", bytes / 1048576.0)
-}
-
-fn ms(time: Duration) -> String {
-    format!("{:.3} ms", time.as_secs_f64() * 1e3)
 }

@@ -2,40 +2,59 @@
 
 use std::time::Duration;
 
+use super::super::Findings;
 use super::super::gate::Gate;
-use super::super::measure::{Latencies, Window};
-use super::super::plan::{Acks, Compression, Extent, Load, Pace, Payload, Workload};
-use super::super::verify::Faults;
-use super::json::{FIELDS, json};
+use super::super::measure::{Batches, Measured, Recorded, Used, Window};
+use super::super::metric;
+use super::super::plan::{Acks, Compression, Extent, Load, Pace, Payload, Plan, Workload};
+use super::super::verify::{Account, Faults};
+use super::document::{Brokers, Case, Document, Host, Run, Versions};
 use super::table::table;
 use super::*;
 
-fn report(workload: Workload, faults: Faults) -> Report {
-    let mut latencies = Latencies::new();
-    (1..=1000).for_each(|micros| latencies.record(Duration::from_micros(micros)));
-    let latency = match workload {
-        Workload::Produce { .. } => latencies.summary(),
-        Workload::Consume => None,
-    };
+const PRODUCE: Workload = Workload::Produce { pace: Pace::Rate(2000.0) };
+
+/// A result of so many runs, each a tenth faster than the one before.
+pub fn document(workload: Workload, faults: Faults, runs: u32) -> Document {
+    let gates = ["records/s<1000", "records/s<1M"].map(|text| Gate::parse(text, workload).unwrap());
+    let runs = (0..runs).map(|turn| run(workload, faults, 500 - 50 * u64::from(turn))).collect();
+    let brokers = Brokers { addresses: None, durability: Some("os".into()) };
+    let memory_bytes = Some(4 << 30);
+    let host =
+        Host { os: "Linux 6.1 x86_64".into(), cpu: "Fast CPU".into(), cores: 2, memory_bytes };
+    Document {
+        schema: document::SCHEMA.into(),
+        started: "2026-01-31T08:00:00Z".into(),
+        command: vec!["kaw".into(), "bench".into(), "produce".into()],
+        host,
+        versions: Versions { kaw: "0.1.0".into(), librdkafka: "2.12.1".into() },
+        results: vec![Case::new(&plan(workload), brokers, runs, &gates)],
+    }
+}
+
+fn run(workload: Workload, faults: Faults, ms: u64) -> Run {
+    let mut recorded = Recorded::default();
+    if workload.has_latency() {
+        for micros in 1..=1000 {
+            let at = Duration::from_micros(micros * ms);
+            recorded.note(at, 104_857, Duration::from_micros(micros));
+        }
+    }
+    let (client, broker) = (250, 100);
+    let used =
+        |ms, mib: u64| Used { cpu: Duration::from_millis(ms), memory_peak_bytes: Some(mib << 20) };
     let measured = Measured {
         warmup_records: 100,
-        window: Window {
-            records: 1000,
-            bytes: 104_857_600,
-            time: Duration::from_millis(500),
-            cpu: Duration::from_millis(250),
-        },
-        latency,
-        memory_peak_bytes: Some(3 << 20),
+        window: Window { records: 1000, bytes: 104_857_600, time: Duration::from_millis(ms) },
+        recorded,
+        client: used(client, 3),
+        broker: Some(used(broker, 5)),
+        batches: Some(Batches { records: 9.5, bytes: 500_000.0, compression: 2.0 }),
+        fdatasync: None,
     };
-    let gates = ["records/s<1000", "records/s<1M"].map(|text| Gate::parse(text, workload).unwrap());
-    Report {
-        plan: plan(workload),
-        measured,
-        account: Account { sent: 1100, verified: 1100 - faults.lost, faults },
-        verdicts: gates.iter().map(|gate| gate.check(&measured)).collect(),
-        setting: setting(),
-    }
+    let account = Account { sent: 1100, verified: 1100 - faults.lost, faults };
+    let findings = Findings { measured, account, why: None };
+    Run::new("2026-01-31T08:00:01Z".into(), Some("kaw-bench-1".into()), &findings)
 }
 
 fn plan(workload: Workload) -> Plan {
@@ -52,36 +71,18 @@ fn plan(workload: Workload) -> Plan {
     Plan { workload, load, warmup: measured.tenth(), measured, seed: 7 }
 }
 
-fn setting() -> Setting {
-    Setting {
-        started: "2026-01-31T08:00:00Z".into(),
-        command: vec!["kaw".into(), "bench".into(), "produce".into()],
-        brokers: None,
-        topic: "kaw-bench-1".into(),
-        kaw: "0.1.0".into(),
-        librdkafka: "2.12.1".into(),
-        host: Host {
-            os: "Linux 6.1 x86_64".into(),
-            cpu: "Fast CPU".into(),
-            cores: 2,
-            memory_bytes: Some(4 << 30),
-        },
-    }
-}
-
-const PRODUCE: Workload = Workload::Produce { pace: Pace::Rate(2000.0) };
-
 #[test]
 fn the_table_says_what_was_measured() {
     let want = "\
-produce   1000 records of 104857 bytes in 0.500 s, after 100 as warm-up
-load      text payload (seed 7), 50 keys, 6 partitions, 1 producer, acks=all, 2000 records/s, \
-compression=lz4
+produce   1000 records, 100.0 MiB in 0.500 s, after 100 as warm-up
+load      records=1000, warmup=100, record-size=104857, partitions=6, compression=lz4, \
+payload=text, keys=50, seed=7, producers=1, acks=all, rate=2000
 brokers   an ephemeral built-in broker (durability os), topic kaw-bench-1
-rate      2000 records/s, 200.0 MiB/s
-latency   p50 0.500 ms, p90 0.900 ms, p95 0.950 ms, p99 0.990 ms, p99.9 0.999 ms, \
-p99.99 1.000 ms, max 1.000 ms
-client    0.25 s CPU in the window, 3.0 MiB peak memory
+rate      records/s 2k, bytes/s 200MiB
+latency   p50 500µs, p90 900µs, p95 950µs, p99 990µs, p99.9 999µs, p99.99 1ms, max 1ms
+client    cpu 250ms, memory 3MiB
+broker    broker-cpu 100ms, broker-memory 5MiB
+batches   9.5 records and 488.3 KiB each, 2.00:1
 records   1100 sent, 1100 verified, none lost, duplicated, reordered or corrupted
 passed    records/s<1000: records/s is 2k
 failed    records/s<1M: records/s is 2k
@@ -91,95 +92,59 @@ the last delivery report
 host      Fast CPU, 2 cores, 4.0 GiB, Linux 6.1 x86_64
 versions  kaw 0.1.0, librdkafka 2.12.1
 ";
-    assert_eq!(table(&report(PRODUCE, Faults::default())), want);
+    assert_eq!(table(&document(PRODUCE, Faults::default(), 1)), want);
+}
+
+#[test]
+fn several_runs_show_how_far_they_lie_apart() {
+    let text = table(&document(PRODUCE, Faults::default(), 6));
+    let has = |line: &str| assert!(text.lines().any(|is| is.starts_with(line)), "{line}\n{text}");
+    has("produce        6 runs; the first: 1000 records, ");
+    has("records/s      median 2.68k, 2k to 4k, 95 % sure: 2k to 4k");
+    has("p99            median 990µs, 990µs to 990µs, 95 % sure: ");
+    has("failed         records/s<1M: records/s is 2.68k");
+    let text = table(&document(PRODUCE, Faults::default(), 3));
+    assert!(!text.contains("sure"), "{text}");
 }
 
 #[test]
 fn the_table_names_only_the_faults_there_are() {
     let faults = Faults { lost: 3, reordered: 2, ..Faults::default() };
-    let text = table(&report(PRODUCE, faults));
+    let text = table(&document(PRODUCE, faults, 1));
     assert!(text.contains("records   1100 sent, 1097 verified, 3 lost, 2 reordered\n"), "{text}");
 }
 
 #[test]
 fn a_rate_that_was_not_reached_is_said() {
     let slow = Workload::Produce { pace: Pace::Rate(50_000.0) };
-    let text = table(&report(slow, Faults::default()));
+    let text = table(&document(slow, Faults::default(), 1));
     assert!(text.contains("note      of 50000 records/s asked for, 2000 were reached\n"), "{text}");
 }
 
 #[test]
 fn a_consumer_has_no_latency() {
-    let report = report(Workload::Consume, Faults::default());
-    let text = table(&report);
+    let document = document(Workload::Consume, Faults::default(), 1);
+    let text = table(&document);
     assert!(!text.contains("latency"), "{text}");
     assert!(text.contains("count from the first fetch to the last record\n"), "{text}");
-    assert_eq!(json(&report)["latency_us"], serde_json::Value::Null);
+    assert!(!document.results[0].summary.contains_key("p99"));
+    assert!(document.results[0].runs[0].latency_curve.is_empty());
 }
 
 #[test]
-fn the_json_has_every_field_under_its_name() {
+fn what_is_written_as_json_is_read_back_whole() {
     let faults = Faults { corrupted: 1, ..Faults::default() };
-    let want = serde_json::json!({
-        "workload": "produce",
-        "parameters": {
-            "measured": { "records": 1000, "seconds": null },
-            "warmup": { "records": 100, "seconds": null },
-            "record_size": 104857,
-            "partitions": 6,
-            "producers": 1,
-            "acks": "all",
-            "compression": "lz4",
-            "payload": "text",
-            "keys": 50,
-            "rate": 2000.0,
-        },
-        "seed": 7,
-        "command": ["kaw", "bench", "produce"],
-        "started": "2026-01-31T08:00:00Z",
-        "topic": "kaw-bench-1",
-        "brokers": null,
-        "host": {
-            "os": "Linux 6.1 x86_64",
-            "cpu": "Fast CPU",
-            "cores": 2,
-            "memory_bytes": 4294967296_u64,
-        },
-        "versions": { "kaw": "0.1.0", "librdkafka": "2.12.1" },
-        "window": {
-            "records": 1000, "bytes": 104857600, "seconds": 0.5, "warmup_records": 100,
-        },
-        "throughput": { "records_per_s": 2000.0, "bytes_per_s": 209715200.0 },
-        "latency_us": {
-            "min": 1, "mean": 500, "p50": 500, "p90": 900, "p95": 950, "p99": 990,
-            "p99_9": 999, "p99_99": 1000, "max": 1000,
-        },
-        "client": { "cpu_seconds": 0.25, "memory_peak_bytes": 3145728 },
-        "records": {
-            "sent": 1100, "verified": 1100, "failed": 0, "lost": 0, "duplicated": 0,
-            "reordered": 0, "corrupted": 1,
-        },
-        "gates": [
-            { "fail_if": "records/s<1000", "metric": "records/s", "value": 2000.0,
-              "failed": false },
-            { "fail_if": "records/s<1M", "metric": "records/s", "value": 2000.0,
-              "failed": true },
-        ],
-        "notes": [
-            "latency is from when a send was due to the delivery report",
-            "records/s and bytes/s (keys and values, uncompressed) count from the first send to \
-             the last delivery report",
-        ],
-    });
-    assert_eq!(json(&report(PRODUCE, faults)), want);
+    for document in [document(PRODUCE, faults, 1), document(Workload::Consume, faults, 7)] {
+        let text = json::json(&document);
+        assert_eq!(text.lines().count(), 1);
+        assert_eq!(serde_json::from_str::<Document>(&text).unwrap(), document);
+    }
 }
 
 #[test]
-fn every_field_is_explained() {
-    let json = json(&report(PRODUCE, Faults::default()));
-    let names = json.as_object().unwrap().keys();
-    let explained =
-        FIELDS.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let explained = explained.filter_map(|line| line.split_whitespace().next());
-    assert_eq!(names.collect::<Vec<_>>(), explained.collect::<Vec<_>>());
+fn the_schema_names_every_metric() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    let names: Vec<_> = metric::all().map(|metric| metric.name).collect();
+    assert_eq!(schema["$defs"]["metric"]["enum"], serde_json::json!(names));
+    assert_eq!(schema["properties"]["schema"]["const"], document::SCHEMA);
 }

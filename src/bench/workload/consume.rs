@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Stage, Watch};
 use crate::bench::Error;
-use crate::bench::measure::{Window, cpu};
+use crate::bench::measure::{Timeline, Used, Window, cpu};
 use crate::bench::plan::Extent;
 use crate::bench::verify::Ledger;
 use crate::client::Config;
@@ -80,17 +80,20 @@ pub fn read(
 
 /// Counts records, and times a window of them.
 pub struct Gauge {
-    /// None: nothing is timed.
-    opened: Option<Opened>,
+    /// None: nothing is timed, or no more.
+    open: Option<Open>,
     so_far: Counts,
-    closed: Option<Moment>,
+    /// What of it is in the timeline.
+    noted: Counts,
+    timed: Timed,
 }
 
 /// A window and what ends it.
 #[derive(Clone, Copy)]
-struct Opened {
+struct Open {
     extent: Extent,
-    at: Moment,
+    since: Instant,
+    cpu: Duration,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -100,58 +103,55 @@ struct Counts {
     bytes: u64,
 }
 
-/// Where the counts stood, and when.
-#[derive(Clone, Copy)]
-struct Moment {
-    counts: Counts,
-    time: Instant,
-    cpu: Duration,
+/// What was timed; empty where the records ended too early, which the account then says.
+#[derive(Default)]
+pub struct Timed {
+    pub window: Window,
+    pub timeline: Timeline,
+    pub used: Used,
 }
 
 impl Gauge {
     /// The window opens now.
     pub fn open(extent: Extent) -> Gauge {
-        let at = Moment { counts: Counts::default(), time: Instant::now(), cpu: cpu() };
-        Gauge { opened: Some(Opened { extent, at }), ..Gauge::off() }
+        let open = Open { extent, since: Instant::now(), cpu: cpu() };
+        Gauge { open: Some(open), ..Gauge::off() }
     }
 
     /// Times nothing.
     pub fn off() -> Gauge {
-        Gauge { opened: None, so_far: Counts::default(), closed: None }
+        let (so_far, noted) = (Counts::default(), Counts::default());
+        Gauge { open: None, so_far, noted, timed: Timed::default() }
+    }
+
+    pub fn timed(self) -> Timed {
+        self.timed
     }
 
     fn stage(&self) -> Stage {
-        match (self.opened, self.closed) {
-            (Some(_), None) => Stage::Measuring,
-            (None, _) | (_, Some(_)) => Stage::Verifying,
+        match self.open {
+            Some(_) => Stage::Measuring,
+            None => Stage::Verifying,
         }
     }
 
     fn count(&mut self, bytes: usize) {
         self.so_far.records += 1;
         self.so_far.bytes += bytes as u64;
-        if self.closed.is_none() && self.opened.is_some_and(|opened| self.is_over(&opened)) {
-            self.closed = Some(Moment { counts: self.so_far, time: Instant::now(), cpu: cpu() });
+        let Some(Open { extent, since, cpu }) = self.open else { return };
+        let Counts { records, bytes } = self.so_far;
+        let is_last = extent.records.is_some_and(|max| max <= records);
+        if !is_last && !records.is_multiple_of(RECORDS_PER_LOOK) {
+            return;
         }
-    }
-
-    fn is_over(&self, Opened { extent, at }: &Opened) -> bool {
-        let records = self.so_far.records;
-        let is_look = records.is_multiple_of(RECORDS_PER_LOOK);
-        extent.records.is_some_and(|max| max <= records)
-            || (is_look && extent.time.is_some_and(|max| max <= at.time.elapsed()))
-    }
-
-    /// What was timed; empty where the records ended too early, which the account then says.
-    pub fn window(&self) -> Window {
-        let (Some(Opened { at: from, .. }), Some(to)) = (self.opened, self.closed) else {
-            return Window { records: 0, bytes: 0, time: Duration::ZERO, cpu: Duration::ZERO };
-        };
-        Window {
-            records: to.counts.records - from.counts.records,
-            bytes: to.counts.bytes - from.counts.bytes,
-            time: to.time.saturating_duration_since(from.time),
-            cpu: to.cpu.saturating_sub(from.cpu),
+        let time = since.elapsed();
+        let tick = self.timed.timeline.tick(time);
+        tick.count(records - self.noted.records, bytes - self.noted.bytes);
+        self.noted = self.so_far;
+        if is_last || extent.time.is_some_and(|max| max <= time) {
+            self.timed.window = Window { records, bytes, time };
+            self.timed.used = Used::since(cpu);
+            self.open = None;
         }
     }
 }
@@ -164,9 +164,9 @@ mod tests {
     #[track_caller]
     fn check(mut gauge: Gauge, records: u64, want: &str, stage: Stage) {
         (0..records).for_each(|_| gauge.count(10));
-        let window = gauge.window();
-        assert_eq!(format!("{}/{}", window.records, window.bytes), want);
         assert_eq!(gauge.stage(), stage);
+        let window = gauge.timed().window;
+        assert_eq!(format!("{}/{}", window.records, window.bytes), want);
     }
 
     #[test]

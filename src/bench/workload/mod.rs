@@ -5,6 +5,9 @@ pub mod consume;
 pub mod produce;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::measure::Recorded;
 
 /// How a run looks from outside, and how it is ended from there.
 #[derive(Default)]
@@ -12,6 +15,7 @@ pub struct Watch {
     stopped: AtomicBool,
     stage: AtomicU8,
     records: AtomicU64,
+    recorded: Mutex<Recorded>,
 }
 
 /// What a run is at.
@@ -50,6 +54,16 @@ impl Watch {
     pub fn show(&self, stage: Stage, records: u64) {
         self.stage.store(stage as u8, Ordering::Relaxed);
         self.records.store(records, Ordering::Relaxed);
+    }
+
+    /// What was noted of each record since it was taken last. Lock it for a batch of records.
+    pub fn recorded(&self) -> MutexGuard<'_, Recorded> {
+        // Whoever panicked has noted a record or not: both are sound.
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn take_recorded(&self) -> Recorded {
+        std::mem::take(&mut self.recorded())
     }
 
     fn advance(&self, records: u64) {

@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Watch;
 use crate::bench::Error;
-use crate::bench::measure::{Latencies, Window};
+use crate::bench::measure::Window;
 use crate::bench::payload::{Mark, Payloads};
 use crate::bench::plan::{Extent, Pace};
 use crate::bench::schedule::{Schedule, Step};
@@ -48,8 +48,6 @@ pub struct Outcome {
     pub records: u64,
     /// Of keys and values.
     pub bytes: u64,
-    /// Of the records that were acknowledged.
-    pub latencies: Latencies,
     pub started: Instant,
     /// When the last report came.
     pub ended: Instant,
@@ -97,19 +95,17 @@ impl Source {
 }
 
 impl Outcome {
-    /// The window from the first send to the last report, with the processor time it took.
-    pub fn window(&self, cpu: Duration) -> Window {
+    /// The window from the first send to the last report.
+    pub fn window(&self) -> Window {
         let time = self.ended.saturating_duration_since(self.started);
-        Window { records: self.records, bytes: self.bytes, time, cpu }
+        Window { records: self.records, bytes: self.bytes, time }
     }
 
     fn and(mut self, other: Outcome) -> Outcome {
-        self.latencies.merge(&other.latencies);
         self.failed.extend(other.failed);
         Outcome {
             records: self.records + other.records,
             bytes: self.bytes + other.bytes,
-            latencies: self.latencies,
             started: self.started.min(other.started),
             ended: self.ended.max(other.ended),
             failed: self.failed,
@@ -124,6 +120,8 @@ struct Run<'a> {
     phase: Phase<'a>,
     schedule: Schedule,
     flights: Flights,
+    /// When, how large and after how long; on its way to what all producers share.
+    arrived: Vec<(Duration, u64, Duration)>,
     outcome: Outcome,
 }
 
@@ -134,13 +132,12 @@ impl<'a> Run<'a> {
         let outcome = Outcome {
             records: 0,
             bytes: 0,
-            latencies: Latencies::new(),
             started,
             ended: started,
             failed: Vec::new(),
             why: None,
         };
-        Run { source, phase, schedule, flights, outcome }
+        Run { source, phase, schedule, flights, arrived: Vec::new(), outcome }
     }
 
     fn run(mut self) -> Outcome {
@@ -220,25 +217,32 @@ impl<'a> Run<'a> {
     }
 
     fn take_reports(&mut self, wait: Duration) {
-        let Run { source, phase, flights, outcome, .. } = self;
+        let Run { source, phase, flights, arrived, outcome, .. } = self;
         if phase.watch.is_stopped() {
             source.producer.purge();
         }
         let number = source.number;
         let count = source.producer.reports(wait, |report| {
             let counted_from = flights.arrive(report.token);
+            let mark = Mark { producer: number, sequence: report.token };
             outcome.ended = report.at;
             match report.result {
                 Ok(_) => {
-                    let taken = report.at.saturating_duration_since(outcome.started);
-                    outcome.latencies.record(taken.saturating_sub(counted_from));
+                    let at = report.at.saturating_duration_since(outcome.started);
+                    let bytes = phase.payloads.record_bytes(mark);
+                    arrived.push((at, bytes, at.saturating_sub(counted_from)));
                 }
                 Err(refusal) => {
-                    outcome.failed.push(Mark { producer: number, sequence: report.token });
+                    outcome.failed.push(mark);
                     outcome.why.get_or_insert(refusal.why);
                 }
             }
         });
+        let mut recorded = phase.watch.recorded();
+        for (at, bytes, latency) in arrived.drain(..) {
+            recorded.note(at, bytes, latency);
+        }
+        drop(recorded);
         phase.watch.advance(count as u64);
     }
 }

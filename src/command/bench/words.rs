@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::{Shown, Usage};
+use super::Usage;
 use crate::bench::gate::Gate;
 use crate::bench::payload::HEAD_BYTES;
 use crate::bench::plan::{Acks, Compression, Extent, Load, Pace, Payload, Plan, Workload};
-use crate::bench::report::json::FIELDS;
+use crate::bench::report::{self, Format};
 use crate::quantity;
 
 /// How much there is where nothing is said.
@@ -30,11 +30,11 @@ pub struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum WorkloadArgs {
     /// Send records and time each until its delivery report
-    #[command(after_long_help = FIELDS)]
     Produce(ProduceArgs),
     /// Read records as fast as they come, from a topic that is filled first
-    #[command(after_long_help = FIELDS)]
     Consume(ConsumeArgs),
+    /// Print the JSON Schema of a result
+    Schema,
 }
 
 #[derive(clap::Args, Debug)]
@@ -104,44 +104,57 @@ struct ResultArgs {
     /// Exit with 3 if this holds, as 'p99>20ms' or 'records/s<50000'; repeatable
     #[arg(long, value_name = "EXPR")]
     fail_if: Vec<String>,
-    /// Print one JSON object instead of text
-    #[arg(long)]
+    /// How the result is written; `kaw bench schema` describes json
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format())]
+    output: &'static Format,
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output")]
     json: bool,
+    /// Write it to a file; stdout then has the text
+    #[arg(short = 'O', long, value_name = "FILE")]
+    output_file: Option<PathBuf>,
+}
+
+/// What a command line asks for.
+pub(super) struct Asked {
+    pub plan: Plan,
+    pub gates: Vec<Gate>,
+    pub output: Output,
+}
+
+/// How a result is written, and where to; none: stdout.
+pub(super) struct Output {
+    pub format: &'static Format,
+    pub file: Option<PathBuf>,
 }
 
 impl Args {
-    pub(super) fn shown(&self) -> Shown {
-        match self.result().json {
-            true => Shown::Json,
-            false => Shown::Table,
-        }
-    }
-
-    fn result(&self) -> &ResultArgs {
-        match &self.workload {
-            WorkloadArgs::Produce(args) => &args.result,
-            WorkloadArgs::Consume(args) => &args.result,
-        }
-    }
-
-    /// The plan, and what is expected of it.
-    pub(super) fn plan(self) -> Result<(Plan, Vec<Gate>), Usage> {
-        let gates = self.result().fail_if.clone();
-        let plan = match self.workload {
-            WorkloadArgs::Produce(args) => args.plan(),
-            WorkloadArgs::Consume(args) => args.plan(),
-        }?;
+    /// None: the schema is all that was asked for.
+    pub(super) fn asked(self) -> Result<Option<Asked>, Usage> {
+        let (plan, result) = match self.workload {
+            WorkloadArgs::Produce(args) => (args.plan()?, args.result),
+            WorkloadArgs::Consume(args) => (args.plan()?, args.result),
+            WorkloadArgs::Schema => return Ok(None),
+        };
         let gate = |text: &String| {
             let parsed = Gate::parse(text, plan.workload);
             parsed.map_err(|error| Usage(format!("--fail-if: {error}")))
         };
-        let gates = gates.iter().map(gate).collect::<Result<_, _>>()?;
-        Ok((plan, gates))
+        let gates = result.fail_if.iter().map(gate).collect::<Result<_, _>>()?;
+        Ok(Some(Asked { plan, gates, output: result.output() }))
+    }
+}
+
+impl ResultArgs {
+    fn output(self) -> Output {
+        let json = || report::format("json").expect("it is in the table of formats");
+        let format = if self.json { json() } else { self.output };
+        Output { format, file: self.output_file }
     }
 }
 
 impl ProduceArgs {
-    fn plan(self) -> Result<Plan, Usage> {
+    fn plan(&self) -> Result<Plan, Usage> {
         let pace = self.rate.map_or(Pace::Unbounded, Pace::Rate);
         let measured = match (self.load.records, self.load.duration, pace) {
             (None, None, Pace::Unbounded) => Extent { records: Some(RECORDS), time: None },
@@ -161,7 +174,7 @@ impl ProduceArgs {
 
 impl ConsumeArgs {
     /// The topic is filled with all that may be read, so that there always is a number of records.
-    fn plan(self) -> Result<Plan, Usage> {
+    fn plan(&self) -> Result<Plan, Usage> {
         let records = self.load.records.unwrap_or(RECORDS);
         let warmup = self.warmup.unwrap_or(records / 10);
         Ok(Plan {
@@ -226,6 +239,11 @@ fn compression() -> impl TypedValueParser<Value = Compression> {
     })
 }
 
+fn format() -> impl TypedValueParser<Value = &'static Format> {
+    PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name))
+        .map(|word| report::format(&word).expect("the words are the names of these"))
+}
+
 fn payload(word: &str) -> Result<Payload, std::convert::Infallible> {
     Ok(match word {
         "random" => Payload::Random,
@@ -285,7 +303,8 @@ mod tests {
     fn plan(line: &str) -> Result<Plan, String> {
         let words = std::iter::once("bench").chain(line.split_whitespace());
         let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
-        line.args.plan().map(|(plan, _)| plan).map_err(|error| error.to_string())
+        let asked = line.args.asked().map_err(|error| error.to_string())?;
+        Ok(asked.expect("no schema").plan)
     }
 
     const fn extent(records: Option<u64>, seconds: Option<u64>) -> Extent {

@@ -1,0 +1,51 @@
+//! What the figures of a case stand for, in words.
+
+use super::super::plan::{Acks, Pace, Plan, Workload};
+use super::document::Figure;
+
+/// The bytes are those of the payload: what a compressor makes of them is the client's affair.
+const RATES: &str = "records/s and bytes/s (keys and values, uncompressed)";
+
+/// The part of a rate that may be missing: the last record's own latency is in the window too.
+const RATE_KEPT: f64 = 0.95;
+
+/// A sentence each. `reached` has the records a second.
+pub fn notes(plan: &Plan, reached: Option<&Figure>) -> Vec<String> {
+    match plan.workload {
+        Workload::Consume => {
+            vec![format!("{RATES} count from the first fetch to the last record")]
+        }
+        Workload::Produce { pace } => {
+            let mut notes = vec![
+                latency(pace, plan.load.acks),
+                format!("{RATES} count from the first send to the last delivery report"),
+            ];
+            notes.extend(reached.and_then(|reached| shortfall(pace, reached.median)));
+            notes
+        }
+    }
+}
+
+/// A rate that was not kept says more about the client than about the broker.
+fn shortfall(pace: Pace, reached: f64) -> Option<String> {
+    match pace {
+        Pace::Rate(asked) if reached < asked * RATE_KEPT => {
+            Some(format!("of {asked} records/s asked for, {reached:.0} were reached"))
+        }
+        Pace::Rate(_) | Pace::Unbounded => None,
+    }
+}
+
+fn latency(pace: Pace, acks: Acks) -> String {
+    let (from, queue) = match pace {
+        Pace::Rate(_) => ("when a send was due", ""),
+        Pace::Unbounded => {
+            ("the call that sends", "; without --rate it is mostly the wait in a full queue")
+        }
+    };
+    let to = match acks {
+        Acks::None => "the delivery report (acks=0: written to the socket)",
+        Acks::Leader | Acks::All => "the delivery report",
+    };
+    format!("latency is from {from} to {to}{queue}")
+}
