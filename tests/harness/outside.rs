@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{Cmd, Kaw, Running, found, free_port, skip};
+use super::{Cmd, Kaw, Running, found, free_port, skip, until};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/apache-kafka.sh");
 
@@ -37,6 +37,13 @@ impl Apache {
     pub fn stop(mut self) {
         self.running.close_stdin();
         self.running.done().ok();
+    }
+
+    /// Kills it where it stands; it is gone when this returns.
+    #[track_caller]
+    pub fn kill(self, kaw: &Kaw) {
+        drop(self.running);
+        until("its end", || kaw.processes().is_empty().then_some(()));
     }
 }
 

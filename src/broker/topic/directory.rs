@@ -160,12 +160,11 @@ pub fn begin(data_dir: &Path) -> io::Result<()> {
 
 /// The last thing that a clean stop writes. Apache Kafka compares the epoch with that of the last
 /// registration in the catalogue (KIP-966).
-pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: Option<i64>) -> io::Result<()> {
+pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: i64) -> io::Result<()> {
     let path = data_dir.join(CLEAN_SHUTDOWN);
     let mut file = regular(OpenOptions::new().write(true).create(true).truncate(true), &path)
         .map_err(|error| named(CLEAN_SHUTDOWN, &error))?;
-    let epoch = broker_epoch.unwrap_or(-1);
-    write!(file, "{{\"version\":0,\"brokerEpoch\":{epoch}}}")?;
+    write!(file, "{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}")?;
     file.sync_all()?;
     RealDisk.sync_dir(data_dir)
 }

@@ -239,7 +239,7 @@ impl Topics {
                     return Ok((id, GroupCommit::ask(&self.catalogue, recorded)));
                 }
                 Take::Record(next_producer_id) => {
-                    let broker_epoch = state.image.broker_epoch.unwrap_or(-1);
+                    let broker_epoch = state.image.broker_epoch();
                     let broker_id = Some(self.node);
                     let record = ProducerIdsRecord { broker_id, broker_epoch, next_producer_id };
                     let recorded = self

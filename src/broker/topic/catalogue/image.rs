@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::broker::config::Overrides;
 use crate::protocol::catalogue::{
     CatalogueRecord, ConfigRecord, LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord,
+    RegisterBrokerRecord,
 };
 use crate::protocol::describe_configs::ResourceType;
 use crate::protocol::{NodeId, Text};
@@ -26,6 +27,13 @@ pub struct TopicImage {
     pub configs: Overrides,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// `.kafka_cleanshutdown` must repeat it.
+    pub broker_epoch: i64,
+    pub is_fenced: bool,
+}
+
 /// The catalogue as of some record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
@@ -36,8 +44,8 @@ pub struct Image {
     /// By broker; the empty name is for all.
     broker_configs: BTreeMap<Text, Overrides>,
     pub next_producer_id: ProducerId,
-    /// Of the last registration; `.kafka_cleanshutdown` must repeat it.
-    pub broker_epoch: Option<i64>,
+    /// The last that Apache Kafka's broker made.
+    pub registration: Option<Registration>,
     pub features: BTreeMap<Text, i16>,
     /// Brokers and controllers that have said they are there.
     pub nodes: BTreeSet<NodeId>,
@@ -59,6 +67,11 @@ impl Image {
     pub fn broker_configs(&self, node: i32) -> (Overrides, Overrides) {
         let of = |name: &str| self.broker_configs.get(name).cloned().unwrap_or_default();
         (of(&node.to_string()), of(""))
+    }
+
+    /// -1 where there was never a registration.
+    pub fn broker_epoch(&self) -> i64 {
+        self.registration.map_or(-1, |registration| registration.broker_epoch)
     }
 
     /// Whether a transaction was begun and never ended: its records count for nothing, and
@@ -104,8 +117,12 @@ impl Image {
             }
             CatalogueRecord::RegisterBroker(record) => {
                 self.nodes.insert(record.broker_id);
-                self.broker_epoch = Some(record.broker_epoch);
+                let RegisterBrokerRecord { broker_epoch, fenced: is_fenced, .. } = record;
+                self.registration = Some(Registration { broker_epoch, is_fenced });
             }
+            CatalogueRecord::BrokerRegistrationChange(record) => self.fence(record.fenced),
+            CatalogueRecord::FenceBroker(_) => self.fence(1),
+            CatalogueRecord::UnfenceBroker(_) => self.fence(-1),
             CatalogueRecord::UnregisterBroker(record) => {
                 self.nodes.remove(&record.broker_id);
             }
@@ -122,6 +139,13 @@ impl Image {
             _ => {}
         }
         Ok(())
+    }
+
+    /// 1 fences, -1 unfences, 0 leaves it (BrokerRegistrationFencingChange.java).
+    fn fence(&mut self, change: i8) {
+        if let Some(registration) = &mut self.registration {
+            registration.is_fenced = (registration.is_fenced && change != -1) || change == 1;
+        }
     }
 
     fn partition(&mut self, record: PartitionRecord) -> Result<(), Misfit> {
@@ -180,7 +204,8 @@ impl Image {
 mod tests {
     use super::*;
     use crate::protocol::catalogue::{
-        BeginTransactionRecord, EndTransactionRecord, RemoveTopicRecord, TopicRecord,
+        BeginTransactionRecord, BrokerRegistrationChangeRecord, EndTransactionRecord,
+        RemoveTopicRecord, TopicRecord,
     };
 
     const ID: Uuid = Uuid([7; 16]);
@@ -252,6 +277,26 @@ mod tests {
             change(LEADER_UNCHANGED),
         ]);
         assert_eq!(image.topics["t"].partitions[&PartitionId(0)].leader_epoch, LeaderEpoch(2));
+    }
+
+    #[test]
+    fn the_last_word_on_a_broker_says_whether_it_is_there() {
+        let check = |fenced: bool, changes: &[i8], want: bool| {
+            let registered = RegisterBrokerRecord { broker_epoch: 7, fenced, ..Default::default() };
+            let change = |&fenced: &i8| {
+                BrokerRegistrationChangeRecord { fenced, ..Default::default() }.into()
+            };
+            let all = std::iter::once(registered.into()).chain(changes.iter().map(change));
+            let want = Registration { broker_epoch: 7, is_fenced: want };
+            assert_eq!(image(all).registration, Some(want), "{fenced} {changes:?}");
+        };
+        check(true, &[], true);
+        check(true, &[0], true);
+        check(true, &[-1], false);
+        check(true, &[-1, 0], false);
+        check(true, &[-1, 1], true);
+        check(false, &[], false);
+        assert_eq!(image([topic("t")]).broker_epoch(), -1);
     }
 
     #[test]

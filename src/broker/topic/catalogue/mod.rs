@@ -21,10 +21,13 @@ use crate::broker::Identity;
 use crate::log::{
     AppendError, Disk, Known, Log, OpenError, RealDisk, Settings, Stamp, Trust, replace,
 };
-use crate::protocol::catalogue::{AbortTransactionRecord, CatalogueRecord};
+use crate::protocol::catalogue::{
+    AbortTransactionRecord, BrokerRegistrationChangeRecord, CatalogueRecord,
+};
 use crate::protocol::{EncodeError, NodeId};
 use crate::record::{BatchBuilder, BatchView, LeaderEpoch, Offset, Record, Times, Uuid};
 
+use image::Registration;
 pub use image::{Image, TopicImage};
 
 /// The directory, and the topic id that Kafka gave it (Uuid.METADATA_TOPIC_ID).
@@ -135,6 +138,7 @@ impl Catalogue {
             state.append(vec![AbortTransactionRecord { reason }.into()])?;
         }
         state.complete(identity)?;
+        state.fence(identity)?;
         let end = AtomicI64::new(state.end().get());
         Ok(Catalogue { state: Mutex::new(state), commit: GroupCommit::default(), end })
     }
@@ -209,6 +213,21 @@ impl State {
         let mut records = fresh::features();
         records.extend(self.is_new.then(|| fresh::producer_ids(identity)));
         self.append(records).map(drop)
+    }
+
+    /// Apache Kafka's broker, which was killed, is not there any more. Its successor would be kept
+    /// waiting until its session ends (ClusterControlManager.registerBroker).
+    fn fence(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
+        let Some(Registration { broker_epoch, is_fenced: false }) = self.image.registration else {
+            return Ok(());
+        };
+        let record = BrokerRegistrationChangeRecord {
+            broker_id: NodeId(identity.node_id),
+            broker_epoch,
+            fenced: 1,
+            ..BrokerRegistrationChangeRecord::default()
+        };
+        self.append(vec![record.into()]).map(drop)
     }
 
     fn append(&mut self, records: Vec<CatalogueRecord>) -> Result<Offset, CatalogueError> {

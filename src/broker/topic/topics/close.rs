@@ -79,7 +79,7 @@ impl Topics {
         // Closing syncs: every log is durable up to its end.
         checkpoints.recovery_points = checkpoints.high_watermarks.clone();
         checkpoints.write(&self.data_dir, None)?;
-        let broker_epoch = self.catalogue.lock().image.broker_epoch;
+        let broker_epoch = self.catalogue.lock().image.broker_epoch();
         directory::sign_clean_shutdown(&self.data_dir, broker_epoch)
     }
 
