@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::apache::{contents, same, strays};
-use crate::harness::{Apache, Kaw, until};
+use crate::harness::{Apache, Kaw, raw, until};
 
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
 
@@ -133,28 +133,68 @@ it!(kaw_and_apache_kafka_take_turns_on_one_directory, |kaw| {
     assert!(!said.contains("DuplicateBrokerRegistrationException"));
 });
 
-it!(a_directory_of_another_node_is_refused_and_stays_as_it_was, |kaw| {
+it!(a_directory_that_cannot_be_taken_over_stays_as_it_was, |kaw| {
     let broker = kaw.broker("");
     kaw.cmd("produce t").stdin("a\n").run().ok();
     broker.stop();
+    let own = ["door.json", ".lock", "broker.log", "broker.json"].map(|name| kaw.data().join(name));
+    own.iter().for_each(|path| drop(fs::remove_file(path)));
+    let refused = |parts: &[&str]| {
+        let before = files(&kaw.data());
+        for line in ["broker --listen 127.0.0.1:0", "topic list"] {
+            let said = kaw.cmd(line).run().fails(1);
+            parts.iter().for_each(|part| assert!(said.contains(part), "{said}"));
+            assert_eq!(files(&kaw.data()), before);
+        }
+    };
     let meta = kaw.data().join("meta.properties");
     let text = fs::read_to_string(&meta).unwrap();
     assert!(text.contains("node.id=1\n"), "{text}");
     fs::write(&meta, text.replace("node.id=1\n", "node.id=2\n")).unwrap();
-    let before = files(&kaw.data());
-    let said = kaw.cmd("broker --listen 127.0.0.1:0").run().fails(1);
-    for part in ["cannot take over", "topic t", "on [1], not on [2]"] {
-        assert!(said.contains(part), "{said}");
-    }
-    assert_eq!(files(&kaw.data()), before);
+    refused(&["cannot take over", "topic t", "on [1], not on [2]"]);
+    fs::write(&meta, text.replace("version=1\n", "version=0\n")).unwrap();
+    refused(&["meta.properties", "ZooKeeper"]);
+    fs::write(&meta, text).unwrap();
+    let catalogue = kaw.data().join("__cluster_metadata-0/00000000000000000000.log");
+    let mut log = fs::read(&catalogue).unwrap();
+    log.extend(unknown_record(end_of(&log)));
+    fs::write(&catalogue, log).unwrap();
+    refused(&["cannot read the catalogue", "99"]);
+    fs::remove_file(&meta).unwrap();
+    refused(&["meta.properties"]);
 });
 
-fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
+/// A batch with one record of the catalogue: frame version 1, key 99, version 0, no tags.
+fn unknown_record(offset: u64) -> Vec<u8> {
+    let mut batch = raw::batch(&["\u{1}\u{63}\0\0".to_owned()]).to_vec();
+    batch[..8].copy_from_slice(&offset.to_be_bytes());
+    batch
+}
+
+/// The offset behind the last batch.
+fn end_of(log: &[u8]) -> u64 {
+    let number = |at: usize, bytes: usize| {
+        log[at..at + bytes].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte))
+    };
+    let (mut at, mut end) = (0, 0);
+    while at < log.len() {
+        end = number(at, 8) + number(at + 23, 4) + 1;
+        at += 12 + number(at + 8, 4) as usize;
+    }
+    end
+}
+
+/// Every name with what it holds and when it was written last, the directories' own too.
+fn files(dir: &Path) -> BTreeMap<PathBuf, (SystemTime, Vec<u8>)> {
+    let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    let mut found = BTreeMap::from([(dir.to_owned(), (modified(dir), Vec::new()))]);
     for entry in fs::read_dir(dir).unwrap().flatten() {
         match entry.path() {
             path if path.is_dir() => found.extend(files(&path)),
-            path => drop(found.insert(path.clone(), fs::read(&path).unwrap())),
+            path => {
+                let holds = (modified(&path), fs::read(&path).unwrap());
+                found.insert(path, holds);
+            }
         }
     }
     found

@@ -20,11 +20,25 @@ mod server;
 mod session;
 mod topic;
 
+use std::path::Path;
+
 pub use config::{broker_configs, topic_configs};
 pub use options::{
     Door, Durability, Guise, Identity, Listener, Options, Ready, StartError, TopicSpec,
 };
 pub use server::{Census, ServerHandle};
+
+/// Whether a broker can serve this directory, which may be another's, as far as can be told before
+/// anything is written to it; a new one can be served.
+pub fn check(data_dir: &Path) -> Result<(), StartError> {
+    let broken = |error: String| StartError::Catalogue(error);
+    match Identity::load(data_dir).map_err(|error| broken(error.to_string()))? {
+        Some(identity) => {
+            topic::check(data_dir, &identity).map_err(|error| broken(error.to_string()))
+        }
+        None => Ok(()),
+    }
+}
 
 /// Serves until it is told to leave: by a signal, by the private Leave request on the door, or by
 /// the rules of `life`. `on_ready` is called once, when every listener accepts connections.

@@ -145,7 +145,8 @@ fn start(raw: &mut Raw, name: &TopicName) -> Option<i64> {
     }
 }
 
-fn batch(values: &[String]) -> Bytes {
+/// One uncompressed batch.
+pub fn batch(values: &[String]) -> Bytes {
     // Records of long ago would be removed, as retention says.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
     let record = |(at, value): (usize, &String)| Record {

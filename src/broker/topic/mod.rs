@@ -16,6 +16,7 @@ mod tests;
 mod topics;
 mod waiters;
 
+pub use catalogue::check;
 pub use commit::{SyncFailed, Ticket};
 pub use partition::{Batches, Extent, Partition, Read, Reader, Trimmed, Untrimmed, Unusable, now};
 pub use topics::{Alteration, ChangeError, Growth, NewTopic, Target, Topic, Topics};

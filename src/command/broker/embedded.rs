@@ -52,6 +52,7 @@ pub fn main() -> Option<ExitCode> {
 
 fn automatic(dir: &Path) -> Result<(), String> {
     let beat = Beat::start();
+    crate::broker::check(dir).map_err(|error| error.to_string())?;
     let home = match Home::claim(dir).map_err(|error| error.to_string())? {
         Claim::Won(home) => *home,
         Claim::Held(_) => {

@@ -148,6 +148,7 @@ fn show_addresses(ready: &Ready) {
 fn take(global: &Global, listeners: &[Listener]) -> anyhow::Result<Home> {
     let place = Place::new(global.data_dir.as_deref(), global.connect_timeout, |_| {})?;
     let deadline = Instant::now() + global.connect_timeout;
+    crate::broker::check(&place.data_dir)?;
     let mut claim = Home::claim(&place.data_dir)?;
     loop {
         let contender = match claim {

@@ -79,6 +79,20 @@ impl fmt::Display for CatalogueError {
     }
 }
 
+/// Whether a broker of this identity can serve what the directory's catalogue says. Nothing is
+/// written: a directory that is refused stays as it was.
+pub fn check(data_dir: &Path, identity: &Identity) -> Result<(), CatalogueError> {
+    let image = read::look(&data_dir.join(DIRECTORY))?;
+    refuse_foreign(data_dir, identity, &image)
+}
+
+fn refuse_foreign(dir: &Path, of: &Identity, image: &Image) -> Result<(), CatalogueError> {
+    match foreign::obstacle(image, NodeId(of.node_id)) {
+        Some(why) => Err(CatalogueError::Foreign { path: dir.to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
 /// The catalogue of an open data directory.
 pub struct Catalogue {
     state: Mutex<State>,
@@ -123,10 +137,8 @@ impl Catalogue {
                 .map_err(CatalogueError::Open)?;
         super::report::recovered_catalogue(&recovered);
         let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
-        // A directory that is refused stays as it was.
-        if let Some(why) = foreign::obstacle(&image, NodeId(identity.node_id)) {
-            return Err(CatalogueError::Foreign { path: data_dir.to_owned(), why });
-        }
+        // Whoever had it may have gone on after the check.
+        refuse_foreign(data_dir, identity, &image)?;
         let is_new = epoch.is_none();
         let epoch = epoch.unwrap_or(FIRST_EPOCH);
         let mut state = State { image, log: Some(log), epoch, is_new };

@@ -7,7 +7,9 @@ use bytes::Bytes;
 
 use super::CatalogueError;
 use super::image::Image;
-use crate::log::{Log, RealDisk, inspect};
+use crate::broker::home::plain;
+use crate::log::inspect::{self, Name, Piece, Pieces};
+use crate::log::{DiskFile, Log, RealDisk, RealFile};
 use crate::protocol::catalogue::CatalogueRecord;
 use crate::record::{BatchView, LeaderEpoch, Offset, Scratch, batches};
 
@@ -22,6 +24,14 @@ pub struct CheckpointFile {
     path: PathBuf,
     pub end: Offset,
     epoch: LeaderEpoch,
+}
+
+impl CheckpointFile {
+    fn read(&self, image: &mut Image) -> Result<(), CatalogueError> {
+        let bytes = inspect::read_small(&self.path).map_err(|error| failed(&self.path, error))?;
+        check_footer(&self.path, &bytes)?;
+        apply_all(&self.path, &bytes, Offset::ZERO, image).map(drop)
+    }
 }
 
 /// The newest checkpoint. One that ends at 0 is the bootstrap file, whose records count for
@@ -61,6 +71,44 @@ fn parse_name(path: &Path) -> Option<(Offset, LeaderEpoch)> {
     Some((end, LeaderEpoch(epoch.parse().ok()?))).filter(|(end, _)| Offset::ZERO < *end)
 }
 
+/// What a catalogue says as it lies there; nothing is written. It is read as far as it is whole:
+/// more is for whoever opens it.
+pub fn look(dir: &Path) -> Result<Image, CatalogueError> {
+    let (mut image, mut from) = (Image::default(), Offset::ZERO);
+    if let Some(checkpoint) = newest_checkpoint(dir)? {
+        checkpoint.read(&mut image)?;
+        from = checkpoint.end;
+    }
+    let mut scratch = Scratch::default();
+    for (base, path) in segments(dir)? {
+        let unreadable = |error| failed(&path, plain(&error));
+        let file = RealFile::open_to_read(&path).map_err(unreadable)?;
+        let bytes = file.len().map_err(unreadable)?;
+        let mut pieces = Pieces::new(&file, bytes, base, None);
+        while let Some(piece) = pieces.next_piece().map_err(unreadable)? {
+            let Piece::Batch { batch, .. } = piece else { return Ok(image) };
+            if !batch.is_control() {
+                apply(&path, &batch, from, &mut image, &mut scratch)?;
+            }
+        }
+    }
+    Ok(image)
+}
+
+/// The log's segments in their order.
+fn segments(dir: &Path) -> Result<Vec<(Offset, PathBuf)>, CatalogueError> {
+    let entries = match inspect::list(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(dir, plain(&error))),
+    };
+    let segment = |entry: inspect::Entry| match Name::parse(&entry.name) {
+        Name::Log(base) => Some((base, dir.join(entry.name))),
+        _ => None,
+    };
+    Ok(entries.into_iter().filter_map(segment).collect())
+}
+
 /// What checkpoint and log add up to, and the last epoch; no epoch: there is no catalogue yet.
 pub fn replay(
     dir: &Path,
@@ -71,10 +119,7 @@ pub fn replay(
     let mut epoch = None;
     let mut from = Offset::ZERO;
     if let Some(checkpoint) = checkpoint {
-        let bytes = inspect::read_small(&checkpoint.path);
-        let bytes = bytes.map_err(|error| failed(&checkpoint.path, error))?;
-        check_footer(&checkpoint.path, &bytes)?;
-        apply_all(&checkpoint.path, &bytes, Offset::ZERO, &mut image)?;
+        checkpoint.read(&mut image)?;
         epoch = Some(checkpoint.epoch);
         from = checkpoint.end;
     }
