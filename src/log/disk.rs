@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
@@ -67,6 +67,8 @@ pub trait DiskFile: Send + Sync + 'static {
     fn set_len(&self, bytes: u64) -> io::Result<()>;
     /// Makes the bytes and the length durable (fdatasync).
     fn sync(&self) -> io::Result<()>;
+    /// When it seems to have been written last.
+    fn set_modified(&self, time: Timestamp) -> io::Result<()>;
 }
 
 /// The machine's own file system.
@@ -208,6 +210,11 @@ impl DiskFile for RealFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn set_modified(&self, time: Timestamp) -> io::Result<()> {
+        let since = Duration::from_millis(u64::try_from(time.get()).unwrap_or(0));
+        self.0.set_modified(UNIX_EPOCH + since)
     }
 }
 

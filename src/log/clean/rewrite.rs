@@ -258,6 +258,8 @@ impl<'a, D: Disk> Output<'a, D> {
         }
         let path = self.files.staged(Kind::Log, base, Stage::Cleaned);
         self.file.sync().map_err(at(&path))?;
+        // By it retention goes where no record has a time (LogSegment.largestTimestamp).
+        self.file.set_modified(modified).map_err(at(&path))?;
         let bytes = self.segment.bytes;
         let segment = Segment { synced: bytes, saved, modified, ..self.segment };
         Ok(Written { segment, aborted })

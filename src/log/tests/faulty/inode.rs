@@ -24,6 +24,7 @@ pub struct Begun {
 pub struct Inode {
     pub seen: Vec<u8>,
     pub durable: Vec<u8>,
+    pub modified_ms: i64,
     /// Not synced yet, in order.
     changes: Vec<Change>,
 }

@@ -255,7 +255,7 @@ impl Disk for FaultyDisk {
             name: path.file_name().unwrap().to_str().unwrap().to_owned(),
             is_file: true,
             bytes: state.inodes[inode].seen.len() as u64,
-            modified: Timestamp(0),
+            modified: Timestamp(state.inodes[inode].modified_ms),
         });
         Ok(listed.collect())
     }
@@ -343,6 +343,11 @@ impl DiskFile for FaultyFile {
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.disk.change()?.inodes[self.inode].apply(Change::Length(bytes as usize));
+        Ok(())
+    }
+
+    fn set_modified(&self, time: Timestamp) -> io::Result<()> {
+        self.disk.change()?.inodes[self.inode].modified_ms = time.get();
         Ok(())
     }
 
