@@ -18,7 +18,7 @@ pub fn said(kaw: &Kaw, file: &str) -> serde_json::Value {
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn kill_broker(kaw: &Kaw) -> Pid {
+pub fn kill_broker(kaw: &Kaw) -> Pid {
     let pid = kaw.serving(|_| true);
     // It may have left by itself meanwhile.
     let _ = kill_process(pid, Signal::KILL);
@@ -408,6 +408,28 @@ it!(a_broker_of_ones_own_goes_however_it_ends, |kaw| {
         });
     }
 });
+
+it!(a_command_hears_at_once_that_its_broker_was_killed, |kaw| {
+    let script = "echo ready; cat";
+    let run = kaw.cmd("broker run --").args(["sh", "-c", script]).stdin_open().start();
+    run.until_out("ready");
+    kill_own_broker(kaw);
+    run.until_err("kaw: the broker on 127.0.0.1:");
+    let done = run.done().ok().says("was killed; sh goes on without\n");
+    assert_eq!(done.err().lines().count(), 1);
+    assert_eq!(temporary_homes(kaw), Vec::<PathBuf>::new());
+});
+
+/// The only one that was started for a command.
+pub fn kill_own_broker(kaw: &Kaw) {
+    let is_broker = |pid: &Pid| {
+        let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
+        line.windows(10).any(|word| word == b"--embedded")
+    };
+    let pids = kaw.processes().into_iter().filter(is_broker).collect::<Vec<_>>();
+    let [pid] = pids.as_slice() else { panic!("{pids:?}") };
+    kill_process(*pid, Signal::KILL).unwrap();
+}
 
 it!(a_command_with_a_broker_of_its_own_may_take_signals_lightly, |kaw| {
     let script = "n=0; trap 'n=$((n+1)); echo taken $n' INT; echo up; \

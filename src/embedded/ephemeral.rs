@@ -5,7 +5,13 @@ use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::report::Report;
 use super::start::{self, Kind};
@@ -19,6 +25,7 @@ pub struct Ephemeral {
     ports: Vec<u16>,
     dir: PathBuf,
     child: Child,
+    is_leaving: Arc<AtomicBool>,
 }
 
 impl Ephemeral {
@@ -45,10 +52,24 @@ impl Ephemeral {
         let addresses = self.ports.iter().map(|port| format!("127.0.0.1:{port}"));
         addresses.collect::<Vec<_>>().join(",")
     }
+
+    /// Calls `tell`, from another thread, should the broker end before this value is dropped.
+    pub fn on_death(&self, tell: impl FnOnce() + Send + 'static) {
+        let (pid, is_leaving) = (Pid::from_child(&self.child), self.is_leaving.clone());
+        thread::spawn(move || {
+            // It is left to be collected: until then its number is no other process's.
+            let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), end) {}
+            if !is_leaving.load(Ordering::SeqCst) {
+                tell();
+            }
+        });
+    }
 }
 
 impl Drop for Ephemeral {
     fn drop(&mut self) {
+        self.is_leaving.store(true, Ordering::SeqCst);
         // Closes its stdin: it stops cleanly and takes the directory along.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
@@ -62,7 +83,7 @@ fn launch(kind: Kind, dir: &Path, patience: Duration) -> Result<Ephemeral, Error
     let place = Place { data_dir: dir.to_owned(), patience, tell: |_| {} };
     let heard = start::listen(&mut child, &place, Instant::now() + patience);
     if let Ok(Report::Ready(ports)) = heard {
-        return Ok(Ephemeral { ports, dir: dir.to_owned(), child });
+        return Ok(Ephemeral { ports, dir: dir.to_owned(), child, is_leaving: Arc::default() });
     }
     let _ = child.kill();
     let _ = child.wait();

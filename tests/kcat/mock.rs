@@ -6,6 +6,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use crate::harness::{Kaw, Running, found, until};
+use crate::life::kill_own_broker;
 
 fn cluster(kaw: &Kaw, nodes: u16) -> (Running, String) {
     let running = kaw.cmd(&format!("kcat -M {nodes}")).stdin_open().start();
@@ -102,6 +103,14 @@ it!(a_mock_cluster_ends_with_its_input_or_a_signal, |kaw| {
     let (running, _) = cluster(kaw, 2);
     running.signal(Signal::KILL);
     running.done().code(137);
+    nothing_is_left(kaw);
+});
+
+it!(a_mock_cluster_that_is_killed_is_the_end, |kaw| {
+    let (running, brokers) = cluster(kaw, 2);
+    kill_own_broker(kaw);
+    running.until_err("ERROR");
+    running.done().code(1).says(&format!("Mock cluster {brokers} was killed"));
     nothing_is_left(kaw);
 });
 

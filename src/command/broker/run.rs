@@ -46,7 +46,16 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
         command.env(variable, broker.addresses());
     }
     match command.spawn() {
-        Ok(child) => Ok(passed(wait(child, interrupt)?)),
+        Ok(child) => {
+            let program = program.to_string_lossy().into_owned();
+            let addresses = broker.addresses();
+            broker.on_death(move || {
+                let why =
+                    format!("the broker on {addresses} was killed; {program} goes on without");
+                crate::command::complain(&anyhow!(why));
+            });
+            Ok(passed(wait(child, interrupt)?))
+        }
         Err(error) => {
             let code = match error.kind() {
                 io::ErrorKind::NotFound => NOT_FOUND,
