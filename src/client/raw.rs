@@ -71,6 +71,18 @@ impl Raw {
         Line { raw: self, connections: HashMap::new() }
     }
 
+    /// Where the leader of a partition is, as far as one knows.
+    pub fn leader(&self, (topic, partition): Of<'_>) -> Option<(String, u16)> {
+        let chart = self.chart();
+        chart.leader(topic, partition).map(|(host, port)| (host.to_owned(), port))
+    }
+
+    /// A connection to a broker for the caller alone.
+    pub fn enter(&self, (host, port): (&str, u16)) -> Result<Connection, wire::Error> {
+        let deadline = Instant::now() + self.patience.max;
+        self.access.enter((host, port), &nonce(), deadline)
+    }
+
     fn chart(&self) -> Arc<Chart> {
         Arc::clone(&self.chart.lock().expect("no holder panics"))
     }
@@ -170,10 +182,7 @@ impl Line<'_> {
         let key = (host.to_owned(), port);
         let mut connection = match self.connections.remove(&key) {
             Some(connection) => connection,
-            None => {
-                let deadline = Instant::now() + self.raw.patience.max;
-                self.raw.access.enter((host, port), &nonce(), deadline).map_err(failed)?
-            }
+            None => self.raw.enter((host, port)).map_err(failed)?,
         };
         // One that failed may hold half an answer: it is not used again.
         let answer = ask(&mut connection, Instant::now() + CALL_MAX).map_err(failed)?;

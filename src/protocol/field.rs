@@ -278,6 +278,16 @@ pub enum Records {
     Elsewhere(usize),
 }
 
+impl Records {
+    /// Those of a message that was read, whose records always come with it.
+    pub fn here(&self) -> &Bytes {
+        match self {
+            Records::Here(bytes) => bytes,
+            Records::Elsewhere(_) => unreachable!("only what is written lies elsewhere"),
+        }
+    }
+}
+
 impl Default for Records {
     fn default() -> Self {
         Records::Here(Bytes::new())

@@ -5,12 +5,10 @@
 
 use std::ops::RangeInclusive;
 
-use bytes::Bytes;
-
 use super::api_key::ApiKey;
 use super::codec::{DecodeError, EncodeError, Field, Reader, Version, Writer};
 use super::error_code::ErrorCode;
-use super::field::{NodeId, Text};
+use super::field::{NodeId, Records, Text};
 use super::frame::Request;
 use super::message::message;
 use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp, Uuid};
@@ -72,7 +70,7 @@ message! {
 message! {
     pub struct ProducePartition {
         partition: PartitionId,
-        records: Option<Bytes>,
+        records: Records,
     }
 }
 
@@ -143,12 +141,14 @@ message! {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::super::{Envelope, encode_request};
     use super::*;
 
     /// A request with so many bytes of records, as its frame.
     fn frame(records_bytes: usize) -> Bytes {
-        let records = Some(Bytes::from(vec![b'r'; records_bytes]));
+        let records = Records::Here(Bytes::from(vec![b'r'; records_bytes]));
         let partition = ProducePartition { partition: PartitionId(0), records };
         let topic = ProduceTopic {
             name: "numbers".into(),
@@ -168,7 +168,7 @@ mod tests {
                 read = Some(Envelope::open(frame.clone()).unwrap().request::<ProduceRequest>());
             });
             let request = read.unwrap().unwrap();
-            let records = request.topics[0].partitions[0].records.as_ref().unwrap();
+            let records = request.topics[0].partitions[0].records.here();
             assert_eq!(records.len(), records_bytes);
             let frame = frame.as_ptr_range();
             assert!(frame.contains(&records.as_ptr()), "a slice of the frame");

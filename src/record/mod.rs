@@ -7,6 +7,7 @@ mod codec;
 mod ids;
 #[allow(clippy::module_inception)] // A record is what it holds.
 mod record;
+mod stencil;
 mod thin;
 mod validate;
 pub mod varint;
@@ -16,5 +17,6 @@ pub use builder::{BatchBuilder, send_again};
 pub use codec::Codec;
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
 pub use record::{Delivered, Header, Outgoing, Record, TimestampType, Watermarks};
+pub use stencil::Stencil;
 pub use thin::{Sketch, emptied, thin};
 pub use validate::{Invalid, Keys, Rules, Times, Zstd, validate};

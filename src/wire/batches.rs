@@ -20,8 +20,8 @@ use crate::protocol::{ApiKey, ErrorCode, Isolation, Records, Request};
 use crate::record::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId};
 
 /// From the next version on, topics go by their ids.
-const FETCH_VERSION_MAX: i16 = 12;
-const PRODUCE_VERSION_MAX: i16 = 12;
+pub(super) const FETCH_VERSION_MAX: i16 = 12;
+pub(super) const PRODUCE_VERSION_MAX: i16 = 12;
 /// So much at once; a batch that is larger comes whole all the same (KIP-74).
 const FETCH_BYTES_MAX: i32 = 4 << 20;
 /// How long a broker may wait for something to come.
@@ -78,10 +78,7 @@ impl Connection {
             return Ok(Fetched { throttle, ..Fetched::default() });
         };
         self.refuse::<FetchRequest>(partition.error_code, None)?;
-        let batches = match partition.records {
-            Records::Here(batches) => batches,
-            Records::Elsewhere(_) => Bytes::new(),
-        };
+        let batches = partition.records.here().clone();
         let aborted = partition.aborted_transactions.unwrap_or_default().into_iter();
         let aborted = aborted.map(|it| (it.producer_id, it.first_offset)).collect();
         let last_stable = partition.last_stable_offset;
@@ -150,7 +147,7 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Option<Offset>, Error> {
         let left = deadline.saturating_duration_since(Instant::now());
-        let partition = ProducePartition { partition, records: Some(batch) };
+        let partition = ProducePartition { partition, records: Records::Here(batch) };
         let topic = ProduceTopic {
             name: topic.into(),
             partitions: vec![partition],
@@ -169,7 +166,7 @@ impl Connection {
         Ok(partition.base_offset)
     }
 
-    fn untold<R: Request>(&self) -> Error {
+    pub(super) fn untold<R: Request>(&self) -> Error {
         let calling: ApiKey = R::KEY;
         let code = ErrorCode::UNKNOWN_SERVER_ERROR;
         self.error(Trouble::Refused { calling, code, message: None })

@@ -21,14 +21,14 @@ use crate::protocol::{
 };
 
 /// As Kafka's own limit for a request (socket.request.max.bytes).
-const FRAME_BYTES_MAX: usize = 100 << 20;
+pub(super) const FRAME_BYTES_MAX: usize = 100 << 20;
 
 pub struct Connection {
-    stream: Stream,
+    pub(super) stream: Stream,
     /// As it is told to people.
     address: String,
-    client_id: String,
-    correlation: i32,
+    pub(super) client_id: String,
+    pub(super) correlation: i32,
     /// Asked for when first needed.
     versions: Option<Versions>,
 }
@@ -126,16 +126,23 @@ impl Connection {
         version_max: i16,
         deadline: Instant,
     ) -> Result<R::Response, Error> {
+        let version = self.version::<R>(version_max, deadline)?;
+        self.call_at(request, version, deadline)
+    }
+
+    /// The newest version of an API, up to this one, that both sides speak.
+    pub(super) fn version<R: Request>(
+        &mut self,
+        version_max: i16,
+        deadline: Instant,
+    ) -> Result<i16, Error> {
         let versions = match self.versions.take() {
             Some(versions) => versions,
             None => self.ask_versions(deadline)?,
         };
         let version = versions.common::<R>(version_max);
         self.versions = Some(versions);
-        match version {
-            Some(version) => self.call_at(request, version, deadline),
-            None => Err(self.error(Trouble::NotOffered { calling: R::KEY })),
-        }
+        version.ok_or_else(|| self.error(Trouble::NotOffered { calling: R::KEY }))
     }
 
     fn ask_versions(&mut self, deadline: Instant) -> Result<Versions, Error> {
@@ -213,7 +220,7 @@ impl Connection {
         Err(self.error(Trouble::Refused { calling: R::KEY, code, message }))
     }
 
-    fn lost(&self, calling: ApiKey, error: io::Error) -> Error {
+    pub(super) fn lost(&self, calling: ApiKey, error: io::Error) -> Error {
         self.error(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Trouble::Silent { calling },
             _ => Trouble::Broken { calling, error },

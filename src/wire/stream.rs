@@ -1,7 +1,7 @@
-//! The bytes of a connection, plain or under TLS, up to a deadline.
+//! The bytes of a connection, plain or under TLS, up to a deadline or without waiting.
 //! Never knows: what they mean.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -16,9 +16,20 @@ pub enum Stream {
 impl Stream {
     /// Reads and writes from now on give up then.
     pub fn until(&mut self, deadline: Instant) {
+        self.timed().deadline = Some(deadline);
+    }
+
+    /// Reads and writes from now on take what there is, and otherwise say `WouldBlock`.
+    pub fn at_once(&mut self) -> io::Result<()> {
+        let timed = self.timed();
+        timed.deadline = None;
+        timed.stream.set_nonblocking(true)
+    }
+
+    fn timed(&mut self) -> &mut Timed {
         match self {
-            Stream::Plain(timed) => timed.deadline = deadline,
-            Stream::Tls(tls) => tls.get_mut().deadline = deadline,
+            Stream::Plain(timed) => timed,
+            Stream::Tls(tls) => tls.get_mut(),
         }
     }
 }
@@ -50,6 +61,15 @@ impl Write for Stream {
         }
     }
 
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Stream::Plain(timed) => timed.write_vectored(parts),
+            Stream::Tls(tls) => {
+                tls.write(parts.iter().find(|it| !it.is_empty()).map_or(&[], |it| it))
+            }
+        }
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -59,14 +79,20 @@ impl Write for Stream {
 #[derive(Debug)]
 pub struct Timed {
     stream: TcpStream,
-    deadline: Instant,
+    /// None: it never waits.
+    deadline: Option<Instant>,
 }
 
 impl Timed {
     pub fn open(address: SocketAddr, deadline: Instant) -> io::Result<Timed> {
         let stream = TcpStream::connect_timeout(&address, left(deadline)?)?;
         stream.set_nodelay(true)?;
-        Ok(Timed { stream, deadline })
+        Ok(Timed { stream, deadline: Some(deadline) })
+    }
+
+    /// How long the socket may wait now.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        self.deadline.map(left).transpose()
     }
 }
 
@@ -80,15 +106,26 @@ fn left(deadline: Instant) -> io::Result<Duration> {
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(left(self.deadline)?))?;
+        if let Some(left) = self.left()? {
+            self.stream.set_read_timeout(Some(left))?;
+        }
         self.stream.read(buffer)
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(left(self.deadline)?))?;
+        if let Some(left) = self.left()? {
+            self.stream.set_write_timeout(Some(left))?;
+        }
         self.stream.write(bytes)
+    }
+
+    fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Some(left) = self.left()? {
+            self.stream.set_write_timeout(Some(left))?;
+        }
+        self.stream.write_vectored(parts)
     }
 
     fn flush(&mut self) -> io::Result<()> {

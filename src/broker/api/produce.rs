@@ -167,8 +167,7 @@ impl Appender<'_> {
             answer.error_message = Some(text(why));
             return Err(answer);
         }
-        let records = wanted.records.unwrap_or_default();
-        let (answer, end) = self.append(partition, &records)?;
+        let (answer, end) = self.append(partition, wanted.records.here())?;
         let (topic, at) = place;
         self.promises.push(Promise { topic, at, partition: partition.clone(), end });
         Ok(answer)
