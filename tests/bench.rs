@@ -74,6 +74,36 @@ it!(a_benchmark_brings_its_own_broker_and_leaves_nothing, |kaw| {
     assert!(left.is_empty(), "{left:?}");
 });
 
+it!(batches_over_the_wire_are_accounted_for_both_ways, |kaw| {
+    let load = "--records 5000 --batch-records 10 --producers 4 --partitions 3 --in-flight 3";
+    for (more, sent) in [("", 5500), ("--fetch", 5000), ("--acks 1", 5500), ("--acks 0", 5500)] {
+        for codec in ["none", "lz4"] {
+            let result = result(kaw, &format!("wire {load} {more} -z {codec}"));
+            is_whole(&result, sent, 5000);
+            assert_eq!(result["window"]["bytes"], 500_000);
+            let latency = |name: &str| latency_us(&result, name);
+            assert_eq!(result["batches"]["records"], 10.0);
+            assert!(latency("p50") <= latency("p99") && latency("p99") <= latency("max"));
+        }
+    }
+});
+
+it!(a_request_carries_what_fits_and_what_is_begun_is_whole, |kaw| {
+    // Eight take 856 bytes, and a ninth might take 132.
+    let filled = result(kaw, "wire --records 100 --warmup 0 --batch-bytes 1000");
+    is_whole(&filled, 104, 104);
+    let one = document(kaw, "wire --records 3 --warmup 1 --batch-records 1 --record-size 2MB");
+    is_whole(&only_run(&one), 4, 3);
+    assert_eq!(one["results"][0]["parameters"]["batch-records"], 1);
+});
+
+it!(requests_at_a_rate_count_from_when_they_were_due, |kaw| {
+    let result = result(kaw, "wire --rate 1000/s --duration 1s --batch-records 5 --producers 3");
+    is_whole(&result, 1100, 1000);
+    let rate = result["metrics"]["records/s"].as_f64().unwrap();
+    assert!((500.0..1050.0).contains(&rate), "{result}");
+});
+
 it!(no_variable_and_no_file_turns_a_benchmark_on_a_cluster, |kaw| {
     let named = kaw.file("named.conf", "bootstrap.servers=127.0.0.1:1\n");
     let done = kaw
@@ -95,6 +125,7 @@ it!(on_a_named_broker_only_its_own_topic_comes_and_goes, |kaw| {
     let b = &broker.address;
     is_whole(&result(kaw, &format!("produce -b {b} --records 1000")), 1100, 1000);
     is_whole(&result(kaw, &format!("consume -b {b} --records 1000")), 1000, 1000);
+    is_whole(&result(kaw, &format!("wire -b {b} --records 1000 --batch-records 9")), 1116, 1008);
     assert_eq!(kaw.ok(&format!("topic list -b {b}")), "mine\n");
 });
 
@@ -106,6 +137,9 @@ it!(a_benchmark_runs_on_a_real_kafka_too, |kaw| {
         is_whole(&result(kaw, &line), 2200, 2000);
     }
     is_whole(&result(kaw, &format!("consume -b {b} --records 2000 --keys 5")), 2000, 2000);
+    let wire = format!("wire -b {b} --records 2000 --batch-records 20 --producers 2 --keys 5");
+    is_whole(&result(kaw, &format!("{wire} --partitions 3")), 2200, 2000);
+    is_whole(&result(kaw, &format!("{wire} --partitions 3 --fetch -z snappy")), 2000, 2000);
     assert_eq!(kaw.ok(&format!("topic list -b {b}")), "");
 });
 
@@ -164,6 +198,8 @@ it!(wrong_words_are_said_before_anything_runs, |kaw| {
     check("produce --record-size 3", "--record-size takes 16 bytes at least");
     check("produce --rate fast", "write 5000/s");
     check("produce --output jsn", "possible values: text, json");
+    check("wire --batch-records 1000 --record-size 1MB", "a request takes 99MB at most");
+    check("wire --batch-records 1 --batch-bytes 1", "cannot be used with");
 });
 
 it!(a_broker_that_is_not_there_is_an_error_in_time, |kaw| {

@@ -107,9 +107,14 @@ pub struct Recorded {
 impl Recorded {
     /// A record arrived, this long after the window opened.
     pub fn note(&mut self, at: Duration, bytes: u64, latency: Duration) {
+        self.note_batch(at, (1, bytes), latency);
+    }
+
+    /// So many records and bytes arrived at once; their latency is one.
+    pub fn note_batch(&mut self, at: Duration, (records, bytes): (u64, u64), latency: Duration) {
         self.latencies.record(latency);
         let tick = self.timeline.tick(at);
-        tick.count(1, bytes);
+        tick.count(records, bytes);
         tick.record(latency);
     }
 }

@@ -21,13 +21,15 @@ pub use topic::Topic;
 use std::path::PathBuf;
 use std::{fmt, io};
 
-use crate::client;
+use crate::{client, wire};
 
 /// Why there is no result.
 #[derive(Debug)]
 pub enum Error {
     /// Kafka or librdkafka said no.
     Client(client::Error),
+    /// The same, to our own client.
+    Wire(wire::Error),
     /// The file that payloads are cut from.
     Payload {
         path: PathBuf,
@@ -47,10 +49,17 @@ impl From<client::Error> for Error {
     }
 }
 
+impl From<wire::Error> for Error {
+    fn from(error: wire::Error) -> Error {
+        Error::Wire(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Client(error) => error.fmt(f),
+            Error::Wire(error) => error.fmt(f),
             Error::Payload { path, error } => {
                 write!(f, "cannot read {} for --payload ({error})", path.display())
             }

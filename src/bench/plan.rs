@@ -32,7 +32,11 @@ impl Plan {
             ("keys", json!(load.keys)),
             ("seed", json!(self.seed)),
         ];
-        if let Workload::Produce { pace } = self.workload {
+        let pace = match self.workload {
+            Workload::Produce { pace } | Workload::Wire(Wire { pace, .. }) => Some(pace),
+            Workload::Consume => None,
+        };
+        if let Some(pace) = pace {
             let rate = match pace {
                 Pace::Unbounded => None,
                 Pace::Rate(rate) => Some(rate),
@@ -40,6 +44,9 @@ impl Plan {
             all.push(("producers", json!(load.producers)));
             all.push(("acks", json!(load.acks.name())));
             all.push(("rate", json!(rate)));
+        }
+        if let Workload::Wire(wire) = self.workload {
+            all.extend(wire.parameters());
         }
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -49,6 +56,56 @@ impl Plan {
 pub enum Workload {
     Produce { pace: Pace },
     Consume,
+    Wire(Wire),
+}
+
+/// Requests whose batches were made before, over connections that each have several under way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wire {
+    pub direction: Direction,
+    pub pace: Pace,
+    /// Requests of a connection that are not answered yet, at most.
+    pub in_flight: u32,
+    pub batch: Batch,
+}
+
+impl Wire {
+    fn parameters(self) -> [(&'static str, Value); 4] {
+        let (bytes, records) = match self.batch {
+            Batch::Bytes(bytes) => (Some(bytes), None),
+            Batch::Records(records) => (None, Some(records)),
+        };
+        [
+            ("fetch", json!(self.direction == Direction::Fetch)),
+            ("in-flight", json!(self.in_flight)),
+            ("batch-bytes", json!(bytes)),
+            ("batch-records", json!(records)),
+        ]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Produce,
+    Fetch,
+}
+
+/// How much goes into one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// As many records as fit, before compression; one at least.
+    Bytes(usize),
+    Records(u32),
+}
+
+impl Batch {
+    /// About what a batch of records of this size takes.
+    pub fn bytes(self, record_size: usize) -> usize {
+        match self {
+            Batch::Bytes(bytes) => bytes.max(record_size),
+            Batch::Records(records) => record_size.saturating_mul(records as usize),
+        }
+    }
 }
 
 impl Workload {
@@ -56,13 +113,14 @@ impl Workload {
         match self {
             Workload::Produce { .. } => "produce",
             Workload::Consume => "consume",
+            Workload::Wire(_) => "wire",
         }
     }
 
-    /// Whether each record is timed.
+    /// Whether each record, or the request that it goes with, is timed.
     pub fn has_latency(self) -> bool {
         match self {
-            Workload::Produce { .. } => true,
+            Workload::Produce { .. } | Workload::Wire(_) => true,
             Workload::Consume => false,
         }
     }
@@ -172,6 +230,11 @@ impl Extent {
             records: self.records.map(|records| records / 10),
             time: self.time.map(|time| time / 10),
         }
+    }
+
+    /// The same counted in batches of so many records; what is begun is whole.
+    pub fn in_batches(self, records: u64) -> Extent {
+        Extent { records: self.records.map(|all| all.div_ceil(records)), time: self.time }
     }
 
     /// The part of one of several producers; the first ones take what does not divide.

@@ -10,7 +10,7 @@ use super::plan::{Acks, Extent, Load, Pace, Payload, Plan, Workload};
 use super::verify::{Account, Ledger};
 use super::workload::consume::{self, Gauge, Timed};
 use super::workload::produce::{self, Outcome, Phase, Source};
-use super::workload::{Stage, Watch};
+use super::workload::{Stage, Watch, wire};
 use super::{Error, Topic};
 use crate::client::Config;
 use crate::client::admin::Patience;
@@ -43,6 +43,7 @@ impl Bench<'_> {
         match self.plan.workload {
             Workload::Produce { pace } => self.produce(&payloads, pace),
             Workload::Consume => self.consume(&payloads),
+            Workload::Wire(wire) => wire::run(self, wire, &payloads),
         }
     }
 
@@ -107,7 +108,7 @@ impl Bench<'_> {
     }
 
     /// What was noted so far belongs to the stage before.
-    fn enter(&self, stage: Stage) -> Result<(), Error> {
+    pub(super) fn enter(&self, stage: Stage) -> Result<(), Error> {
         self.watch.show(stage, 0);
         drop(self.watch.take_recorded());
         match self.watch.is_stopped() {

@@ -4,20 +4,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::admin::{Admin, Answer, Edge, NewTopic, Patience, Run};
+use crate::client::raw::Raw;
 use crate::client::{Config, Error};
 use crate::record::PartitionId;
 
 /// With acks=0 a record may be on its way still when it counts as sent; it arrives by then.
 const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-/// Records up to this size pass Kafka's default max.message.bytes, whatever goes around them.
-const USUAL_RECORD_BYTES_MAX: usize = 900_000;
+/// What is no larger passes Kafka's default max.message.bytes, whatever goes around it.
+const USUAL_BYTES_MAX: usize = 900_000;
 
-/// What a topic for records of this size needs; twice the size, for what a codec may add to bytes
-/// that do not compress.
-fn configs(record_size: usize) -> Vec<(String, String)> {
-    let limit = || ("max.message.bytes".to_owned(), record_size.saturating_mul(2).to_string());
-    (USUAL_RECORD_BYTES_MAX < record_size).then(limit).into_iter().collect()
+/// What a topic for batches of this size needs; twice the size, for what goes around records and
+/// what a codec may add to bytes that do not compress.
+fn configs(batch_bytes: usize) -> Vec<(String, String)> {
+    let limit = || ("max.message.bytes".to_owned(), batch_bytes.saturating_mul(2).to_string());
+    (USUAL_BYTES_MAX < batch_bytes).then(limit).into_iter().collect()
 }
 
 /// A topic that the run made, and therefore may delete.
@@ -32,7 +33,7 @@ impl Topic {
         config: &Config,
         name: &str,
         partitions: u32,
-        record_size: usize,
+        batch_bytes: usize,
         patience: Patience,
     ) -> Result<Topic, Error> {
         let admin = Admin::open(config, patience)?;
@@ -41,7 +42,7 @@ impl Topic {
             name: name.to_owned(),
             partitions: Some(count),
             replicas: None,
-            configs: configs(record_size),
+            configs: configs(batch_bytes),
         };
         all_done("create", admin.create(&[topic], Run::Real)?)?;
         let partitions = (0..count).map(PartitionId).collect();
@@ -53,6 +54,15 @@ impl Topic {
 
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub fn partitions(&self) -> &[PartitionId] {
+        &self.partitions
+    }
+
+    /// A way to its batches past librdkafka.
+    pub fn raw(&self, config: &Config) -> Result<Raw, Error> {
+        self.admin.raw(config, vec![self.name.clone()])
     }
 
     /// Waits until as many records are there, or until no more will come. A partition that was

@@ -26,15 +26,32 @@ pub struct Account {
     pub faults: Faults,
 }
 
-/// What has come back so far. One bit a record, so that any order of partitions will do.
-pub struct Ledger<'a> {
-    payloads: &'a Payloads,
+impl Account {
+    /// The account of the records in what was counted: so many in each.
+    pub fn times(self, records: u64) -> Account {
+        let Faults { lost, duplicated, reordered, corrupted, failed } = self.faults;
+        Account {
+            sent: self.sent * records,
+            verified: self.verified * records,
+            faults: Faults {
+                lost: lost * records,
+                duplicated: duplicated * records,
+                reordered: reordered * records,
+                corrupted: corrupted * records,
+                failed: failed * records,
+            },
+        }
+    }
+}
+
+/// What has come back so far, by its marks. One bit each, so that any order of partitions will do.
+pub struct Tally {
     rows: Vec<Row>,
     faults: Faults,
     seen: u64,
 }
 
-/// The records of one producer.
+/// One producer's part.
 struct Row {
     sent: u64,
     seen: Bits,
@@ -43,32 +60,25 @@ struct Row {
     last: Vec<Option<u64>>,
 }
 
-impl<'a> Ledger<'a> {
-    /// `sent` has the number of records that each producer sent.
-    pub fn new(payloads: &'a Payloads, sent: &[u64]) -> Ledger<'a> {
+impl Tally {
+    /// `sent` has how many marks each producer sent.
+    pub fn new(sent: &[u64]) -> Tally {
         let row =
             |&sent| Row { sent, seen: Bits::default(), failed: Bits::default(), last: vec![] };
-        let rows = sent.iter().map(row).collect();
-        Ledger { payloads, rows, faults: Faults::default(), seen: 0 }
+        Tally { rows: sent.iter().map(row).collect(), faults: Faults::default(), seen: 0 }
     }
 
-    /// This record was never acknowledged: it may be there or not.
+    /// This was never acknowledged: it may be there or not.
     pub fn failed(&mut self, mark: Mark) {
         self.faults.failed += 1;
         self.rows[mark.producer as usize].failed.set(mark.sequence);
     }
 
-    /// A record has come back.
-    pub fn see(&mut self, partition: PartitionId, key: Option<&[u8]>, value: Option<&[u8]>) {
-        let mark = value.and_then(payload::read_value);
-        let Some(mark) = mark.filter(|&mark| self.payloads.key(mark) == key) else {
-            self.faults.corrupted += 1;
-            return;
-        };
+    /// This came back from a partition.
+    pub fn see(&mut self, partition: PartitionId, mark: Mark) {
         let row = self.rows.get_mut(mark.producer as usize);
         let Some(row) = row.filter(|row| mark.sequence < row.sent) else {
-            self.faults.corrupted += 1;
-            return;
+            return self.see_corrupt();
         };
         if !row.seen.set(mark.sequence) {
             self.faults.duplicated += 1;
@@ -80,7 +90,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// How many records must be in the topic.
+    /// Something came back that nobody sent like this.
+    pub fn see_corrupt(&mut self) {
+        self.faults.corrupted += 1;
+    }
+
+    /// How many must be in the topic.
     pub fn acknowledged(&self) -> u64 {
         self.sent() - self.faults.failed
     }
@@ -94,6 +109,43 @@ impl<'a> Ledger<'a> {
         let lost = self.rows.iter().map(|row| row.seen.missing(row.sent, &row.failed)).sum();
         let faults = Faults { lost, ..self.faults };
         Account { sent: self.sent(), verified: self.seen, faults }
+    }
+}
+
+/// What has come back of records that carry their marks themselves.
+pub struct Ledger<'a> {
+    payloads: &'a Payloads,
+    tally: Tally,
+}
+
+impl<'a> Ledger<'a> {
+    /// `sent` has the number of records that each producer sent.
+    pub fn new(payloads: &'a Payloads, sent: &[u64]) -> Ledger<'a> {
+        Ledger { payloads, tally: Tally::new(sent) }
+    }
+
+    /// This record was never acknowledged: it may be there or not.
+    pub fn failed(&mut self, mark: Mark) {
+        self.tally.failed(mark);
+    }
+
+    /// A record has come back.
+    pub fn see(&mut self, partition: PartitionId, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let mark = value.and_then(payload::read_value);
+        match mark.filter(|&mark| self.payloads.key(mark) == key) {
+            Some(mark) => self.tally.see(partition, mark),
+            None => self.tally.see_corrupt(),
+        }
+    }
+
+    /// How many records must be in the topic.
+    pub fn acknowledged(&self) -> u64 {
+        self.tally.acknowledged()
+    }
+
+    /// The account, when nothing more is to come.
+    pub fn close(self) -> Account {
+        self.tally.close()
     }
 }
 

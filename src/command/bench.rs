@@ -1,4 +1,4 @@
-//! `kaw bench produce|consume`.
+//! `kaw bench produce|consume|wire`.
 
 mod target;
 mod watched;

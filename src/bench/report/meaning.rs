@@ -1,6 +1,6 @@
 //! What the figures of a case stand for, in words.
 
-use super::super::plan::{Acks, Pace, Plan, Workload};
+use super::super::plan::{Acks, Direction, Pace, Plan, Wire, Workload};
 use super::document::Figure;
 
 /// The bytes are those of the payload: what a compressor makes of them is the client's affair.
@@ -15,6 +15,7 @@ pub fn notes(plan: &Plan, reached: Option<&Figure>) -> Vec<String> {
         Workload::Consume => {
             vec![format!("{RATES} count from the first fetch to the last record")]
         }
+        Workload::Wire(wire) => of_wire(wire, plan.load.acks, reached),
         Workload::Produce { pace } => {
             let mut notes = vec![
                 latency(pace, plan.load.acks),
@@ -24,6 +25,26 @@ pub fn notes(plan: &Plan, reached: Option<&Figure>) -> Vec<String> {
             notes
         }
     }
+}
+
+fn of_wire(wire: Wire, acks: Acks, reached: Option<&Figure>) -> Vec<String> {
+    let from = match wire.pace {
+        Pace::Rate(_) => "when a request was due",
+        Pace::Unbounded => "when a request was made",
+    };
+    let to = match (wire.direction, acks) {
+        (Direction::Produce, Acks::None) => "when it was written to the socket (acks=0)",
+        _ => "its answer",
+    };
+    let mut notes = vec![
+        format!("latency is of requests, from {from} to {to}"),
+        format!("{RATES} count from the first request to the last answer"),
+        "every request carries the same records, under a producer and sequence of its own; \
+         verified are checksum, content, order and offset of each batch"
+            .to_owned(),
+    ];
+    notes.extend(reached.and_then(|reached| shortfall(wire.pace, reached.median)));
+    notes
 }
 
 /// A rate that was not kept says more about the client than about the broker.

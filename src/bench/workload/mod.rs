@@ -3,6 +3,7 @@
 
 pub mod consume;
 pub mod produce;
+pub mod wire;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

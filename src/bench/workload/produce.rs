@@ -95,13 +95,17 @@ impl Source {
 }
 
 impl Outcome {
+    pub fn begun(started: Instant) -> Outcome {
+        Outcome { records: 0, bytes: 0, started, ended: started, failed: Vec::new(), why: None }
+    }
+
     /// The window from the first send to the last report.
     pub fn window(&self) -> Window {
         let time = self.ended.saturating_duration_since(self.started);
         Window { records: self.records, bytes: self.bytes, time }
     }
 
-    fn and(mut self, other: Outcome) -> Outcome {
+    pub fn and(mut self, other: Outcome) -> Outcome {
         self.failed.extend(other.failed);
         Outcome {
             records: self.records + other.records,
@@ -129,14 +133,7 @@ impl<'a> Run<'a> {
     fn new(source: &'a mut Source, sources: u32, phase: Phase<'a>, started: Instant) -> Run<'a> {
         let schedule = Schedule::new(phase.pace, source.number, sources, phase.extent);
         let flights = Flights { first: source.sent, row: VecDeque::new() };
-        let outcome = Outcome {
-            records: 0,
-            bytes: 0,
-            started,
-            ended: started,
-            failed: Vec::new(),
-            why: None,
-        };
+        let outcome = Outcome::begun(started);
         Run { source, phase, schedule, flights, arrived: Vec::new(), outcome }
     }
 

@@ -6,7 +6,7 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::target::Target;
-use crate::bench::plan::{Extent, Load, Plan};
+use crate::bench::plan::{Extent, Load, Plan, Workload};
 use crate::bench::workload::{Stage, Watch};
 use crate::bench::{Bench, Findings, Topic};
 use crate::client::admin::Patience;
@@ -78,7 +78,11 @@ impl Run<'_> {
         let (config, plan) = (&self.target.config, self.plan);
         let patience = Patience { max: self.global.connect_timeout, tell };
         let Load { partitions, record_size, .. } = plan.load;
-        let topic = Topic::create(config, self.topic, partitions, record_size, patience)?;
+        let batch_bytes = match plan.workload {
+            Workload::Wire(wire) => wire.batch.bytes(record_size),
+            Workload::Produce { .. } | Workload::Consume => record_size,
+        };
+        let topic = Topic::create(config, self.topic, partitions, batch_bytes, patience)?;
         let findings = Bench { plan, config, topic: &topic, patience, watch }.run();
         // An ephemeral broker takes its topics along.
         let deleted = if self.target.is_own() { Ok(()) } else { topic.delete() };

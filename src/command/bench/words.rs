@@ -8,7 +8,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::Usage;
 use crate::bench::gate::Gate;
 use crate::bench::payload::HEAD_BYTES;
-use crate::bench::plan::{Acks, Compression, Extent, Load, Pace, Payload, Plan, Workload};
+use crate::bench::plan::{
+    Acks, Batch, Compression, Direction, Extent, Load, Pace, Payload, Plan, Wire, Workload,
+};
 use crate::bench::report::{self, Format};
 use crate::quantity;
 
@@ -33,6 +35,8 @@ enum WorkloadArgs {
     Produce(ProduceArgs),
     /// Read records as fast as they come, from a topic that is filled first
     Consume(ConsumeArgs),
+    /// Send or fetch batches made beforehand, straight over the protocol: the broker's own limit
+    Wire(WireArgs),
     /// Print the JSON Schema of a result
     Schema,
 }
@@ -65,6 +69,39 @@ struct ConsumeArgs {
     /// Records read before the figures begin, and then again [default: a tenth of the load]
     #[arg(long, value_name = "N", value_parser = quantity::count)]
     warmup: Option<u64>,
+    #[command(flatten)]
+    result: ResultArgs,
+}
+
+#[derive(clap::Args, Debug)]
+struct WireArgs {
+    #[command(flatten)]
+    load: LoadArgs,
+    /// Read what was sent first, instead of timing the sending
+    #[arg(long)]
+    fetch: bool,
+    /// Connections
+    #[arg(long, value_name = "N", default_value = "1", value_parser = from_1_to(10_000))]
+    producers: u32,
+    /// Requests under way on each connection
+    #[arg(long, value_name = "N", default_value = "5", value_parser = from_1_to(1000))]
+    in_flight: u32,
+    /// Bytes of the records in a request, before compression
+    #[arg(long, value_name = "BYTES", default_value = "1MB", value_parser = quantity::bytes)]
+    batch_bytes: u64,
+    /// Records in a request, instead of bytes
+    #[arg(long, value_name = "N", conflicts_with = "batch_bytes")]
+    #[arg(value_parser = from_1_to(10_000_000))]
+    batch_records: Option<u32>,
+    /// Who must have a batch before it is answered; at 0 it counts when it is written to the socket
+    #[arg(long, value_name = "0|1|all", default_value = "all", value_parser = acks())]
+    acks: Acks,
+    /// Ask for this many records a second; latency then counts from when a request was due
+    #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
+    rate: Option<f64>,
+    /// Sent or fetched before the figures begin, N records or a time [default: a tenth of the load]
+    #[arg(long, value_name = "N|TIME", value_parser = warmup)]
+    warmup: Option<Extent>,
     #[command(flatten)]
     result: ResultArgs,
 }
@@ -134,6 +171,7 @@ impl Args {
         let (plan, result) = match self.workload {
             WorkloadArgs::Produce(args) => (args.plan()?, args.result),
             WorkloadArgs::Consume(args) => (args.plan()?, args.result),
+            WorkloadArgs::Wire(args) => (args.plan()?, args.result),
             WorkloadArgs::Schema => return Ok(None),
         };
         let gate = |text: &String| {
@@ -156,11 +194,7 @@ impl ResultArgs {
 impl ProduceArgs {
     fn plan(&self) -> Result<Plan, Usage> {
         let pace = self.rate.map_or(Pace::Unbounded, Pace::Rate);
-        let measured = match (self.load.records, self.load.duration, pace) {
-            (None, None, Pace::Unbounded) => Extent { records: Some(RECORDS), time: None },
-            (None, None, Pace::Rate(_)) => Extent { records: None, time: Some(PACED_TIME) },
-            (records, time, _) => Extent { records, time },
-        };
+        let measured = measured(self.load.records, self.load.duration, pace);
         let load = self.load.load()?;
         Ok(Plan {
             workload: Workload::Produce { pace },
@@ -184,6 +218,41 @@ impl ConsumeArgs {
             warmup: Extent { records: Some(warmup), time: None },
             measured: Extent { records: Some(records), time: self.load.duration },
         })
+    }
+}
+
+impl WireArgs {
+    fn plan(&self) -> Result<Plan, Usage> {
+        let load = self.load.load()?;
+        let batch = match self.batch_records {
+            Some(records) => Batch::Records(records),
+            None => Batch::Bytes(usize::try_from(self.batch_bytes).unwrap_or(usize::MAX)),
+        };
+        if RECORD_BYTES_MAX < batch.bytes(load.record_size) {
+            return Err(Usage("a request takes 99MB at most (--batch-bytes)".to_owned()));
+        }
+        let (direction, filled) = match self.fetch {
+            true => (Direction::Fetch, Some(self.load.records.unwrap_or(RECORDS))),
+            false => (Direction::Produce, None),
+        };
+        let pace = self.rate.map_or(Pace::Unbounded, Pace::Rate);
+        let measured = measured(filled.or(self.load.records), self.load.duration, pace);
+        Ok(Plan {
+            workload: Workload::Wire(Wire { direction, pace, in_flight: self.in_flight, batch }),
+            seed: self.load.seed,
+            load: Load { producers: self.producers, acks: self.acks, ..load },
+            warmup: self.warmup.unwrap_or(measured.tenth()),
+            measured,
+        })
+    }
+}
+
+/// How much is measured, where not all of it was said.
+fn measured(records: Option<u64>, time: Option<Duration>, pace: Pace) -> Extent {
+    match (records, time, pace) {
+        (None, None, Pace::Unbounded) => Extent { records: Some(RECORDS), time: None },
+        (None, None, Pace::Rate(_)) => Extent { records: None, time: Some(PACED_TIME) },
+        (records, time, _) => Extent { records, time },
     }
 }
 
