@@ -126,8 +126,22 @@ pub struct Recovered {
     pub scanned_bytes: u64,
     /// A tail that was no batch, with nothing good behind it: never acknowledged, cut off.
     pub torn: Option<Torn>,
-    /// Damage with good batches behind it: files that hold what was taken out of the log.
+    /// Damage with good batches behind it, or in what was durable: files that hold what was taken
+    /// out of the log.
     pub set_aside: Vec<SetAside>,
+    /// Durable offsets that are not there any more.
+    pub lost: Option<Lost>,
+    /// Indexes whose segment is gone: a removal was cut off, or somebody else took it.
+    pub orphans: Vec<PathBuf>,
+}
+
+/// Offsets behind the end of a log, and the file in which they should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    pub path: PathBuf,
+    pub from: Offset,
+    /// Exclusive.
+    pub to: Offset,
 }
 
 /// A torn tail.

@@ -15,10 +15,11 @@ pub(super) use rewrite::mark;
 
 use super::aborted;
 use super::epochs::Epochs;
-use super::facts::{Known, OpenError, Recovered, Settings, Trust};
-use super::files::{Files, Kind, at};
+use super::facts::{Known, Lost, OpenError, Recovered, Settings, Trust};
+use super::files::{Failed, Files, Kind, at};
 use super::producers::Producers;
 use super::read::{Reading, Recent};
+use super::saved::{self, Saved};
 use super::segment::Segment;
 use super::text::parse_partition_metadata;
 use super::{Disk, Listed, Log, METADATA, Unsynced};
@@ -32,6 +33,8 @@ struct Start {
     /// Up to here compaction may have taken the last batches of segments away; elsewhere, what is
     /// missing between two segments was lost.
     compacted: Offset,
+    /// Up to here all was durable when the log was left: what is not there was not torn, but lost.
+    durable: Offset,
 }
 
 impl<D: Disk> Log<D> {
@@ -60,10 +63,16 @@ impl<D: Disk> Log<D> {
             true => log.files.ours(log.files.disk.list(dir).map_err(at(dir))?)?,
             false => listed,
         };
-        log.take_stock(&listed, now)?;
+        log.take_stock(&listed, now, &mut recovered)?;
         log.check_metadata(&listed)?;
         match log.segments.first().map(|first| first.base) {
-            None => log.begin_at(known.log_start.unwrap_or(Offset::ZERO)),
+            None => {
+                let start = known.log_start.unwrap_or(Offset::ZERO);
+                let durable = log.durable(log.last_checkpoint(now)?.as_ref(), &known);
+                // No offset is given out again.
+                log.begin_at(start.max(durable));
+                recovered.lost = log.lost(start, durable);
+            }
             Some(first) => {
                 log.begin_at(first);
                 log.recover(&known, now, &mut recovered)?;
@@ -116,7 +125,12 @@ impl<D: Disk> Log<D> {
 
     /// Finds the segments, and removes what unfinished work left: files marked as deleted, indexes
     /// without their log.
-    fn take_stock(&mut self, listed: &[Listed], now: Timestamp) -> Result<(), OpenError> {
+    fn take_stock(
+        &mut self,
+        listed: &[Listed],
+        now: Timestamp,
+        recovered: &mut Recovered,
+    ) -> Result<(), OpenError> {
         for file in listed {
             if let Some((Kind::Log, base)) = Kind::parse(&file.name) {
                 // Offsets into a segment are Java ints.
@@ -141,6 +155,9 @@ impl<D: Disk> Log<D> {
                     if there && kind == Kind::TransactionIndex {
                         self.load_aborted(base)?;
                     }
+                    if !there && kind == Kind::OffsetIndex {
+                        recovered.orphans.push(self.files.named(&file.name));
+                    }
                     !there
                 }
                 None => {
@@ -153,6 +170,24 @@ impl<D: Disk> Log<D> {
             }
         }
         Ok(())
+    }
+
+    fn last_checkpoint(&self, now: Timestamp) -> Result<Option<Saved>, Failed> {
+        let bytes = self.files.read(&self.files.named(saved::NAME))?;
+        Ok(bytes.and_then(|bytes| Saved::decode(&bytes, now)))
+    }
+
+    /// Up to where all was durable: the log's own checkpoint knows it of its own log, and a clean
+    /// stop leaves nothing else.
+    fn durable(&self, saved: Option<&Saved>, known: &Known) -> Offset {
+        let clean = known.recovery_point.filter(|_| known.trust == Trust::Clean);
+        saved.map(|saved| saved.end).max(clean).unwrap_or(Offset::ZERO)
+    }
+
+    fn lost(&self, end: Offset, durable: Offset) -> Option<Lost> {
+        let base = self.segments.last().map_or(end, |last| last.base);
+        let path = self.files.path(Kind::Log, base);
+        (end < durable).then_some(Lost { path, from: end, to: durable })
     }
 
     fn load_aborted(&mut self, base: Offset) -> Result<(), OpenError> {
@@ -185,10 +220,13 @@ impl<D: Disk> Log<D> {
         now: Timestamp,
         recovered: &mut Recovered,
     ) -> Result<(), OpenError> {
-        let start = match self.believed(known, now)? {
+        let saved = self.last_checkpoint(now)?;
+        let durable = self.durable(saved.as_ref(), known);
+        let start = match self.believed(saved, known, now)? {
             Some(start) => start,
             None => self.start_over(known, now)?,
         };
+        let start = Start { durable, ..start };
         // Names of files are as little known to be durable as the bytes behind this point.
         let all_believed = start.segment + 1 == self.segments.len()
             && start.position == self.segments[start.segment].bytes;
@@ -197,6 +235,7 @@ impl<D: Disk> Log<D> {
         // A checkpoint is less than what a clean stop leaves.
         self.changed |= matches!(known.trust, Trust::Unclean | Trust::Nothing);
         self.scan(start, now, recovered)?;
+        recovered.lost = self.lost(self.end, durable);
         self.rewrite_if_marked(start)?;
         if known.trust == Trust::CleanButRead {
             self.believe_before(self.segments.len());

@@ -133,7 +133,9 @@ impl Home {
     /// The user's settings for the automatic broker, in the order they were written.
     pub fn conf(&self) -> Result<Vec<(String, String)>, Error> {
         let path = self.dir.join(CONF);
-        let text = files::read(&path)?.unwrap_or_default();
+        // The user's own file may be a link to where such files are kept.
+        let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let text = files::read(&real)?.unwrap_or_default();
         properties(&text).map_err(|line| Error::damaged(&path, line))
     }
 

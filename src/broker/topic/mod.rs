@@ -4,6 +4,8 @@
 pub mod catalogue;
 mod commit;
 mod compaction;
+#[cfg(test)]
+mod damage;
 mod directory;
 mod file_system;
 pub mod housekeeping;

@@ -21,6 +21,14 @@ fn tell(partition: &str, recovered: &Recovered) {
         let (file, position, bytes) = (torn.path.display(), torn.position, torn.bytes);
         tracing::warn!(partition, %file, position, bytes, "cut a torn tail, never acknowledged");
     }
+    if let Some(lost) = &recovered.lost {
+        let (file, from, to) = (lost.path.display(), lost.from, lost.to);
+        tracing::error!(partition, %file, %from, %to, "offsets that were durable are missing");
+    }
+    for orphan in &recovered.orphans {
+        let file = orphan.display();
+        tracing::warn!(partition, %file, "removed; its segment is not there");
+    }
     for aside in &recovered.set_aside {
         let (file, kept_at) = (aside.path.display(), aside.kept_at.display());
         let (position, bytes, batches) = (aside.position, aside.bytes, aside.batches);

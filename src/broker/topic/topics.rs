@@ -90,7 +90,7 @@ impl Topics {
         let broken = |error: CatalogueError| StartError::Catalogue(error.to_string());
         let mut found = Found::look(&data_dir).map_err(unreadable)?;
         let file_system = FileSystem::of(&data_dir);
-        let catalogue = Catalogue::open(&data_dir, identity, found.clean).map_err(broken)?;
+        let catalogue = Catalogue::open(&data_dir, identity, &found).map_err(broken)?;
         let (settings, producer_ids) = {
             let state = catalogue.lock();
             directory::begin(&data_dir).map_err(unreadable)?;

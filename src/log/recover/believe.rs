@@ -18,14 +18,13 @@ impl<D: Disk> Log<D> {
     /// where reading begins.
     pub(super) fn believed(
         &mut self,
+        saved: Option<Saved>,
         known: &Known,
         now: Timestamp,
     ) -> Result<Option<Start>, Failed> {
         if matches!(known.trust, Trust::Nothing | Trust::CleanButRead) {
             return Ok(None);
         }
-        let bytes = self.files.read(&self.files.named(saved::NAME))?;
-        let saved = bytes.and_then(|bytes| Saved::decode(&bytes, now));
         let start = saved.map(|saved| self.take_saved(saved)).transpose()?.flatten();
         if start.is_some() {
             return Ok(start);
@@ -63,7 +62,8 @@ impl<D: Disk> Log<D> {
         (self.end, self.epochs, self.producers) = (saved.end, saved.epochs, saved.producers);
         // Only what lies before a durable checkpoint's segment is compacted.
         let compacted = saved.segment;
-        Ok(Some(Start { segment: at_segment, position: saved.position, compacted }))
+        let (position, durable) = (saved.position, saved.end);
+        Ok(Some(Start { segment: at_segment, position, compacted, durable }))
     }
 
     /// The fingerprint of the last batch is where the checkpoint saw it.
@@ -137,7 +137,7 @@ impl<D: Disk> Log<D> {
         segment.index = Some(index);
         self.load_producers(end, now)?;
         self.changed = true;
-        Ok(Some(Start { segment: last, position: bytes, compacted: end }))
+        Ok(Some(Start { segment: last, position: bytes, compacted: end, durable: end }))
     }
 
     fn read_epochs(&self) -> Result<Option<Epochs>, Failed> {
@@ -169,7 +169,7 @@ impl<D: Disk> Log<D> {
         self.unsynced.metadata |= in_doubt;
         self.unsynced.new_dir |= in_doubt;
         let compacted = self.compacted_at_most(known)?;
-        Ok(Start { segment: at_segment, position: 0, compacted })
+        Ok(Start { segment: at_segment, position: 0, compacted, durable: Offset::ZERO })
     }
 
     /// Up to where the log may have been compacted, where no checkpoint of its own tells.

@@ -31,11 +31,11 @@ impl<D: Disk> Log<D> {
             let good = self.scan_segment(at_segment, position, now)?;
             recovered.scanned_bytes += u64::from(good - position);
             if good < file_bytes {
-                return self.cut(good, file_bytes, later, recovered);
+                return self.cut(start, (good, file_bytes), later, recovered);
             }
             let Some(next) = later.first().map(|next| next.base) else { break };
             if next < self.end || self.end < next && start.compacted < next {
-                return self.cut(good, file_bytes, later, recovered);
+                return self.cut(start, (good, file_bytes), later, recovered);
             }
             self.finish_last_segment()?;
             self.segments.extend(later);
@@ -84,11 +84,11 @@ impl<D: Disk> Log<D> {
     }
 
     /// The log ends at `good` in its last segment. What lies behind is cut off if it holds no
-    /// good batch, and else kept beside the log.
+    /// good batch and was not durable, and else kept beside the log.
     fn cut(
         &mut self,
-        good: u32,
-        file_bytes: u32,
+        start: Start,
+        (good, file_bytes): (u32, u32),
         later: Vec<Segment<D::File>>,
         recovered: &mut Recovered,
     ) -> Result<(), Failed> {
@@ -103,7 +103,7 @@ impl<D: Disk> Log<D> {
             later_good |= self.set_aside_segment(segment, recovered)?;
         }
         let bytes = u64::from(file_bytes - good);
-        if batches > 0 || later_good {
+        if batches > 0 || later_good || self.end < start.durable {
             if bytes > 0 {
                 let kept_at = self.copy_aside(&*file, &path, good, file_bytes)?;
                 let position = good.into();

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::commit::{self, GroupCommit, SyncFailed};
+use super::directory::Found;
 use super::partition::now;
 use crate::broker::Identity;
 use crate::log::{
@@ -114,11 +115,10 @@ pub struct State {
 
 impl Catalogue {
     /// Reads the catalogue, or begins a new one.
-    /// `clean`: the last owner stopped cleanly.
     pub fn open(
         data_dir: &Path,
         identity: &Identity,
-        clean: bool,
+        found: &Found,
     ) -> Result<Catalogue, CatalogueError> {
         let dir = data_dir.join(DIRECTORY);
         let checkpoint = read::newest_checkpoint(&dir)?;
@@ -130,7 +130,7 @@ impl Catalogue {
             },
             recovery_point: None,
             compacted: None,
-            trust: if clean { Trust::CleanButRead } else { Trust::Nothing },
+            trust: if found.clean { Trust::CleanButRead } else { Trust::Nothing },
         };
         let (mut log, recovered) =
             Log::open(RealDisk, &dir, TOPIC_ID, Settings::default(), known, now())
@@ -140,6 +140,9 @@ impl Catalogue {
         // Whoever had it may have gone on after the check.
         refuse_foreign(data_dir, identity, &image)?;
         let is_new = epoch.is_none();
+        if is_new && let Some(partition) = found.partitions.values().min() {
+            lost(&dir, partition, found.clean)?;
+        }
         let epoch = epoch.unwrap_or(FIRST_EPOCH);
         let mut state = State { image, log: Some(log), epoch, is_new };
         if is_new {
@@ -198,6 +201,18 @@ impl Catalogue {
         }
         log.close(now())
     }
+}
+
+/// There is no catalogue, and a partition that one must have named. After a power loss that may be
+/// all there is left of it; a clean stop leaves it whole.
+fn lost(dir: &Path, partition: &Path, clean: bool) -> Result<(), CatalogueError> {
+    let name = partition.file_name().unwrap_or_default().display();
+    if clean {
+        let why = format!("it is not there, and {name} is; restore it, or move {name} away");
+        return Err(CatalogueError::Read { path: dir.to_owned(), why });
+    }
+    tracing::error!(dir = %dir.display(), "the catalogue is not there; its topics are set aside");
+    Ok(())
 }
 
 impl State {

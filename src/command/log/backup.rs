@@ -1,0 +1,125 @@
+//! `kaw log verify` of a backup: every checksum of its manifest, and the batches of every segment.
+//! Never knows: clusters, how findings are shown.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::backup::{self, Batches, Segment, Store, Trouble};
+use crate::log::inspect::{Findings, Verified};
+use crate::record::{BatchView, Offset, PartitionId, Scratch};
+
+/// To what a batch may inflate.
+const INFLATED_BYTES_MAX: usize = 1 << 30;
+
+/// One partition of a backup.
+pub struct Kept {
+    pub dir: PathBuf,
+    segments: Vec<(PathBuf, Segment)>,
+    end: Offset,
+    /// Every record is read too.
+    records: bool,
+    /// Nobody writes to it meanwhile.
+    _store: std::sync::Arc<Store>,
+}
+
+/// What there is to check; a manifest that cannot be believed is a finding.
+pub fn partitions(
+    dir: &Path,
+    records: bool,
+    findings: &mut Findings,
+) -> anyhow::Result<Vec<Kept>> {
+    let (store, manifest) = match Store::to_read(dir) {
+        Ok((store, manifest)) => (std::sync::Arc::new(store), manifest),
+        Err(trouble) => {
+            find(findings, trouble)?;
+            return Ok(Vec::new());
+        }
+    };
+    let mut all = Vec::new();
+    for (name, topic) in &manifest.topics {
+        for (number, partition) in (0..).map(PartitionId).zip(&topic.partitions) {
+            let path = |segment: &Segment| store.segment(name, number, segment.base);
+            let segments = partition.segments.iter().map(|it| (path(it), it.clone())).collect();
+            let (dir, end) = (store.partition(name, number), partition.end);
+            all.push(Kept { dir, segments, end, records, _store: store.clone() });
+        }
+    }
+    Ok(all)
+}
+
+/// Checks one partition. An error: the disk does not give its bytes.
+pub fn verify(kept: &Kept) -> io::Result<Verified> {
+    let mut verified = Verified::default();
+    let bases = kept.segments.iter().skip(1).map(|(_, next)| next.base);
+    for ((path, segment), limit) in kept.segments.iter().zip(bases.chain([kept.end])) {
+        verified.segments += 1;
+        verified.bytes += segment.bytes;
+        // Bytes that are as they were written may still be no batches.
+        let checked = backup::verify(path, segment, |_| true);
+        let checked = checked.and_then(|()| walk(kept, (path, segment), limit, &mut verified));
+        if let Err(trouble) = checked {
+            find(&mut verified.findings, trouble)?;
+        }
+    }
+    let first = kept.segments.first().map(|(_, segment)| segment.base);
+    verified.span = first.map(|first| (first, kept.end));
+    Ok(verified)
+}
+
+fn walk(
+    kept: &Kept,
+    (path, segment): (&Path, &Segment),
+    limit: Offset,
+    verified: &mut Verified,
+) -> Result<(), Trouble> {
+    let mut batches = Batches::open(path.to_owned(), segment)?;
+    let (mut next, mut at) = (segment.base, 0);
+    while let Some(batch) = batches.next()? {
+        let (base, last) = (batch.base_offset(), batch.last_offset());
+        let is_first = at == 0;
+        if base < next || limit <= last || (is_first && base != segment.base) {
+            let what = format!(
+                "the batch says that it holds offsets {base} to {last}, where {next} to {limit} \
+                 have their place"
+            );
+            verified.findings.damage_of(path, at, base, what);
+        }
+        if kept.records
+            && let Err(error) = read_all(&batch)
+        {
+            verified.findings.damage_of(path, at, base, error.to_string());
+        }
+        verified.batches += 1;
+        verified.records += u64::try_from(batch.count()).unwrap_or(0);
+        next = next.max(batch.next_offset());
+        at += batch.size() as u64;
+    }
+    Ok(())
+}
+
+fn read_all(batch: &BatchView<'_>) -> Result<(), crate::record::BatchError> {
+    let mut scratch = Scratch::default();
+    let mut records = batch.records(&mut scratch, INFLATED_BYTES_MAX)?;
+    while let Some(record) = records.next() {
+        record?;
+    }
+    Ok(())
+}
+
+/// What is wrong with a file is a finding; what keeps from looking is an error.
+fn find(findings: &mut Findings, trouble: Trouble) -> io::Result<()> {
+    match trouble {
+        Trouble::Missing { path } => findings.damage(&path, "it is missing"),
+        Trouble::Cut { path, at, bytes } => {
+            findings.damage_at(&path, at, format!("it ends here, {} bytes early", bytes - at));
+        }
+        Trouble::Damaged { path, from, until } => {
+            let what = format!("what is here, up to byte {until}, is not what was written");
+            findings.damage_at(&path, from, what);
+        }
+        Trouble::Batch { path, at, error } => findings.damage_at(&path, at, error.to_string()),
+        Trouble::Disk { error, .. } => return Err(error),
+        other => return Err(io::Error::other(other.to_string())),
+    }
+    Ok(())
+}
