@@ -37,4 +37,5 @@ mod trouble;
 pub use manifest::{Manifest, Offsets, Partition, Segment, Topic};
 pub use packer::{Packed, Packer, Parcel, Wanted};
 pub use segment::{Batches, Growing, verify};
-pub use store::Store;
+pub use store::{MANIFEST, Store};
+pub use trouble::Trouble;

@@ -1,7 +1,7 @@
 //! The directory of a backup: who may write there, and which manifest counts.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,11 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::manifest::{Manifest, Segment};
+use super::segment::regular;
 use super::trouble::Trouble;
 use crate::record::{Offset, PartitionId};
 
-const MANIFEST: &str = "manifest.json";
+pub const MANIFEST: &str = "manifest.json";
 const DRAFT: &str = "manifest.json.new";
 
 /// A directory that nobody else writes meanwhile.
@@ -54,8 +55,9 @@ impl Store {
 
     fn manifest(&self) -> Result<Option<Manifest>, Trouble> {
         let path = self.dir.join(MANIFEST);
-        match fs::read(&path) {
-            Ok(bytes) => Manifest::parse(&bytes, &path).map(Some),
+        let mut bytes = Vec::new();
+        match regular(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+            Ok(_) => Manifest::parse(&bytes, &path).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("read", &path)(error)),
         }

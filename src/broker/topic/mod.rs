@@ -4,8 +4,6 @@
 pub mod catalogue;
 mod commit;
 mod compaction;
-#[cfg(test)]
-mod damage;
 mod directory;
 mod file_system;
 pub mod housekeeping;

@@ -1,5 +1,7 @@
 //! What topics go through, on a real directory: stops of either kind, deletion, strays, refusals.
 
+mod damage;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -23,11 +23,7 @@ pub struct Kept {
 }
 
 /// What there is to check; a manifest that cannot be believed is a finding.
-pub fn partitions(
-    dir: &Path,
-    records: bool,
-    findings: &mut Findings,
-) -> anyhow::Result<Vec<Kept>> {
+pub fn partitions(dir: &Path, records: bool, findings: &mut Findings) -> anyhow::Result<Vec<Kept>> {
     let (store, manifest) = match Store::to_read(dir) {
         Ok((store, manifest)) => (std::sync::Arc::new(store), manifest),
         Err(trouble) => {

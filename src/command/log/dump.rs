@@ -51,7 +51,7 @@ impl Dump {
             match Place::find(path)? {
                 Place::File(file) => files.push(file),
                 Place::Partition(dir) => logs_of(&dir, &mut files)?,
-                Place::Data(dir) => {
+                Place::Data(dir) | Place::Backup(dir) => {
                     for entry in list(&dir)? {
                         let is_dir = entry.thing == Thing::Directory;
                         if is_dir && Partition::parse(&entry.name).is_some() {

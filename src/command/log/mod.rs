@@ -1,5 +1,6 @@
 //! `kaw log`: the files of a log, ours or Apache Kafka's, as they lie on the disk.
 
+mod backup;
 mod catalogue;
 mod data;
 mod dump;

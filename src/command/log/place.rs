@@ -1,10 +1,11 @@
-//! What a path is: a data directory, a partition's directory, or one file.
+//! What a path is: a data directory, a backup, a partition's directory, or one file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::backup;
 use crate::log::inspect::{Name, Thing, list};
 use crate::record::PartitionId;
 
@@ -18,6 +19,8 @@ pub struct Partition {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Place {
     Data(PathBuf),
+    /// What `kaw backup` has made.
+    Backup(PathBuf),
     Partition(PathBuf),
     File(PathBuf),
 }
@@ -31,6 +34,11 @@ impl Place {
             return Ok(Place::File(path.to_owned()));
         }
         let entries = list(path).with_context(shown)?;
+        let has = |name| entries.iter().any(|entry| Name::parse(&entry.name) == name);
+        let has_manifest = entries.iter().any(|entry| entry.name == backup::MANIFEST);
+        if has_manifest && !has(Name::Properties) {
+            return Ok(Place::Backup(path.to_owned()));
+        }
         let is_data = entries.iter().any(|entry| {
             let is_dir = entry.thing == Thing::Directory && Partition::parse(&entry.name).is_some();
             is_dir || Name::parse(&entry.name) == Name::Properties

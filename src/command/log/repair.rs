@@ -155,6 +155,13 @@ impl Patient {
                 let what = format!("{} is a file; name its directory", path.display());
                 return Err(Usage(what).into());
             }
+            Place::Backup(dir) => {
+                let what = format!(
+                    "{} is a backup, which is repaired by no guess; take another copy of it",
+                    dir.display()
+                );
+                return Err(Usage(what).into());
+            }
             Place::Partition(dir) => (around(&dir), Some(dir)),
             Place::Data(dir) => (Some(dir), None),
         };

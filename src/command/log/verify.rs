@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::super::stdio::{Stdout, stdout_failed};
 use super::super::{Exit, Global, note};
+use super::backup::{self, Kept};
 use super::data::{Data, Options};
 use super::place::{Place, around};
 use crate::log::inspect::{self, Condition, Expected, Finding, Findings, Severity, Verified};
@@ -25,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Check files: every checksum, index and snapshot, and whether they agree; exit code 3 on damage
 #[derive(clap::Args, Debug)]
 pub struct Verify {
-    /// Data directories, or directories of partitions
+    /// Data directories, backups, or directories of partitions
     #[arg(required = true, value_name = "DIR")]
     dirs: Vec<PathBuf>,
     /// Read every record too, decompressed where need be
@@ -40,9 +41,24 @@ pub struct Verify {
 }
 
 /// One partition to look at.
-struct Task {
-    dir: PathBuf,
-    expected: Expected,
+enum Task {
+    Log { dir: PathBuf, expected: Expected },
+    Kept(Kept),
+}
+
+impl Task {
+    fn dir(&self) -> &Path {
+        match self {
+            Task::Log { dir, .. } | Task::Kept(Kept { dir, .. }) => dir,
+        }
+    }
+
+    fn verified(&self) -> std::io::Result<Verified> {
+        match self {
+            Task::Log { dir, expected } => settled(dir, expected),
+            Task::Kept(kept) => backup::verify(kept),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -91,10 +107,15 @@ impl Verify {
                 let what = format!("{} is a file; name its directory", path.display());
                 return Err(super::super::Usage(what).into());
             }
+            Place::Backup(dir) => {
+                let kept = backup::partitions(&dir, self.records, findings);
+                let kept = kept.with_context(|| format!("cannot read {}", dir.display()))?;
+                tasks.extend(kept.into_iter().map(Task::Kept));
+            }
             Place::Partition(dir) => {
                 let data = around(&dir).map(|data| Data::look(&data)).transpose()?;
                 let expected = data.map_or(unknown, |data| data.expected(&dir, options));
-                tasks.push(Task { dir, expected });
+                tasks.push(Task::Log { dir, expected });
             }
             Place::Data(dir) => {
                 let look = || Data::look(&dir).with_context(|| format!("{}", dir.display()));
@@ -107,7 +128,8 @@ impl Verify {
                     data.findings = both(data.findings, again.findings);
                 }
                 for dir in &data.partitions {
-                    tasks.push(Task { dir: dir.clone(), expected: data.expected(dir, options) });
+                    let expected = data.expected(dir, options);
+                    tasks.push(Task::Log { dir: dir.clone(), expected });
                 }
                 findings.append(data.findings);
             }
@@ -174,8 +196,9 @@ fn run_all(tasks: Vec<Task>) -> Vec<(PathBuf, std::io::Result<Verified>)> {
                 loop {
                     let next = queue.lock().expect("no look panics").next();
                     let Some((at, task)) = next else { return };
-                    let verified = settled(&task);
-                    done.lock().expect("no look panics").push((at, task.dir, verified));
+                    let verified = task.verified();
+                    let dir = task.dir().to_owned();
+                    done.lock().expect("no look panics").push((at, dir, verified));
                 }
             });
         }
@@ -186,19 +209,19 @@ fn run_all(tasks: Vec<Task>) -> Vec<(PathBuf, std::io::Result<Verified>)> {
 }
 
 /// One partition. While a broker writes to it, damage is what every look finds.
-fn settled(task: &Task) -> std::io::Result<Verified> {
-    let look = || match inspect::verify(&task.dir, &task.expected) {
+fn settled(dir: &Path, expected: &Expected) -> std::io::Result<Verified> {
+    let look = || match inspect::verify(dir, expected) {
         // Its topic was deleted meanwhile.
         Err(error)
             if error.kind() == std::io::ErrorKind::NotFound
-                && task.expected.condition == Condition::Live =>
+                && expected.condition == Condition::Live =>
         {
             Ok(Verified::default())
         }
         verified => verified,
     };
     let mut verified = look()?;
-    if task.expected.condition != Condition::Live {
+    if expected.condition != Condition::Live {
         return Ok(verified);
     }
     for round in 1..LOOKS_MAX {

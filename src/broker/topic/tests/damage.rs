@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use super::*;
+use super::super::*;
 use crate::broker::Durability;
 use crate::broker::config::Settings;
 use crate::broker::group::Groups;
