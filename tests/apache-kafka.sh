@@ -104,7 +104,7 @@ answers() {
 }
 
 serve() {
-  local jars=$1 dir=$2 port=$3 data id=- broker input
+  local jars=$1 dir=$2 port=$3 data id=- quorum=--standalone broker input
   shift 3
   mkdir -p "$dir"
   logging "$dir"
@@ -113,8 +113,10 @@ serve() {
   if [ ! -f "$data/meta.properties" ]; then
     # 16 bytes as URL-safe base64; Kafka's own ids never begin with a dash.
     while [[ $id == -* ]]; do id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =); done
-    # shellcheck disable=SC2086 # It is several words.
-    (java_with "$jars" "$dir" kafka.tools.StorageTool format --standalone -t "$id" \
+    # Voters that the settings name are a static quorum, which is not in the directory.
+    ! grep -q ^controller.quorum.voters= "$dir/server.properties" || quorum=
+    # shellcheck disable=SC2086 # They are several words, or none.
+    (java_with "$jars" "$dir" kafka.tools.StorageTool format $quorum -t "$id" \
       -c "$dir/server.properties" ${KAFKA_FORMAT:-}) >"$dir/format.log" 2>&1 ||
       { tail -5 "$dir/format.log" >&2; fail "could not format $data"; }
   fi

@@ -56,6 +56,7 @@ mod retention;
 mod secure;
 mod session;
 mod syncs;
+mod takeover;
 mod topic;
 mod trail;
 mod walls;

@@ -77,10 +77,11 @@ fn committed(group: &str) -> String {
 }
 
 /// A broker as `kaw broker properties` has it, on ports of its own.
-fn apache(kaw: &Kaw) -> Option<Apache> {
+pub fn apache(kaw: &Kaw) -> Option<Apache> {
     let text = kaw.ok("broker properties").replace(":9092", ":{port}");
     let text = text.replace(":9093", ":{controller}");
     let mut settings: Vec<String> = text.lines().map(str::to_owned).collect();
+    settings.push("log.retention.check.interval.ms=50".to_owned());
     settings.push("log.cleaner.backoff.ms=100".to_owned());
     settings.push("log.initial.task.delay.ms=100".to_owned());
     kaw.apache_with(&settings, "")
