@@ -9,7 +9,8 @@
 #   apache-kafka.sh tool JARS CLASS [ARG…]        one of Kafka's own command-line classes
 #
 # K=V are added to server.properties and win; log.dirs=DIR serves another data directory. The words
-# of KAFKA_FORMAT are added to `kafka-storage format`, such as --add-scram SCRAM-SHA-256=[…].
+# of KAFKA_FORMAT are added to `kafka-storage format`, such as --add-scram SCRAM-SHA-256=[…], those
+# of KAFKA_UNDER stand before java, such as strace -f.
 set -euo pipefail
 
 version=4.3.1
@@ -65,7 +66,8 @@ CONF
 java_with() {   # JARS DIR CLASS [ARG…]; serial collection and no second compiler start quicker
   local jars=$1 dir=$2
   shift 2
-  exec java -Xmx512M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
+  # shellcheck disable=SC2086 # It is several words, or none.
+  exec ${KAFKA_UNDER:-} java -Xmx512M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
     -Dlog4j2.configurationFile="$dir/log4j2.properties" -cp "$jars/*" "$@"
 }
 

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::apache::strays;
-use crate::harness::{Kaw, until};
-use crate::walls::apache;
+use crate::harness::{Kaw, found, until};
+use crate::walls::{apache, properties};
 
 const EAGER: &str = "-c log.retention.check.interval.ms=50";
 
@@ -75,4 +75,48 @@ it!(what_retention_removed_stays_removed_and_a_static_quorum_stays_one, |kaw| {
     begins_at(kaw, 30, &ours.address);
     ours.stop();
     assert_eq!(strays(kaw), Vec::<std::path::PathBuf>::new());
+});
+
+// It was killed while it put the new segment in the place of the first three: of the second, the
+// log is gone by its name, and the index is not.
+it!(a_compaction_that_apache_kafka_did_not_finish_is_finished, |kaw| {
+    if found("strace").is_none() {
+        return;
+    }
+    let ours = kaw.broker("-c log.cleaner.enable=false");
+    kaw.ok("topic create squeezed -c cleanup.policy=compact -c segment.ms=3600000 \
+            -c min.cleanable.dirty.ratio=0.01");
+    for hours in [8, 6, 4, 2] {
+        let lines = (0..50).map(|key| format!("k{key}:{hours}\n")).collect::<String>();
+        kaw.cmd(&format!("produce squeezed -K : --timestamp=-{hours}h")).stdin(lines).run().ok();
+    }
+    let whole = kaw.ok("consume -e squeezed -K :");
+    ours.stop();
+    let dir = kaw.data().join("squeezed-0");
+    let names = || fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = || names().map(|name| name.into_string().unwrap()).collect::<Vec<_>>();
+    let mut renamed = String::new();
+    for name in names().into_iter().filter(|name| name.starts_with("000")) {
+        for end in ["", ".cleaned", ".swap"] {
+            renamed += &format!(" -P {}/{name}{end}", dir.display());
+        }
+    }
+    let kill = "-e trace=rename -e inject=rename:signal=SIGKILL:when=8";
+    let strace = format!("strace -f -qq -o /dev/null{renamed} {kill}");
+    if kaw.apache_under(&strace, &properties(kaw)).is_none() {
+        return;
+    }
+    let staged = names();
+    let has = |name: &str| staged.iter().any(|staged| staged == name);
+    assert!(has("00000000000000000000.log.swap"), "{staged:?}");
+    assert!(has("00000000000000000050.log.deleted"), "{staged:?}");
+    assert!(has("00000000000000000050.index"), "{staged:?}");
+
+    let ours = kaw.broker("-c log.cleaner.enable=false");
+    let left: Vec<&str> = whole.lines().skip(100).collect();
+    assert_eq!(kaw.ok("consume -e squeezed -K :").lines().collect::<Vec<_>>(), left);
+    ours.stop();
+    let gone = |name: &String| name.ends_with(".swap") || name.starts_with("00000000000000000050");
+    assert_eq!(names().into_iter().find(gone), None);
+    kaw.ok(&format!("log verify {}", kaw.data().display()));
 });

@@ -78,13 +78,16 @@ fn committed(group: &str) -> String {
 
 /// A broker as `kaw broker properties` has it, on ports of its own.
 pub fn apache(kaw: &Kaw) -> Option<Apache> {
+    kaw.apache_with(&properties(kaw), "")
+}
+
+/// What `kaw broker properties` has, and no patience.
+pub fn properties(kaw: &Kaw) -> Vec<String> {
     let text = kaw.ok("broker properties").replace(":9092", ":{port}");
     let text = text.replace(":9093", ":{controller}");
-    let mut settings: Vec<String> = text.lines().map(str::to_owned).collect();
-    settings.push("log.retention.check.interval.ms=50".to_owned());
-    settings.push("log.cleaner.backoff.ms=100".to_owned());
-    settings.push("log.initial.task.delay.ms=100".to_owned());
-    kaw.apache_with(&settings, "")
+    let eager = ["log.cleaner.backoff.ms=100", "log.retention.check.interval.ms=50"];
+    let eager = eager.into_iter().chain(["log.initial.task.delay.ms=100"]);
+    text.lines().chain(eager).map(str::to_owned).collect()
 }
 
 /// Every file of the directory is whole, and nothing was set aside.

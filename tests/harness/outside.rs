@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::{Cmd, Kaw, Running, found, free_port, skip, until};
+use super::{Cmd, Done, Kaw, Running, found, free_port, skip, until};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/apache-kafka.sh");
 
@@ -65,21 +65,26 @@ impl Kaw {
     /// `format` are options for `kafka-storage format`.
     #[track_caller]
     pub fn apache_with(&self, settings: &[String], format: &str) -> Option<Apache> {
-        let jars = jars()?;
         let port = two_free_ports();
-        let running = self
-            .tool("bash")
-            .args([SCRIPT, "serve"])
-            .arg(jars)
-            .arg(self.path("apache"))
-            .arg(port.to_string())
-            .args(settings.iter().map(|setting| with_ports(setting, port)))
-            .env("KAFKA_FORMAT", format)
-            .stdin_open()
-            .within(Duration::from_secs(180))
-            .start();
+        let serve = self.apache_command(settings, port)?;
+        let running = serve.env("KAFKA_FORMAT", format).stdin_open().start();
         running.until_out("ready");
         Some(Apache { address: format!("127.0.0.1:{port}"), running })
+    }
+
+    /// A real Apache Kafka with these settings under another program, until that has ended it.
+    #[track_caller]
+    pub fn apache_under(&self, program: &str, settings: &[String]) -> Option<Done> {
+        let serve = self.apache_command(settings, two_free_ports())?;
+        let serving = serve.env("KAFKA_UNDER", program).stdin_open().start();
+        Some(serving.over())
+    }
+
+    fn apache_command(&self, settings: &[String], port: u16) -> Option<Cmd> {
+        let serve = self.tool("bash").args([SCRIPT, "serve"]).arg(jars()?);
+        let serve = serve.arg(self.path("apache")).arg(port.to_string());
+        let settings = settings.iter().map(|setting| with_ports(setting, port));
+        Some(serve.args(settings).within(Duration::from_secs(180)))
     }
 
     /// One of Apache Kafka's own command-line classes, or the test is skipped aloud.

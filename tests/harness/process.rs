@@ -179,10 +179,16 @@ impl Running {
         self.until(part, |_, err| err.contains(part).then_some(()));
     }
 
-    /// Waits for its end.
+    /// Waits for its end, once its input has ended.
     #[track_caller]
     pub fn done(mut self) -> Done {
         self.stdin = None;
+        self.over()
+    }
+
+    /// Waits for its end, with its input open as long as it is.
+    #[track_caller]
+    pub fn over(mut self) -> Done {
         let deadline = self.began + self.within;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
