@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::catalogue::CatalogueRecord;
 use super::codec::DecodeError;
 use super::control::ControlRecord;
+use super::group_member;
 use super::group_record::GroupRecord;
 use super::show::Show;
 use super::transaction_record::TransactionRecord;
@@ -44,7 +45,10 @@ pub fn decode(
     let key = Bytes::copy_from_slice(key.unwrap_or_default());
     let value = value.map(Bytes::copy_from_slice);
     match kind {
-        Kind::Groups => Ok(GroupRecord::decode(key, value)?.map(|record| group(&record))),
+        Kind::Groups => Ok(Some(match GroupRecord::decode(key.clone(), value.clone())? {
+            Some(record) => group(&record),
+            None => group_member::show(&key, value.as_ref())?,
+        })),
         Kind::Transactions => {
             let TransactionRecord { key, value } = TransactionRecord::decode(key, value)?;
             Ok(Some(json!({"type": "Transaction", "key": key.show(), "value": value.show()})))
@@ -95,7 +99,8 @@ mod tests {
         check(Kind::Groups, Some(key), None, want);
         let want = json!({"type": "Abort", "value": {"coordinator_epoch": 3}});
         check(Kind::Control, Some(&[0; 4]), Some(b"\0\0\0\0\0\x03"), want);
-        assert_eq!(decode(Kind::Groups, Some(b"\0\x09"), None), Ok(None));
+        let want = json!({"type": "ConsumerGroupMetadata", "key": {"group": "g"}, "value": null});
+        check(Kind::Groups, Some(b"\0\x03\0\x01g"), None, want);
         assert!(decode(Kind::Groups, None, None).is_err());
     }
 

@@ -30,6 +30,7 @@ pub mod describe_groups;
 pub mod describe_log_dirs;
 pub mod fetch;
 pub mod find_coordinator;
+mod group_member;
 pub mod group_record;
 pub mod heartbeat;
 pub mod incremental_alter_configs;
