@@ -13,6 +13,7 @@ mod facts;
 mod files;
 mod index;
 pub mod inspect;
+mod pieces;
 mod producers;
 mod read;
 mod recover;

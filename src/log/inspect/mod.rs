@@ -7,7 +7,6 @@
 mod entries;
 mod finding;
 mod name;
-mod pieces;
 mod repair;
 #[cfg(test)]
 mod tests;
@@ -18,6 +17,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+pub use super::pieces::{Damage, Piece, Pieces};
 use super::saved::Saved;
 use super::{DiskFile, RealFile};
 use crate::record::{LeaderEpoch, Offset, Timestamp, Uuid};
@@ -25,7 +25,6 @@ use crate::record::{LeaderEpoch, Offset, Timestamp, Uuid};
 pub use entries::{Entries, IndexEntry, Producing, TimedEntry, producers};
 pub use finding::{Finding, Findings, Severity};
 pub use name::Name;
-pub use pieces::{Damage, Piece, Pieces};
 pub use repair::{Mode, repair, replace, set_aside};
 pub use top::offsets;
 pub use verify::{Condition, Expected, Verified, verify};

@@ -267,6 +267,7 @@ fn a_file_made_to_be_searched_for_ever_is_not() {
         header[8..12].copy_from_slice(&left.to_be_bytes());
         file.extend_from_slice(&header);
     }
+    file.resize(bytes, 0);
     let folder = Folder::new();
     let path = folder.0.join("made");
     std::fs::write(&path, &file).unwrap();
@@ -276,5 +277,6 @@ fn a_file_made_to_be_searched_for_ever_is_not() {
         panic!("it is no batch")
     };
     assert_eq!(u64::from(damage.bytes), file.len().unwrap());
+    assert!(pieces.gave_up());
     assert!(pieces.next_piece().unwrap().is_none());
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::super::facts::{Recovered, SetAside, Torn};
 use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
+use super::super::pieces::{Piece, Pieces};
 use super::super::read::Recent;
 use super::super::segment::Segment;
 use super::super::window::{WINDOW_BYTES, Window};
@@ -95,7 +96,8 @@ impl<D: Disk> Log<D> {
         let last = self.segments.len() - 1;
         let file = self.load_file(last)?;
         let path = self.files.path(Kind::Log, self.segments[last].base);
-        let batches = good_batches(&*file, good, file_bytes, self.end).map_err(at(&path))?;
+        let part = (good, file_bytes);
+        let (batches, unsearched) = good_batches(&*file, part, self.end).map_err(at(&path))?;
         // Later segments go first: once this one ends well, nothing else tells that they are not
         // its continuation.
         let mut later_good = false;
@@ -103,7 +105,7 @@ impl<D: Disk> Log<D> {
             later_good |= self.set_aside_segment(segment, recovered)?;
         }
         let bytes = u64::from(file_bytes - good);
-        if batches > 0 || later_good || self.end < start.durable {
+        if batches > 0 || unsearched || later_good || self.end < start.durable {
             if bytes > 0 {
                 let kept_at = self.copy_aside(&*file, &path, good, file_bytes)?;
                 let position = good.into();
@@ -131,12 +133,13 @@ impl<D: Disk> Log<D> {
     ) -> Result<bool, Failed> {
         let path = self.files.path(Kind::Log, segment.base);
         let file = self.files.open(&path, Open::Existing)?;
-        let batches = good_batches(&*file, 0, segment.bytes, segment.base).map_err(at(&path))?;
+        let part = (0, segment.bytes);
+        let (batches, unsearched) = good_batches(&*file, part, segment.base).map_err(at(&path))?;
         self.aborted.remove(&segment.base);
         for kind in [Kind::OffsetIndex, Kind::TimeIndex, Kind::TransactionIndex] {
             self.files.remove(&self.files.path(kind, segment.base))?;
         }
-        if batches == 0 {
+        if batches == 0 && !unsearched {
             self.files.remove(&path)?;
             return Ok(false);
         }
@@ -185,33 +188,19 @@ impl<D: Disk> Log<D> {
     }
 }
 
-/// How many good batches lie somewhere between `from` and `to`, at or behind offset `expected`.
-fn good_batches<F: DiskFile>(file: &F, from: u32, to: u32, expected: Offset) -> io::Result<u32> {
-    let mut window = Window::default();
+/// How many good batches lie somewhere in a part of a file, at or behind offset `expected`; and
+/// whether there may be more, because the search came to no end.
+fn good_batches<F: DiskFile>(
+    file: &F,
+    part: (u32, u32),
+    expected: Offset,
+) -> io::Result<(u32, bool)> {
+    let mut pieces = Pieces::between(file, part, expected, None);
     let mut count = 0;
-    let mut position = from;
-    while position < to {
-        let left = (to - position) as usize;
-        let skip = {
-            let ahead = window.slice(file, position, WINDOW_BYTES.min(left), left)?;
-            // A header has the format's number, 2, behind its first 16 bytes.
-            let magic = ahead.get(16..).and_then(|bytes| memchr::memchr(2, bytes));
-            magic.unwrap_or_else(|| ahead.len().saturating_sub(16).max(1)) as u32
-        };
-        if skip > 0 {
-            position += skip;
-            continue;
-        }
-        let batch = window.batch(file, position, left)?.and_then(|b| BatchView::parse(b).ok());
-        let good = batch.filter(|batch| {
-            batch.base_offset() >= expected
-                && batch.last_offset_delta() >= 0
-                && batch.check_crc().is_ok()
-        });
-        position += good.map_or(1, |batch| batch.size() as u32);
-        count += u32::from(good.is_some());
+    while let Some(piece) = pieces.next_piece()? {
+        count += u32::from(matches!(piece, Piece::Batch { .. }));
     }
-    Ok(count)
+    Ok((count, pieces.gave_up()))
 }
 
 /// What a transaction marker says of its coordinator: i16 version, i32 epoch.

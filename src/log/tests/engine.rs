@@ -212,6 +212,39 @@ fn a_torn_tail_is_cut_and_said() {
     assert_eq!(contents(&mut log), [(0, "a".into())]);
 }
 
+/// Headers that promise a long batch each, none of which is there: to try them all would take the
+/// square of the file's length.
+#[test]
+fn a_tail_made_to_be_searched_for_ever_is_not_and_is_kept() {
+    let (mut disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    sync(&mut log);
+    let whole = log.bytes();
+    drop(log);
+    let path = Path::new(DIR).join("00000000000000000000.log");
+    let bytes = 4 << 20;
+    let mut header = batch(2, &["b"])[..61].to_vec();
+    header[..8].copy_from_slice(&1i64.to_be_bytes());
+    header[17] ^= 1;
+    let mut tail = Vec::with_capacity(bytes);
+    while tail.len() + header.len() <= bytes {
+        let left = (bytes - tail.len() - 12) as i32;
+        header[8..12].copy_from_slice(&left.to_be_bytes());
+        tail.extend_from_slice(&header);
+    }
+    tail.resize(bytes, 0);
+    disk.open(&path, Open::Existing).unwrap().write_at([&tail, &[]], whole).unwrap();
+    disk.process_dies();
+    let before = disk.read_bytes();
+    let (mut log, recovered) = open(&disk, Known::default());
+    let read = disk.read_bytes() - before;
+    assert!(read < 64 * tail.len() as u64, "{read} bytes read of {}", tail.len());
+    assert_eq!(contents(&mut log), [(0, "a".into())]);
+    // Nobody knows whether there is something good in it.
+    assert!(recovered.torn.is_none());
+    assert_eq!(recovered.set_aside[0].bytes, tail.len() as u64);
+}
+
 #[test]
 fn damage_before_good_batches_is_kept_beside_the_log() {
     let (mut disk, mut log) = fresh();

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::io;
 
-use super::super::DiskFile;
-use super::super::window::Window;
+use super::DiskFile;
+use super::window::{WINDOW_BYTES, Window};
 use crate::record::{BatchError, BatchView, HEADER_BYTES, Offset};
 
-/// Checksums that a search for the next good batch may compute, as a multiple of the bytes that
-/// it searches: else a file made for it would be searched for ever.
+/// What a search for the next good batch may read and compute checksums of, as a multiple of the
+/// bytes that it searches: else a file made for it would be searched for ever.
 const SEARCH_WORK_MAX: u64 = 4;
+/// The same of a small file.
+const SEARCH_BYTES_MAX: u64 = 64 << 20;
 
 /// A part of a file.
 #[derive(Debug)]
@@ -91,14 +93,29 @@ impl<'f, F: DiskFile> Pieces<'f, F> {
     pub fn new(file: &'f F, bytes: u64, base: Offset, limit: Option<Offset>) -> Self {
         // Positions in a segment are Java ints.
         let end = u32::try_from(bytes.min(i32::MAX as u64)).expect("an int fits");
+        Pieces::between(file, (0, end), base, limit)
+    }
+
+    /// The same of a part of a segment, whose batches begin with `base` or later.
+    pub fn between(
+        file: &'f F,
+        (position, end): (u32, u32),
+        base: Offset,
+        limit: Option<Offset>,
+    ) -> Self {
         Pieces {
             file,
             window: Window::default(),
-            position: 0,
+            position,
             end,
             bounds: Bounds { base, next: base, limit },
-            work_left: SEARCH_WORK_MAX * u64::from(end),
+            work_left: SEARCH_WORK_MAX * u64::from(end - position) + SEARCH_BYTES_MAX,
         }
+    }
+
+    /// Whether a search came to no end: there may be good batches in what is called damage.
+    pub fn gave_up(&self) -> bool {
+        self.work_left == 0
     }
 
     /// How much has been read.
@@ -229,7 +246,15 @@ impl<'f, F: DiskFile> Pieces<'f, F> {
 
     fn is_good_at(&mut self, position: u32) -> io::Result<bool> {
         let left = (self.end - position) as usize;
-        let header = self.window.slice(self.file, position, HEADER_BYTES, left)?;
+        // What is far away is read by itself: the search goes on here.
+        let mut apart = [0; HEADER_BYTES];
+        let header = match self.window.peek(position, HEADER_BYTES) {
+            Some(header) => header,
+            None => {
+                let read = self.file.read_at(&mut apart, position.into())?;
+                &apart[..read.min(left)]
+            }
+        };
         let Ok(header) = BatchView::parse_header(header) else { return Ok(false) };
         let (size, fields) = (header.size(), *header.fields());
         // What no batch has is not worth a checksum.
@@ -239,7 +264,12 @@ impl<'f, F: DiskFile> Pieces<'f, F> {
         if left < size || !plausible || !self.bounds.fit(&fields) || self.work_left == 0 {
             return Ok(false);
         }
-        self.work_left = self.work_left.saturating_sub(size as u64);
+        // The window is read there, and here again.
+        let read = match self.window.peek(position, size) {
+            Some(_) => 0,
+            None => 2 * size.max(WINDOW_BYTES),
+        };
+        self.work_left = self.work_left.saturating_sub((size + read) as u64);
         Ok(self.judge(position)?.is_ok())
     }
 }
