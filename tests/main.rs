@@ -24,6 +24,7 @@ mod admin;
 mod apache;
 mod backup;
 mod bench;
+mod bench_faults;
 mod compact;
 mod config;
 mod consume;

@@ -1,12 +1,13 @@
 //! What was measured: latencies as an HDR histogram, the course of a window, what processes used.
 
+mod meter;
 mod timeline;
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use rustix::time::{ClockId, clock_gettime};
 
+pub use meter::{Meter, Spent, Used};
 pub use timeline::Timeline;
 
 /// Three digits: a value is off by 0.1 % at most.
@@ -88,7 +89,7 @@ pub struct Measured {
     pub recorded: Recorded,
     /// This process.
     pub client: Used,
-    /// The broker's process, where it is the run's own.
+    /// The processes that lead the run's partitions, where all are known to be on this machine.
     pub broker: Option<Used>,
     /// Where they are known.
     pub batches: Option<Batches>,
@@ -152,41 +153,6 @@ pub struct Batches {
     pub compression: f64,
 }
 
-/// What a process used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Used {
-    /// Processor time in the window, all threads, kernel included.
-    pub cpu: Duration,
-    /// The most that it had resident since it began, where the system says it.
-    pub memory_peak_bytes: Option<u64>,
-}
-
-impl Used {
-    /// By this process, since it had used so much processor time.
-    pub fn since(cpu_before: Duration) -> Used {
-        let cpu = cpu().saturating_sub(cpu_before);
-        Used { cpu, memory_peak_bytes: memory_peak_bytes() }
-    }
-}
-
-/// Processor time that this process has used so far.
-pub fn cpu() -> Duration {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(used.tv_sec).expect("processor time is not negative");
-    let nanos = u32::try_from(used.tv_nsec).expect("nanoseconds are below a second");
-    Duration::new(seconds, nanos)
-}
-
-fn memory_peak_bytes() -> Option<u64> {
-    peak_in(&std::fs::read_to_string("/proc/self/status").ok()?)
-}
-
-fn peak_in(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,11 +190,5 @@ mod tests {
         assert_eq!(Latencies::default().curve().count(), 0);
         let empty = Window { records: 0, bytes: 0, time: Duration::ZERO };
         assert_eq!(empty.records_per_s(), 0.0);
-    }
-
-    #[test]
-    fn the_peak_is_read_in_bytes() {
-        assert_eq!(peak_in("VmPeak:\t  9 kB\nVmHWM:\t    1234 kB\n"), Some(1234 * 1024));
-        assert_eq!(peak_in("VmPeak:\t  9 kB\n"), None);
     }
 }

@@ -1,12 +1,14 @@
 //! `kaw bench`: plan, schedule, workloads, verification, measurement, reports.
 //! Never knows: clap, the broker, the log.
 
+mod batches;
 pub mod gate;
 pub mod host;
 mod measure;
 mod metric;
 pub mod payload;
 pub mod plan;
+mod process;
 pub mod report;
 mod run;
 mod schedule;

@@ -32,11 +32,7 @@ impl Plan {
             ("keys", json!(load.keys)),
             ("seed", json!(self.seed)),
         ];
-        let pace = match self.workload {
-            Workload::Produce { pace } | Workload::Wire(Wire { pace, .. }) => Some(pace),
-            Workload::Consume => None,
-        };
-        if let Some(pace) = pace {
+        if let Some(pace) = self.workload.pace() {
             let rate = match pace {
                 Pace::Unbounded => None,
                 Pace::Rate(rate) => Some(rate),
@@ -54,9 +50,15 @@ impl Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Workload {
-    Produce { pace: Pace },
+    Produce {
+        pace: Pace,
+    },
     Consume,
     Wire(Wire),
+    /// At this many records a second.
+    EndToEnd {
+        rate: f64,
+    },
 }
 
 /// Requests whose batches were made before, over connections that each have several under way.
@@ -114,14 +116,24 @@ impl Workload {
             Workload::Produce { .. } => "produce",
             Workload::Consume => "consume",
             Workload::Wire(_) => "wire",
+            Workload::EndToEnd { .. } => "end-to-end",
         }
     }
 
     /// Whether each record, or the request that it goes with, is timed.
     pub fn has_latency(self) -> bool {
         match self {
-            Workload::Produce { .. } | Workload::Wire(_) => true,
+            Workload::Produce { .. } | Workload::EndToEnd { .. } | Workload::Wire(_) => true,
             Workload::Consume => false,
+        }
+    }
+
+    /// At which pace producers send, where there are any.
+    pub fn pace(self) -> Option<Pace> {
+        match self {
+            Workload::Produce { pace } | Workload::Wire(Wire { pace, .. }) => Some(pace),
+            Workload::EndToEnd { rate } => Some(Pace::Rate(rate)),
+            Workload::Consume => None,
         }
     }
 }

@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::measure::{Measured, Recorded, Used, cpu};
+use super::batches;
+use super::measure::{Measured, Meter, Recorded, Spent};
 use super::payload::{Payloads, Shape};
 use super::plan::{Acks, Extent, Load, Pace, Payload, Plan, Workload};
 use super::verify::{Account, Ledger};
 use super::workload::consume::{self, Gauge, Timed};
-use super::workload::produce::{self, Outcome, Phase, Source};
+use super::workload::end_to_end::{self, Flow};
+use super::workload::produce::{self, Noted, Outcome, Phase, Source};
 use super::workload::{Stage, Watch, wire};
 use super::{Error, Topic};
 use crate::client::Config;
@@ -40,25 +42,33 @@ pub struct Findings {
 impl Bench<'_> {
     pub fn run(&self) -> Result<Findings, Error> {
         let payloads = payloads(self.plan)?;
-        match self.plan.workload {
+        let mut findings = match self.plan.workload {
             Workload::Produce { pace } => self.produce(&payloads, pace),
             Workload::Consume => self.consume(&payloads),
             Workload::Wire(wire) => wire::run(self, wire, &payloads),
+            Workload::EndToEnd { rate } => self.end_to_end(&payloads, rate),
+        }?;
+        if findings.measured.batches.is_none() {
+            // Where there is no way in, they stay unknown; the figures are what was asked for.
+            let found = batches::survey(self.topic, self.config);
+            findings.measured.batches = found.unwrap_or_default();
         }
+        Ok(findings)
     }
 
     fn produce(&self, payloads: &Payloads, pace: Pace) -> Result<Findings, Error> {
         let mut sources = self.sources(self.plan.load.producers)?;
-        let phase = |extent| Phase { payloads, pace, extent, watch: self.watch };
+        let (watch, noted) = (self.watch, Noted::Reports);
+        let phase = |extent| Phase { payloads, pace, extent, watch, noted };
         self.enter(Stage::WarmingUp)?;
         let warmup = produce::run(&mut sources, phase(self.plan.warmup));
         self.enter(Stage::Measuring)?;
-        let before = cpu();
+        let meter = self.meter();
         let outcome = match warmup.failed.is_empty() {
             true => produce::run(&mut sources, phase(self.plan.measured)),
             false => produce::run(&mut sources, phase(Extent::NONE)),
         };
-        let client = Used::since(before);
+        let Spent { client, broker } = meter.spent();
         let recorded = self.watch.take_recorded();
         let mut ledger = ledger(payloads, &sources, [&warmup, &outcome]);
         self.enter(Stage::Verifying)?;
@@ -70,7 +80,7 @@ impl Bench<'_> {
             window: outcome.window(),
             recorded,
             client,
-            broker: None,
+            broker,
             batches: None,
             fdatasync: None,
         };
@@ -84,7 +94,8 @@ impl Bench<'_> {
         let warmup_records = self.plan.warmup.records.unwrap_or(0);
         let mut sources = self.sources(1)?;
         let extent = Extent { time: None, ..self.plan.measured };
-        let phase = Phase { payloads, pace: Pace::Unbounded, extent, watch: self.watch };
+        let (pace, watch, noted) = (Pace::Unbounded, self.watch, Noted::Nothing);
+        let phase = Phase { payloads, pace, extent, watch, noted };
         let filled = produce::run(&mut sources, phase);
         let mut ledger = ledger(payloads, &sources, [&filled]);
         self.await_all(&ledger, sources)?;
@@ -92,19 +103,45 @@ impl Bench<'_> {
             consume::warm_up(&mut self.consumer()?, warmup_records, self.watch)?;
         }
         let mut consumer = self.consumer()?;
-        let mut gauge = Gauge::open(self.plan.measured);
+        let mut gauge = Gauge::open(self.plan.measured, self.meter());
         consume::read(&mut consumer, &mut ledger, &mut gauge, self.watch)?;
-        let Timed { window, timeline, used } = gauge.timed();
+        let Timed { window, timeline, spent } = gauge.timed();
         let measured = Measured {
             warmup_records,
             window,
             recorded: Recorded { timeline, ..Recorded::default() },
-            client: used,
-            broker: None,
+            client: spent.client,
+            broker: spent.broker,
             batches: None,
             fdatasync: None,
         };
         Ok(Findings::new(measured, ledger, [&filled]))
+    }
+
+    fn end_to_end(&self, payloads: &Payloads, rate: f64) -> Result<Findings, Error> {
+        let Plan { warmup, measured, .. } = *self.plan;
+        let config = end_to_end::producer_config(self.config.clone())?;
+        let mut sources = self.sources_of(&config, self.plan.load.producers)?;
+        let consumer = end_to_end::open(self.config, self.topic, self.patience)?;
+        let (topic, watch, meter) = (self.topic, self.watch, self.meter());
+        let flow = Flow { payloads, topic, rate, warmup, measured, meter: &meter, watch };
+        let arrivals = end_to_end::run(&mut sources, consumer, flow)?;
+        let [warmup, outcome] = &arrivals.sent;
+        let measured = Measured {
+            warmup_records: warmup.records,
+            window: arrivals.window,
+            recorded: arrivals.recorded,
+            client: arrivals.spent.client,
+            broker: arrivals.spent.broker,
+            batches: None,
+            fdatasync: None,
+        };
+        Ok(Findings::new(measured, arrivals.ledger, [warmup, outcome]))
+    }
+
+    /// What this process and the brokers use from here on.
+    pub(super) fn meter(&self) -> Meter {
+        Meter::start(self.topic.leaders().unwrap_or_default())
     }
 
     /// What was noted so far belongs to the stage before.
@@ -118,7 +155,11 @@ impl Bench<'_> {
     }
 
     fn sources(&self, count: u32) -> Result<Vec<Source>, Error> {
-        let config = producer_config(self.config, &self.plan.load)?;
+        self.sources_of(self.config, count)
+    }
+
+    fn sources_of(&self, config: &Config, count: u32) -> Result<Vec<Source>, Error> {
+        let config = producer_config(config, &self.plan.load)?;
         (0..count).map(|number| Source::open(&config, self.topic.name(), number)).collect()
     }
 

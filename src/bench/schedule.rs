@@ -39,16 +39,29 @@ impl Schedule {
         }
     }
 
+    /// When the record `index` of this phase is due, after the phase's start; `None`: whenever.
+    pub fn due(&self, index: u64) -> Option<Duration> {
+        Some(self.first + Duration::from_secs_f64(index as f64 / self.rate?))
+    }
+
+    /// So many records are due at most.
+    pub fn records_max(&self) -> u64 {
+        let paced = |rate: f64| match self.extent.time {
+            // One for the record at zero, and one for what is lost in rounding.
+            Some(time) => (time.as_secs_f64() * rate) as u64 + 2,
+            None => u64::MAX,
+        };
+        let in_time = self.rate.map_or(u64::MAX, paced);
+        in_time.min(self.extent.records.unwrap_or(u64::MAX))
+    }
+
     /// What to do about the record `index` of this phase, `elapsed` after its start.
     ///
     /// At a fixed rate a send that comes late still counts from when it was due: a stall of the
     /// broker then shows in every record that it held up, not only in those already on their
     /// way (Gil Tene's "coordinated omission").
     pub fn step(&self, index: u64, elapsed: Duration) -> Step {
-        let due = match self.rate {
-            Some(rate) => self.first + Duration::from_secs_f64(index as f64 / rate),
-            None => elapsed,
-        };
+        let due = self.due(index).unwrap_or(elapsed);
         let over = |records| records <= index;
         if self.extent.records.is_some_and(over) || self.extent.time.is_some_and(|end| end <= due) {
             Step::Over
@@ -95,6 +108,21 @@ mod tests {
         check(at_1000_per_s(1, 2), 0, 0, Step::Wait(ms(1)));
         check(at_1000_per_s(1, 2), 1, 9, Step::Send { counted_from: ms(3) });
         check(at_1000_per_s(1, 2), 5, 99, Step::Over);
+    }
+
+    #[test]
+    fn what_is_due_is_bounded_before_it_is_sent() {
+        let check = |rate, records, time_ms: Option<u64>, want| {
+            let extent = Extent { records, time: time_ms.map(ms) };
+            let schedule = Schedule::new(Pace::Rate(rate), 1, 3, extent);
+            let most = schedule.records_max();
+            let sent = (0..).take_while(|&n| schedule.step(n, Duration::MAX) != Step::Over);
+            assert!(sent.count() as u64 <= most && most <= want, "{rate} {extent:?}: {most}");
+        };
+        check(1000.0, Some(10), None, 3);
+        check(1000.0, None, Some(99), 35);
+        check(0.5, None, Some(10_000), 3);
+        check(333.3, Some(1000), Some(2000), 224);
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The topic of a run: made for it, and gone with it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::process::Process;
 use crate::client::admin::{Admin, Answer, Edge, NewTopic, Patience, Run};
 use crate::client::raw::Raw;
 use crate::client::{Config, Error};
-use crate::record::PartitionId;
+use crate::record::{Offset, PartitionId};
 
 /// With acks=0 a record may be on its way still when it counts as sent; it arrives by then.
 const ARRIVAL_MAX: Duration = Duration::from_secs(5);
@@ -79,15 +82,40 @@ impl Topic {
     }
 
     fn records(&self) -> Result<u64, Error> {
-        let ends = self.partitions.iter().map(|&id| (self.name.as_str(), id, Edge::End));
-        let [ends] = self.admin.places([&ends.collect::<Vec<_>>()])?;
-        let offsets = ends.iter().filter_map(|place| place.offset);
-        Ok(offsets.map(|offset| offset.get().unsigned_abs()).sum())
+        let ends = self.ends()?;
+        Ok(ends.into_values().map(|offset| offset.get().unsigned_abs()).sum())
+    }
+
+    /// Where each partition ends now.
+    pub fn ends(&self) -> Result<BTreeMap<PartitionId, Offset>, Error> {
+        let wanted = self.partitions.iter().map(|&id| (self.name.as_str(), id, Edge::End));
+        let [places] = self.admin.places([&wanted.collect::<Vec<_>>()])?;
+        let ends = self.partitions.iter().zip(places);
+        Ok(ends.filter_map(|(&id, place)| Some((id, place.offset?))).collect())
+    }
+
+    /// The processes that lead its partitions, where all of them are known to be on this machine.
+    pub fn leaders(&self) -> Option<Vec<Process>> {
+        let topic = self.admin.topic(&self.name).ok()?;
+        let ids: BTreeSet<_> = topic.partitions.iter().map(|it| it.leader).collect();
+        let places = self.admin.places_of_brokers();
+        let process = |id: Option<i32>| {
+            let (host, port) = places.get(&id?)?;
+            Process::listening(loopback(host, *port)?)
+        };
+        let processes: Option<BTreeSet<_>> = ids.into_iter().map(process).collect();
+        processes.map(|processes| processes.into_iter().collect())
     }
 
     pub fn delete(self) -> Result<(), Error> {
         all_done("delete", self.admin.delete(&[self.name])?)
     }
+}
+
+/// No name is looked up: what would be found may be anywhere.
+fn loopback(host: &str, port: u16) -> Option<SocketAddr> {
+    let ip = if host == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { host.parse() };
+    Some(SocketAddr::new(ip.ok()?, port))
 }
 
 fn all_done(verb: &str, answers: Vec<Answer<()>>) -> Result<(), Error> {

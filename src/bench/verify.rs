@@ -61,7 +61,7 @@ struct Row {
 }
 
 impl Tally {
-    /// `sent` has how many marks each producer sent.
+    /// `sent` has how many marks each producer sent, or will send at most.
     pub fn new(sent: &[u64]) -> Tally {
         let row =
             |&sent| Row { sent, seen: Bits::default(), failed: Bits::default(), last: vec![] };
@@ -74,19 +74,32 @@ impl Tally {
         self.rows[mark.producer as usize].failed.set(mark.sequence);
     }
 
-    /// This came back from a partition.
-    pub fn see(&mut self, partition: PartitionId, mark: Mark) {
+    /// This came back from a partition: it again, if it is of this run, and the first time.
+    pub fn see(&mut self, partition: PartitionId, mark: Mark) -> Option<Mark> {
         let row = self.rows.get_mut(mark.producer as usize);
         let Some(row) = row.filter(|row| mark.sequence < row.sent) else {
-            return self.see_corrupt();
+            self.see_corrupt();
+            return None;
         };
         if !row.seen.set(mark.sequence) {
             self.faults.duplicated += 1;
-            return;
+            return None;
         }
         self.seen += 1;
         if row.advance(partition, mark.sequence).is_err() {
             self.faults.reordered += 1;
+        }
+        Some(mark)
+    }
+
+    /// Where it began before all was sent: this is what each producer did send. What has come back
+    /// beyond that is none of it.
+    pub fn sent_were(&mut self, sent: &[u64]) {
+        for (row, &sent) in self.rows.iter_mut().zip(sent) {
+            let beyond = row.seen.cut(sent);
+            self.seen -= beyond;
+            self.faults.corrupted += beyond;
+            row.sent = sent;
         }
     }
 
@@ -119,7 +132,7 @@ pub struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    /// `sent` has the number of records that each producer sent.
+    /// `sent` has the number of records that each producer sent, or will send at most.
     pub fn new(payloads: &'a Payloads, sent: &[u64]) -> Ledger<'a> {
         Ledger { payloads, tally: Tally::new(sent) }
     }
@@ -129,13 +142,24 @@ impl<'a> Ledger<'a> {
         self.tally.failed(mark);
     }
 
-    /// A record has come back.
-    pub fn see(&mut self, partition: PartitionId, key: Option<&[u8]>, value: Option<&[u8]>) {
+    /// A record has come back: which one, if it is of this run, and the first time.
+    pub fn see(
+        &mut self,
+        partition: PartitionId,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Option<Mark> {
         let mark = value.and_then(payload::read_value);
-        match mark.filter(|&mark| self.payloads.key(mark) == key) {
-            Some(mark) => self.tally.see(partition, mark),
-            None => self.tally.see_corrupt(),
+        let mark = mark.filter(|&mark| self.payloads.key(mark) == key);
+        if mark.is_none() {
+            self.tally.see_corrupt();
         }
+        self.tally.see(partition, mark?)
+    }
+
+    /// Where it began before all was sent: this is what each producer did send.
+    pub fn sent_were(&mut self, sent: &[u64]) {
+        self.tally.sent_were(sent);
     }
 
     /// How many records must be in the topic.
@@ -180,6 +204,17 @@ impl Bits {
         let new = self.0[word] & bit == 0;
         self.0[word] |= bit;
         new
+    }
+
+    /// Takes out all from `end` on; how many those were.
+    fn cut(&mut self, end: u64) -> u64 {
+        let (first, bit) = ((end / 64) as usize, end % 64);
+        let mut beyond = self.0.split_off(self.0.len().min(first + 1));
+        if let Some(word) = self.0.get_mut(first) {
+            beyond.push(*word >> bit << bit);
+            *word &= (1 << bit) - 1;
+        }
+        beyond.iter().map(|word| u64::from(word.count_ones())).sum()
     }
 
     /// How many below `end` are neither here nor in `other`.
@@ -283,6 +318,22 @@ mod tests {
         let want = Faults { corrupted: 1, ..Faults::default() };
         check(stranger(Mark { producer: 0, sequence: 200 }), want);
         check(stranger(Mark { producer: 2, sequence: 0 }), want);
+    }
+
+    #[test]
+    fn what_is_sent_may_be_known_only_at_the_end() {
+        let payloads = Payloads::random(Shape { record_size: 40, keys: Some(3), seed: 5 });
+        for sent in [0, 63, 64, 65, 100, 199, 200] {
+            let mut ledger = Ledger::new(&payloads, &[1000, 1000]);
+            for arrived in (0..400).map(|n| arrival(&payloads, n)) {
+                let (key, value) = (arrived.key.as_deref(), arrived.value.as_deref());
+                assert!(ledger.see(arrived.partition, key, value).is_some());
+            }
+            ledger.sent_were(&[sent, 200]);
+            let Account { verified, faults, .. } = ledger.close();
+            assert_eq!(verified, 200 + sent);
+            assert_eq!(faults, Faults { corrupted: 200 - sent, ..Faults::default() });
+        }
     }
 
     #[test]

@@ -222,6 +222,15 @@ impl<'a> BatchView<'a> {
         }
     }
 
+    /// How many bytes the records take before compression, and here.
+    pub fn sizes(
+        &self,
+        scratch: &mut Scratch,
+        bytes_max: usize,
+    ) -> Result<(usize, usize), BatchError> {
+        Ok((self.plain(scratch, bytes_max)?.len(), self.bytes.len() - HEADER_BYTES))
+    }
+
     /// Whether the records are the same, wherever they lie and whoever wrote them.
     pub fn holds_the_same_as(&self, other: &BatchView<'_>) -> bool {
         let [own, others] = [self, other].map(|batch| {

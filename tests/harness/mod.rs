@@ -5,6 +5,7 @@ mod disk;
 mod outside;
 mod process;
 pub mod raw;
+pub mod relay;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};

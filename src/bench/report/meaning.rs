@@ -16,6 +16,17 @@ pub fn notes(plan: &Plan, reached: Option<&Figure>) -> Vec<String> {
             vec![format!("{RATES} count from the first fetch to the last record")]
         }
         Workload::Wire(wire) => of_wire(wire, plan.load.acks, reached),
+        Workload::EndToEnd { rate } => {
+            let mut notes = vec![
+                "latency is from when a send was due until the consumer has the record, both in \
+                 this process"
+                    .to_owned(),
+                format!("{RATES} count from the first send to the last record read"),
+            ];
+            let pace = Pace::Rate(rate);
+            notes.extend(reached.and_then(|reached| shortfall(pace, reached.median)));
+            notes
+        }
         Workload::Produce { pace } => {
             let mut notes = vec![
                 latency(pace, plan.load.acks),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Stage, Watch};
 use crate::bench::Error;
-use crate::bench::measure::{Timeline, Used, Window, cpu};
+use crate::bench::measure::{Meter, Spent, Timeline, Window};
 use crate::bench::plan::Extent;
 use crate::bench::verify::Ledger;
 use crate::client::Config;
@@ -89,11 +89,10 @@ pub struct Gauge {
 }
 
 /// A window and what ends it.
-#[derive(Clone, Copy)]
 struct Open {
     extent: Extent,
     since: Instant,
-    cpu: Duration,
+    meter: Meter,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -108,13 +107,13 @@ struct Counts {
 pub struct Timed {
     pub window: Window,
     pub timeline: Timeline,
-    pub used: Used,
+    pub spent: Spent,
 }
 
 impl Gauge {
     /// The window opens now.
-    pub fn open(extent: Extent) -> Gauge {
-        let open = Open { extent, since: Instant::now(), cpu: cpu() };
+    pub fn open(extent: Extent, meter: Meter) -> Gauge {
+        let open = Open { extent, since: Instant::now(), meter };
         Gauge { open: Some(open), ..Gauge::off() }
     }
 
@@ -129,7 +128,7 @@ impl Gauge {
     }
 
     fn stage(&self) -> Stage {
-        match self.open {
+        match &self.open {
             Some(_) => Stage::Measuring,
             None => Stage::Verifying,
         }
@@ -138,7 +137,7 @@ impl Gauge {
     fn count(&mut self, bytes: usize) {
         self.so_far.records += 1;
         self.so_far.bytes += bytes as u64;
-        let Some(Open { extent, since, cpu }) = self.open else { return };
+        let Some(Open { extent, since, meter }) = &self.open else { return };
         let Counts { records, bytes } = self.so_far;
         let is_last = extent.records.is_some_and(|max| max <= records);
         if !is_last && !records.is_multiple_of(RECORDS_PER_LOOK) {
@@ -150,7 +149,7 @@ impl Gauge {
         self.noted = self.so_far;
         if is_last || extent.time.is_some_and(|max| max <= time) {
             self.timed.window = Window { records, bytes, time };
-            self.timed.used = Used::since(cpu);
+            self.timed.spent = meter.spent();
             self.open = None;
         }
     }
@@ -169,20 +168,24 @@ mod tests {
         assert_eq!(format!("{}/{}", window.records, window.bytes), want);
     }
 
+    fn open(extent: Extent) -> Gauge {
+        Gauge::open(extent, Meter::start(vec![]))
+    }
+
     #[test]
     fn the_window_ends_with_its_last_record() {
         let of_20 = Extent { records: Some(20), time: None };
-        check(Gauge::open(of_20), 19, "0/0", Stage::Measuring);
-        check(Gauge::open(of_20), 20, "20/200", Stage::Verifying);
-        check(Gauge::open(of_20), 99, "20/200", Stage::Verifying);
+        check(open(of_20), 19, "0/0", Stage::Measuring);
+        check(open(of_20), 20, "20/200", Stage::Verifying);
+        check(open(of_20), 99, "20/200", Stage::Verifying);
         check(Gauge::off(), 99, "0/0", Stage::Verifying);
     }
 
     #[test]
     fn a_time_limit_ends_the_window_at_the_next_look() {
         let at_once = Extent { records: Some(1000), time: Some(Duration::ZERO) };
-        check(Gauge::open(at_once), 1000, "64/640", Stage::Verifying);
+        check(open(at_once), 1000, "64/640", Stage::Verifying);
         let later = Extent { records: Some(1000), time: Some(Duration::MAX) };
-        check(Gauge::open(later), 999, "0/0", Stage::Measuring);
+        check(open(later), 999, "0/0", Stage::Measuring);
     }
 }

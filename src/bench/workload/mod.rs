@@ -2,6 +2,7 @@
 //! Never knows: clap, reports, where the broker came from.
 
 pub mod consume;
+pub mod end_to_end;
 pub mod produce;
 pub mod wire;
 

@@ -41,6 +41,16 @@ pub struct Phase<'a> {
     pub pace: Pace,
     pub extent: Extent,
     pub watch: &'a Watch,
+    pub noted: Noted,
+}
+
+/// What is noted in the watch of each record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// Its delivery report.
+    Reports,
+    /// It is timed elsewhere, or not at all.
+    Nothing,
 }
 
 /// What came of a phase.
@@ -58,7 +68,11 @@ pub struct Outcome {
 
 /// Runs a phase with all producers at once, until the last record is reported.
 pub fn run(sources: &mut [Source], phase: Phase<'_>) -> Outcome {
-    let started = Instant::now();
+    run_from(Instant::now(), sources, phase)
+}
+
+/// The same; what is due is due from this moment on.
+pub fn run_from(started: Instant, sources: &mut [Source], phase: Phase<'_>) -> Outcome {
     let count = u32::try_from(sources.len()).expect("producers are counted in u32");
     thread::scope(|scope| {
         let start = |source| scope.spawn(move || Run::new(source, count, phase, started).run());
@@ -224,6 +238,7 @@ impl<'a> Run<'a> {
             let mark = Mark { producer: number, sequence: report.token };
             outcome.ended = report.at;
             match report.result {
+                Ok(_) if phase.noted == Noted::Nothing => {}
                 Ok(_) => {
                     let at = report.at.saturating_duration_since(outcome.started);
                     let bytes = phase.payloads.record_bytes(mark);
@@ -235,11 +250,12 @@ impl<'a> Run<'a> {
                 }
             }
         });
-        let mut recorded = phase.watch.recorded();
-        for (at, bytes, latency) in arrived.drain(..) {
-            recorded.note(at, bytes, latency);
+        if !arrived.is_empty() {
+            let mut recorded = phase.watch.recorded();
+            for (at, bytes, latency) in arrived.drain(..) {
+                recorded.note(at, bytes, latency);
+            }
         }
-        drop(recorded);
         phase.watch.advance(count as u64);
     }
 }

@@ -6,6 +6,7 @@ mod places;
 mod sizes;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -166,6 +167,12 @@ impl Admin {
             // No broker tells when it can answer: it can only be asked again.
             thread::sleep(AGAIN);
         }
+    }
+
+    /// Where the brokers say they are, by their ids, as of the last answer that said so.
+    pub fn places_of_brokers(&self) -> BTreeMap<i32, (String, u16)> {
+        let listed = self.listed.lock().expect("no holder panics");
+        listed.iter().map(|broker| (broker.id, (broker.host.clone(), broker.port))).collect()
     }
 
     fn refused(&self, what: &str, refusal: Refusal) -> Error {

@@ -80,7 +80,7 @@ impl Run<'_> {
         let Load { partitions, record_size, .. } = plan.load;
         let batch_bytes = match plan.workload {
             Workload::Wire(wire) => wire.batch.bytes(record_size),
-            Workload::Produce { .. } | Workload::Consume => record_size,
+            Workload::Produce { .. } | Workload::Consume | Workload::EndToEnd { .. } => record_size,
         };
         let topic = Topic::create(config, self.topic, partitions, batch_bytes, patience)?;
         let findings = Bench { plan, config, topic: &topic, patience, watch }.run();

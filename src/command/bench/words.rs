@@ -17,6 +17,8 @@ use crate::quantity;
 /// How much there is where nothing is said.
 const RECORDS: u64 = 1_000_000;
 const PACED_TIME: Duration = Duration::from_secs(10);
+/// A load that any broker bears, so that latency is that of the way and not of a queue.
+const RATE: &str = "10k/s";
 /// librdkafka takes no answer above 100 MB (receive.message.max.bytes), and the record is not alone
 /// in it.
 const RECORD_BYTES_MAX: usize = 99_000_000;
@@ -37,6 +39,9 @@ enum WorkloadArgs {
     Consume(ConsumeArgs),
     /// Send or fetch batches made beforehand, straight over the protocol: the broker's own limit
     Wire(WireArgs),
+    /// Send at a fixed rate and read on meanwhile: latency from when a send was due until the
+    /// consumer has the record
+    EndToEnd(EndToEndArgs),
     /// Print the JSON Schema of a result
     Schema,
 }
@@ -45,19 +50,38 @@ enum WorkloadArgs {
 struct ProduceArgs {
     #[command(flatten)]
     load: LoadArgs,
+    #[command(flatten)]
+    sending: SendingArgs,
+    /// Send at this rate; latency then counts from when a send was due
+    #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
+    rate: Option<f64>,
+    #[command(flatten)]
+    result: ResultArgs,
+}
+
+#[derive(clap::Args, Debug)]
+struct SendingArgs {
     /// Producers, each with its own connection and thread
     #[arg(long, value_name = "N", default_value = "1", value_parser = from_1_to(1000))]
     producers: u32,
     /// Who must have a record before it counts as delivered
     #[arg(long, value_name = "0|1|all", default_value = "all", value_parser = acks())]
     acks: Acks,
-    /// Send at this rate; latency then counts from when a send was due
-    #[arg(long, value_name = "N/s", value_parser = quantity::rate)]
-    rate: Option<f64>,
     /// Sent before the figures begin, N records or a time; with 0 they include connecting
     /// [default: a tenth of the load]
     #[arg(long, value_name = "N|TIME", value_parser = warmup)]
     warmup: Option<Extent>,
+}
+
+#[derive(clap::Args, Debug)]
+struct EndToEndArgs {
+    #[command(flatten)]
+    load: LoadArgs,
+    #[command(flatten)]
+    sending: SendingArgs,
+    /// Send at this rate, whatever becomes of what was sent before
+    #[arg(long, value_name = "N/s", default_value = RATE, value_parser = quantity::rate)]
+    rate: f64,
     #[command(flatten)]
     result: ResultArgs,
 }
@@ -172,6 +196,7 @@ impl Args {
             WorkloadArgs::Produce(args) => (args.plan()?, args.result),
             WorkloadArgs::Consume(args) => (args.plan()?, args.result),
             WorkloadArgs::Wire(args) => (args.plan()?, args.result),
+            WorkloadArgs::EndToEnd(args) => (args.plan()?, args.result),
             WorkloadArgs::Schema => return Ok(None),
         };
         let gate = |text: &String| {
@@ -194,12 +219,24 @@ impl ResultArgs {
 impl ProduceArgs {
     fn plan(&self) -> Result<Plan, Usage> {
         let pace = self.rate.map_or(Pace::Unbounded, Pace::Rate);
-        let measured = measured(self.load.records, self.load.duration, pace);
-        let load = self.load.load()?;
+        self.sending.plan(&self.load, Workload::Produce { pace }, pace)
+    }
+}
+
+impl EndToEndArgs {
+    fn plan(&self) -> Result<Plan, Usage> {
+        let workload = Workload::EndToEnd { rate: self.rate };
+        self.sending.plan(&self.load, workload, Pace::Rate(self.rate))
+    }
+}
+
+impl SendingArgs {
+    fn plan(&self, load: &LoadArgs, workload: Workload, pace: Pace) -> Result<Plan, Usage> {
+        let measured = measured(load.records, load.duration, pace);
         Ok(Plan {
-            workload: Workload::Produce { pace },
-            seed: self.load.seed,
-            load: Load { producers: self.producers, acks: self.acks, ..load },
+            workload,
+            seed: load.seed,
+            load: Load { producers: self.producers, acks: self.acks, ..load.load()? },
             warmup: self.warmup.unwrap_or(measured.tenth()),
             measured,
         })
@@ -395,6 +432,7 @@ mod tests {
         check_extents("produce", extent(Some(100_000), None), extent(Some(1_000_000), None));
         check_extents("produce --rate 5k/s", extent(None, Some(1)), extent(None, Some(10)));
         check_extents("produce --duration 20s", extent(None, Some(2)), extent(None, Some(20)));
+        check_extents("end-to-end", extent(None, Some(1)), extent(None, Some(10)));
         check_extents("produce --warmup 5", extent(Some(5), None), extent(Some(1_000_000), None));
         check_extents("produce --warmup 3s", extent(None, Some(3)), extent(Some(1_000_000), None));
         check_extents(
@@ -421,6 +459,7 @@ mod tests {
         check_wrong("produce --fail-if p98>1ms", "--fail-if: bench produce has no metric 'p98'");
         check_wrong("consume --fail-if p99>1ms", "bench consume has no metric 'p99'");
         check_wrong("consume --rate 5/s", "unexpected argument '--rate'");
+        check_wrong("end-to-end --rate 0", "write 5000/s");
         check_wrong("produce -z brotli", "possible values: none, gzip, snappy, lz4, zstd");
     }
 

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime};
 
 use super::Stage;
 use super::produce::Outcome;
-use crate::bench::measure::{Measured, Used, cpu};
+use crate::bench::measure::{Measured, Spent};
 use crate::bench::payload::Payloads;
 use crate::bench::plan::{self, Direction, Extent, Pace, Wire};
 use crate::bench::verify::Tally;
@@ -77,9 +77,9 @@ impl Run<'_> {
             None => plan.measured,
             Some(_) => Extent::NONE,
         };
-        let before = cpu();
+        let meter = self.bench.meter();
         let outcome = drive::run(&mut lines, self.phase(extent, self.wire.pace));
-        let measured = self.measured(&warmup, &outcome, Used::since(before));
+        let measured = self.measured(&warmup, &outcome, meter.spent());
         self.verified(lines, measured, [&warmup, &outcome])
     }
 
@@ -91,16 +91,16 @@ impl Run<'_> {
         let mut fillers = self.lines(brokers, Task::Send)?;
         let filled = drive::run(&mut fillers, self.phase(self.filling(), Pace::Unbounded));
         if filled.why.is_some() {
-            let measured = self.measured(&filled, &Outcome::begun(filled.ended), Used::default());
+            let measured = self.measured(&filled, &Outcome::begun(filled.ended), Spent::default());
             return self.verified(fillers, measured, [&filled]);
         }
         let mut lines = self.lines(plan.load.producers, Task::Fetch)?;
         self.bench.enter(Stage::WarmingUp)?;
         let warmup = heard(drive::run(&mut lines, self.phase(plan.warmup, Pace::Unbounded)))?;
         self.bench.enter(Stage::Measuring)?;
-        let before = cpu();
+        let meter = self.bench.meter();
         let outcome = heard(drive::run(&mut lines, self.phase(plan.measured, self.wire.pace)))?;
-        let measured = self.measured(&warmup, &outcome, Used::since(before));
+        let measured = self.measured(&warmup, &outcome, meter.spent());
         self.verified(fillers, measured, [&filled])
     }
 
@@ -153,13 +153,13 @@ impl Run<'_> {
         }
     }
 
-    fn measured(&self, warmup: &Outcome, outcome: &Outcome, client: Used) -> Measured {
+    fn measured(&self, warmup: &Outcome, outcome: &Outcome, spent: Spent) -> Measured {
         Measured {
             warmup_records: warmup.records,
             window: outcome.window(),
             recorded: self.bench.watch.take_recorded(),
-            client,
-            broker: None,
+            client: spent.client,
+            broker: spent.broker,
             batches: Some(self.cargo.batches()),
             fdatasync: None,
         }
