@@ -223,9 +223,66 @@ it!(wrong_words_are_said_before_anything_runs, |kaw| {
     check("consume --fail-if 'p99>1ms'", "it has records/s, bytes/s, cpu, memory, broker-cpu");
     check("produce --record-size 3", "--record-size takes 16 bytes at least");
     check("produce --rate fast", "write 5000/s");
+    check("produce --repeat 0", "1..=100");
+    check("produce --repeat many", "write a whole number");
+    check("produce --sweep acks", "write record-size=100,1k");
+    check("produce --sweep acks=2", "invalid value '2' for '--acks <0|1|all>'");
+    check("produce --sweep output=json", "bench produce has no 'output'; it has records,");
+    check("produce --sweep linger.m=1", "librdkafka has no property 'linger.m'");
+    check("produce --sweep bootstrap.servers=a:1", "type -b instead");
+    check("all --sweep acks=1", "--sweep needs a workload");
+    check("produce --durability disk", "possible values: os, fsync");
+    check("produce -b localhost:1 --durability os", "--durability is of the benchmark's own");
+    check("--repeat 2 produce", "cannot be used with");
     check("produce --output jsn", "possible values: text, json");
     check("wire --batch-records 1000 --record-size 1MB", "a request takes 99MB at most");
     check("wire --batch-records 1 --batch-bytes 1", "cannot be used with");
+});
+
+it!(several_runs_and_parameters_are_measured_in_turn, |kaw| {
+    let swept = document(
+        kaw,
+        "produce --records 500 --repeat 2 --sweep acks=0,all --sweep linger.ms=0,5 -X retries=3",
+    );
+    let cases = swept["results"].as_array().unwrap();
+    let names: Vec<_> = cases.iter().map(|case| case["name"].as_str().unwrap()).collect();
+    let want = [
+        "produce --acks 0 -X linger.ms=0",
+        "produce --acks 0 -X linger.ms=5",
+        "produce --acks all -X linger.ms=0",
+        "produce --acks all -X linger.ms=5",
+    ];
+    assert_eq!(names, want);
+    assert_eq!(cases[3]["parameters"]["acks"], "all");
+    assert_eq!(cases[3]["parameters"]["X"], "retries=3 linger.ms=5");
+    let mut started = Vec::new();
+    for turn in 0..2 {
+        for case in cases {
+            let run = &case["runs"][turn];
+            is_whole(run, 550, 500);
+            started.push(run["topic"].as_str().unwrap().to_owned());
+        }
+    }
+    started.sort();
+    started.dedup();
+    assert_eq!(started.len(), 8, "a topic for each run");
+});
+
+it!(a_benchmark_waits_for_the_disk_where_that_is_asked_for, |kaw| {
+    let document = document(kaw, "produce --records 100 --durability fsync");
+    assert_eq!(document["results"][0]["brokers"]["durability"], "fsync");
+    is_whole(&only_run(&document), 110, 100);
+});
+
+// Nobody may have to wait for the minute that all takes: what it would run is shown when it is
+// told to stop.
+it!(without_a_workload_all_are_shown, |kaw| {
+    let run = kaw.cmd("bench --progress --fail-if 'p99>60s'").start();
+    run.until_err("run 1 of ");
+    run.signal(Signal::INT);
+    run.done().code(130);
+    let said = kaw.cmd("bench --fail-if 'p98>1ms'").run().fails(2);
+    assert!(said.contains("no metric 'p98'"), "{said}");
 });
 
 it!(a_broker_that_is_not_there_is_an_error_in_time, |kaw| {

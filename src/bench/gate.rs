@@ -115,6 +115,13 @@ fn value(text: &str, units: &[Unit]) -> Option<f64> {
     Some(number * factor)
 }
 
+impl GateError {
+    /// Whether another workload has the metric.
+    pub fn is_of_another(&self) -> bool {
+        matches!(self, GateError::UnknownMetric { metric, .. } if metric::named(metric).is_some())
+    }
+}
+
 impl fmt::Display for GateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

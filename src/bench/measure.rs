@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-pub use meter::{Meter, Spent, Used};
+pub use meter::{Meter, Spent, Used, forget_memory_peak};
 pub use timeline::Timeline;
 
 /// Three digits: a value is off by 0.1 % at most.
@@ -38,6 +38,11 @@ impl Latencies {
     /// The latency that this part of the records, 0 to 1, did not exceed.
     pub fn at(&self, quantile: f64) -> Duration {
         Duration::from_micros(self.0.value_at_quantile(quantile))
+    }
+
+    /// What 99 % did not exceed so far; none: there are none.
+    pub fn p99(&self) -> Option<Duration> {
+        (!self.0.is_empty()).then(|| self.at(0.99))
     }
 
     pub fn summary(&self) -> Option<Latency> {

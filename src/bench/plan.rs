@@ -14,6 +14,8 @@ pub struct Plan {
     pub warmup: Extent,
     pub measured: Extent,
     pub seed: u64,
+    /// Client properties that win over all others, as `KEY=VALUE`.
+    pub settings: Vec<String>,
 }
 
 impl Plan {
@@ -31,6 +33,7 @@ impl Plan {
             ("payload", json!(load.payload.name())),
             ("keys", json!(load.keys)),
             ("seed", json!(self.seed)),
+            ("X", self.shown_settings()),
         ];
         if let Some(pace) = self.workload.pace() {
             let rate = match pace {
@@ -45,6 +48,11 @@ impl Plan {
             all.extend(wire.parameters());
         }
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn shown_settings(&self) -> Value {
+        let shown: Vec<_> = self.settings.iter().map(|set| without_secret(set)).collect();
+        if shown.is_empty() { Value::Null } else { Value::from(shown.join(" ")) }
     }
 }
 
@@ -257,9 +265,25 @@ impl Extent {
     }
 }
 
+/// A property as it may be shown to anyone.
+pub fn without_secret(word: &str) -> String {
+    const SECRETS: [&str; 6] = ["password", "secret", "token", "key.pem", "jaas", "sasl.oauth"];
+    match word.split_once('=') {
+        Some((key, _)) if SECRETS.iter().any(|secret| key.contains(secret)) => format!("{key}=***"),
+        _ => word.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_secret_is_in_the_result() {
+        assert_eq!(without_secret("sasl.password=hunter2"), "sasl.password=***");
+        assert_eq!(without_secret("-Xssl.key.pem=abc"), "-Xssl.key.pem=***");
+        assert_eq!(without_secret("linger.ms=5"), "linger.ms=5");
+    }
 
     #[test]
     fn shares_add_up() {

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::batches;
-use super::measure::{Measured, Meter, Recorded, Spent};
+use super::measure::{Measured, Meter, Recorded, Spent, forget_memory_peak};
 use super::payload::{Payloads, Shape};
 use super::plan::{Acks, Extent, Load, Pace, Payload, Plan, Workload};
 use super::verify::{Account, Ledger};
@@ -41,6 +41,7 @@ pub struct Findings {
 
 impl Bench<'_> {
     pub fn run(&self) -> Result<Findings, Error> {
+        forget_memory_peak();
         let payloads = payloads(self.plan)?;
         let mut findings = match self.plan.workload {
             Workload::Produce { pace } => self.produce(&payloads, pace),

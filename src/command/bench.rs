@@ -1,5 +1,8 @@
-//! `kaw bench produce|consume|wire`.
+//! `kaw bench`.
 
+mod result;
+mod session;
+mod sweep;
 mod target;
 mod watched;
 mod words;
@@ -10,46 +13,44 @@ use super::interrupt::Interrupt;
 use super::stdio::{self, tell};
 use super::{Exit, Global, Usage};
 use crate::bench::report;
-use crate::bench::report::document::{Case, Document, Host, Run, SCHEMA, Versions};
+use crate::bench::report::document::{Document, Host, SCHEMA, Versions};
 use crate::client;
 
+use result::{Asked, Output};
+use session::{Interrupted, Session};
 use target::Target;
 pub use words::Args;
-use words::{Asked, Output};
 
 pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
-    let Some(Asked { plan, gates, output }) = args.asked()? else {
-        return stdio::print(report::SCHEMA);
-    };
-    for set in &global.set {
-        if let Some(option) = words::instead_of(set) {
-            return Err(Usage(format!("-X {set}: type {option} instead for bench")).into());
+    let Some(mut asked) = args.asked()? else { return stdio::print(report::SCHEMA) };
+    global.set.iter().try_for_each(|set| words::is_open(set))?;
+    for planned in &mut asked.planned {
+        planned.plan.settings.splice(0..0, global.set.iter().cloned());
+    }
+    match measured(global, &asked) {
+        Ok(document) => {
+            write(&document, &asked.output)?;
+            verdict(&document)
         }
+        Err(error) => error.downcast().map(|Interrupted(exit)| exit),
     }
+}
+
+fn measured(global: &Global, asked: &Asked) -> anyhow::Result<Document> {
     let interrupt = Interrupt::watch()?;
-    let began = now();
-    let target = Target::find(global)?;
-    let (topic, started) = (topic_name(), now());
-    let run = watched::Run { plan: &plan, target: &target, topic: &topic, global };
-    let findings = run.watched(&interrupt);
-    if let Some(exit) = interrupt.exit() {
-        return Ok(exit);
-    }
-    let findings = findings?;
-    let runs = vec![Run::new(started, Some(topic), &findings)];
-    let document = Document {
+    let (started, target) = (now(), Target::find(global, asked.durability)?);
+    let runs = asked.repeat.saturating_mul(u32::try_from(asked.planned.len()).unwrap_or(u32::MAX));
+    let mut session =
+        Session { global, interrupt: &interrupt, target: &target, done: 0, all: runs };
+    let kaw = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Document {
         schema: SCHEMA.to_owned(),
         command: words::command(),
-        started: began,
+        started,
         host: Host::this(),
-        versions: Versions {
-            kaw: env!("CARGO_PKG_VERSION").to_owned(),
-            librdkafka: client::version(),
-        },
-        results: vec![Case::new(&plan, target.named().clone(), runs, &gates)],
-    };
-    write(&document, &output)?;
-    verdict(&document, findings.why.as_deref())
+        versions: Versions { kaw, librdkafka: client::version() },
+        results: session.rounds(&asked.planned, asked.repeat)?,
+    })
 }
 
 /// The result where it was asked for. With a file, people still see it as text.
@@ -61,10 +62,10 @@ fn write(document: &Document, output: &Output) -> anyhow::Result<()> {
 }
 
 /// Faults come before gates: what was measured on records that went wrong says nothing.
-fn verdict(document: &Document, why: Option<&str>) -> anyhow::Result<Exit> {
+fn verdict(document: &Document) -> anyhow::Result<Exit> {
     for run in document.results.iter().flat_map(|case| &case.runs) {
         if let Some(faults) = run.records.faults() {
-            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            let why = run.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             return Err(anyhow!("of {} records {faults}{why}", run.records.sent));
         }
     }
@@ -80,16 +81,4 @@ fn verdict(document: &Document, why: Option<&str>) -> anyhow::Result<Exit> {
 
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// A name that no other run has, and that says whose it is.
-fn topic_name() -> String {
-    let mut random = [0; 6];
-    // Where the kernel gives no random bytes, the clock makes the difference.
-    if rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).is_err() {
-        let nanos = jiff::Timestamp::now().as_nanosecond().to_le_bytes();
-        random.copy_from_slice(&nanos[..6]);
-    }
-    let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("kaw-bench-{hex}")
 }

@@ -157,6 +157,10 @@ Examples:
   Your data:
     kaw bench produce --records 100k --record-size 1k -z zstd --payload text --keys 1000
 
+  What matters, and how far figures lie apart:
+    kaw bench produce --records 50k --sweep acks=1,all --sweep linger.ms=0,5
+    kaw bench produce --records 50k --repeat 6
+
   A cluster, and a check in CI:
     kaw -b localhost:9092 bench produce --records 100k --acks 1
     kaw bench produce --records 100k --fail-if 'records/s<1000' --json

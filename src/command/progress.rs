@@ -3,6 +3,7 @@
 
 mod drawn;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -58,7 +59,9 @@ impl Done {
 
 pub struct Progress {
     manner: Manner,
-    doing: &'static str,
+    doing: Cow<'static, str>,
+    /// What else there is to say.
+    remark: String,
     ahead: Ahead,
     began: Instant,
     shown: Option<Instant>,
@@ -75,7 +78,8 @@ impl Progress {
             (false, false) => Manner::Hidden,
         };
         let (began, pace) = (Instant::now(), Pace::default());
-        Progress { manner, doing: "", ahead, began, shown: None, pace }
+        let (doing, remark) = (Cow::default(), String::new());
+        Progress { manner, doing, remark, ahead, began, shown: None, pace }
     }
 
     /// Whether anybody wants to know.
@@ -84,11 +88,18 @@ impl Progress {
     }
 
     /// Something else is done from now on.
-    pub fn turn_to(&mut self, doing: &'static str, ahead: Ahead) {
+    pub fn turn_to(&mut self, doing: impl Into<Cow<'static, str>>, ahead: Ahead) {
+        let doing = doing.into();
         if self.doing != doing {
+            self.remark.clear();
             (self.doing, self.ahead) = (doing, ahead);
             (self.began, self.pace) = (Instant::now(), Pace::default());
         }
+    }
+
+    /// Something that is no count, shown with the rest.
+    pub fn remark(&mut self, remark: String) {
+        self.remark = remark;
     }
 
     /// Shows how far the work is, at times. Cheap enough to be called for every batch.
@@ -107,7 +118,8 @@ impl Progress {
         self.shown = Some(now);
         let time = now.saturating_duration_since(self.began);
         self.pace.note(time, done);
-        let line = line(self.doing, done, time, self.ahead, &self.pace);
+        let mut line = line(&self.doing, done, time, self.ahead, &self.pace);
+        line.remark.clone_from(&self.remark);
         match self.manner {
             Manner::Lines => stdio::say(&format!("kaw: {line}")),
             _ => drawn::draw(line.fitted(drawn::room())),
@@ -153,12 +165,13 @@ impl Pace {
 
 /// What is shown: what is done, how much of it where that is known, and the rest.
 struct Line {
-    doing: &'static str,
+    doing: String,
     part: Option<f64>,
     records: String,
     bytes: String,
     rate: String,
     bytes_rate: String,
+    remark: String,
     left: String,
 }
 
@@ -178,7 +191,10 @@ impl Line {
             self.bytes.clear();
         }
         if too_long(&self) {
-            self.doing = "";
+            self.doing.clear();
+        }
+        if too_long(&self) {
+            self.remark.clear();
         }
         if too_long(&self) {
             self.rate.clear();
@@ -192,8 +208,8 @@ impl Line {
     }
 
     fn facts(&self) -> String {
-        let Line { records, bytes, rate, bytes_rate, left, .. } = self;
-        let facts = [records, bytes, rate, bytes_rate, left].map(String::as_str);
+        let Line { records, bytes, rate, bytes_rate, remark, left, .. } = self;
+        let facts = [records, bytes, rate, bytes_rate, remark, left].map(String::as_str);
         let said: Vec<&str> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
         let part = self.part.map(|part| format!("{:>3.0}% ", (100.0 * part).floor()));
         part.unwrap_or_default() + &said.join(", ")
@@ -206,7 +222,7 @@ impl fmt::Display for Line {
     }
 }
 
-fn line(doing: &'static str, done: Done, time: Duration, ahead: Ahead, pace: &Pace) -> Line {
+fn line(doing: &str, done: Done, time: Duration, ahead: Ahead, pace: &Pace) -> Line {
     let (per_second, bytes_per_second) = (pace.rate(|done| done.records), pace.rate(|it| it.bytes));
     let known = match ahead {
         Ahead::Unknown => None,
@@ -219,12 +235,13 @@ fn line(doing: &'static str, done: Done, time: Duration, ahead: Ahead, pace: &Pa
     };
     let left = known.and_then(|(_, left)| left).map(|left| format!("{} left", clock(left)));
     Line {
-        doing,
+        doing: doing.to_owned(),
         part: known.map(|(part, _)| part),
         records: format!("{} records", show_count(done.records as f64)),
         bytes: show_bytes(done.bytes),
         rate: format!("{}/s", show_count(per_second)),
         bytes_rate: format!("{}/s", show_bytes(bytes_per_second as u64)),
+        remark: String::new(),
         left: left.unwrap_or_default(),
     }
 }

@@ -33,6 +33,11 @@ impl Ephemeral {
         Ephemeral::of(Kind::Ephemeral, patience)
     }
 
+    /// One that waits for its disk, as a user's own broker does.
+    pub fn durable(patience: Duration) -> Result<Ephemeral, Error> {
+        Ephemeral::of(Kind::Durable, patience)
+    }
+
     /// One that clients take for a cluster of so many nodes, each on a port of its own.
     pub fn cluster(nodes: NonZeroU16, patience: Duration) -> Result<Ephemeral, Error> {
         Ephemeral::of(Kind::Cluster(nodes), patience)

@@ -29,6 +29,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 
 const AUTOMATIC: &str = "automatic";
 const EPHEMERAL: &str = "ephemeral";
+const DURABLE: &str = "durable";
 const CLUSTER: &str = "cluster";
 
 /// What kind of broker a command starts.
@@ -38,8 +39,10 @@ pub enum Kind {
     Automatic,
     /// For one command, in a directory that goes with it; leaves when its stdin ends.
     Ephemeral,
-    /// As that, and clients see a cluster of so many nodes, with the defaults of librdkafka's mock
-    /// cluster.
+    /// As that, and what it acknowledges is on disk.
+    Durable,
+    /// As `Ephemeral`, and clients see a cluster of so many nodes, with the defaults of
+    /// librdkafka's mock cluster.
     Cluster(NonZeroU16),
 }
 
@@ -48,6 +51,7 @@ impl Kind {
         match word.split_once('=') {
             None if word == AUTOMATIC => Some(Kind::Automatic),
             None if word == EPHEMERAL => Some(Kind::Ephemeral),
+            None if word == DURABLE => Some(Kind::Durable),
             Some((CLUSTER, nodes)) => nodes.parse().ok().map(Kind::Cluster),
             _ => None,
         }
@@ -59,6 +63,7 @@ impl fmt::Display for Kind {
         match self {
             Kind::Automatic => f.write_str(AUTOMATIC),
             Kind::Ephemeral => f.write_str(EPHEMERAL),
+            Kind::Durable => f.write_str(DURABLE),
             Kind::Cluster(nodes) => write!(f, "{CLUSTER}={nodes}"),
         }
     }

@@ -54,6 +54,12 @@ impl Meter {
     }
 }
 
+/// The most that this process had in memory counts anew from here (proc_pid_clear_refs(5)).
+pub fn forget_memory_peak() {
+    // Where that cannot be, an earlier run may have had more.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 /// Processor time that this process has used so far.
 fn cpu() -> Duration {
     let used = clock_gettime(ClockId::ProcessCPUTime);

@@ -42,6 +42,8 @@ pub struct Versions {
 /// A workload with its parameters, and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Case {
+    /// What was typed after `kaw bench`, in short: different in each case of a result.
+    pub name: String,
     pub workload: String,
     /// Under the names of the options.
     pub parameters: Map<String, Value>,
@@ -75,6 +77,8 @@ pub struct Run {
     pub window: Window,
     pub metrics: Figures,
     pub records: Records,
+    /// Why the first record that failed did so.
+    pub why: Option<String>,
     pub batches: Option<Batches>,
     pub fdatasync: Option<Figures>,
     /// How latencies are distributed; empty where the workload has none.
@@ -148,11 +152,12 @@ pub struct Figure {
 }
 
 impl Case {
-    pub fn new(plan: &Plan, brokers: Brokers, runs: Vec<Run>, gates: &[Gate]) -> Case {
+    pub fn new(name: &str, plan: &Plan, brokers: Brokers, runs: Vec<Run>, gates: &[Gate]) -> Case {
         let summary = summary(&runs);
         let value = |gate: &Gate| summary.get(gate.metric().name).map(|figure| figure.median);
         let gates = gates.iter().map(|gate| gate.check(value(gate))).collect();
         Case {
+            name: name.to_owned(),
             workload: plan.workload.name().to_owned(),
             parameters: plan.parameters(),
             brokers,
@@ -196,6 +201,7 @@ impl Run {
             window: Window::of(measured),
             metrics: figures(metric::of_run(measured)),
             records: Records::of(&findings.account),
+            why: findings.why.clone(),
             batches: measured.batches.map(|batches| Batches {
                 records: batches.records,
                 bytes: batches.bytes,

@@ -13,19 +13,72 @@ const PERCENTILES: [&str; 7] = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "
 
 type Row = (String, String);
 
-/// The result, a dozen lines for each case.
+/// What a line of many shows.
+const COLUMNS: [&str; 7] = ["records/s", "bytes/s", "p50", "p99", "p99.9", "cpu", "broker-cpu"];
+
+/// The result: a dozen lines for a single case, a line each for several.
 pub fn table(document: &Document) -> String {
-    let mut rows: Vec<Row> = document.results.iter().flat_map(rows).collect();
+    let cases = &document.results;
+    let (head, mut rows) = match cases.as_slice() {
+        [case] => (String::new(), rows(case)),
+        _ => (columns(cases), rows_of_all(cases)),
+    };
     let versions = &document.versions;
     rows.push(row("host", host(&document.host)));
     rows.push(row("versions", format!("kaw {}, librdkafka {}", versions.kaw, versions.librdkafka)));
     let width = rows.iter().map(|(word, _)| word.len()).max().unwrap_or(0);
-    let mut text = String::new();
+    let mut text = head;
     for (word, says) in rows {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{word:<width$}  {says}");
     }
     text
+}
+
+/// A line for each case, its medians below the names of the metrics.
+fn columns(cases: &[Case]) -> String {
+    let is_shown = |name: &&str| cases.iter().any(|case| case.summary.contains_key(*name));
+    let names: Vec<_> = COLUMNS.into_iter().filter(is_shown).collect();
+    let cell = |case: &Case, name| case.summary.get(name).map(|figure| show(name, figure.median));
+    let line = |case: &Case| {
+        let figures = names.iter().map(|name| cell(case, name).unwrap_or_else(|| "-".into()));
+        std::iter::once(case.name.clone()).chain(figures).collect()
+    };
+    let head = std::iter::once("case").chain(names.iter().copied()).map(str::to_owned).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain(cases.iter().map(line)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
+    let widths: Vec<_> = (0..=names.len()).filter_map(width).collect();
+    let padded = |line: &Vec<String>| {
+        let cells = line.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ") + "\n"
+    };
+    lines.iter().map(padded).collect()
+}
+
+/// What is to be said below the columns.
+fn rows_of_all(cases: &[Case]) -> Vec<Row> {
+    let runs = cases.iter().flat_map(|case| &case.runs);
+    let mut rows = vec![row("records", records(runs))];
+    if let Some(case) = cases.first() {
+        rows.push(row("brokers", brokers(&case.brokers, &[])));
+    }
+    for case in cases {
+        rows.extend(gates(case).map(|(word, says)| (word, format!("{}: {says}", case.name))));
+    }
+    let mut notes: Vec<_> = cases.iter().flat_map(|case| &case.notes).collect();
+    notes.sort();
+    notes.dedup();
+    rows.extend(notes.into_iter().map(|note| row("note", note.clone())));
+    rows
+}
+
+fn gates(case: &Case) -> impl Iterator<Item = Row> {
+    let word = |failed| if failed { "failed" } else { "passed" };
+    case.gates.iter().map(move |gate| row(word(gate.failed), gate.reason.clone()))
 }
 
 fn row(word: &str, says: String) -> Row {
@@ -44,9 +97,7 @@ fn rows(case: &Case) -> Vec<Row> {
     }
     rows.extend(case.runs.first().and_then(batches));
     rows.push(row("records", records(&case.runs)));
-    for gate in &case.gates {
-        rows.push(row(if gate.failed { "failed" } else { "passed" }, gate.reason.clone()));
-    }
+    rows.extend(gates(case));
     rows.extend(case.notes.iter().map(|note| row("note", note.clone())));
     rows
 }
@@ -133,8 +184,8 @@ fn batches(run: &Run) -> Option<Row> {
     Some(row("batches", says))
 }
 
-fn records(runs: &[Run]) -> String {
-    let all = runs.iter().map(|run| run.records).fold(Records::default(), Records::and);
+fn records<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
+    let all = runs.into_iter().map(|run| run.records).fold(Records::default(), Records::and);
     let faults = all.faults();
     let faults = faults.unwrap_or_else(|| "none lost, duplicated, reordered or corrupted".into());
     format!("{} sent, {} verified, {faults}", all.sent, all.verified)

@@ -28,7 +28,7 @@ pub fn document(workload: Workload, faults: Faults, runs: u32) -> Document {
         command: vec!["kaw".into(), "bench".into(), "produce".into()],
         host,
         versions: Versions { kaw: "0.1.0".into(), librdkafka: "2.12.1".into() },
-        results: vec![Case::new(&plan(workload), brokers, runs, &gates)],
+        results: vec![Case::new(workload.name(), &plan(workload), brokers, runs, &gates)],
     }
 }
 
@@ -68,7 +68,7 @@ fn plan(workload: Workload) -> Plan {
         keys: Some(50),
     };
     let measured = Extent { records: Some(1000), time: None };
-    Plan { workload, load, warmup: measured.tenth(), measured, seed: 7 }
+    Plan { workload, load, warmup: measured.tenth(), measured, seed: 7, settings: vec![] }
 }
 
 #[test]
@@ -105,6 +105,25 @@ fn several_runs_show_how_far_they_lie_apart() {
     has("failed         records/s<1M: records/s is 2.68k");
     let text = table(&document(PRODUCE, Faults::default(), 3));
     assert!(!text.contains("sure"), "{text}");
+}
+
+#[test]
+fn several_cases_are_a_line_each() {
+    let mut document = document(PRODUCE, Faults::default(), 1);
+    let consume = super::tests::document(Workload::Consume, Faults::default(), 1);
+    document.results.extend(consume.results);
+    document.results.iter_mut().for_each(|case| case.gates.truncate(1));
+    let want = "\
+case     records/s  bytes/s    p50    p99  p99.9    cpu  broker-cpu
+produce         2k   200MiB  500µs  990µs  999µs  250ms       100ms
+consume         2k   200MiB      -      -      -  250ms       100ms
+records   2200 sent, 2200 verified, none lost, duplicated, reordered or corrupted
+brokers   an ephemeral built-in broker (durability os)
+passed    produce: records/s<1000: records/s is 2k
+passed    consume: records/s<1000: records/s is 2k
+note      latency is from ";
+    let text = table(&document);
+    assert!(text.starts_with(want), "{text}");
 }
 
 #[test]

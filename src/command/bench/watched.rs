@@ -5,7 +5,7 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::target::Target;
+use super::target::Opened;
 use crate::bench::plan::{Extent, Load, Plan, Workload};
 use crate::bench::workload::{Stage, Watch};
 use crate::bench::{Bench, Findings, Topic};
@@ -14,28 +14,31 @@ use crate::command::Global;
 use crate::command::interrupt::Interrupt;
 use crate::command::progress::{Ahead, Done, Progress};
 use crate::command::stdio::tell;
+use crate::quantity::show_time;
 
 /// How often progress is drawn.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// One run, from the command's side.
-pub struct Run<'a> {
+pub struct Watched<'a> {
     pub plan: &'a Plan,
-    pub target: &'a Target,
+    pub opened: &'a Opened,
     pub topic: &'a str,
     pub global: &'a Global,
+    /// Which run this is, said before what it is at.
+    pub what: String,
 }
 
-impl Run<'_> {
+impl Watched<'_> {
     /// Runs on a thread of its own, so that this one can draw and listen for signals.
-    pub fn watched(&self, interrupt: &Interrupt) -> anyhow::Result<Findings> {
+    pub fn run(&self, interrupt: &Interrupt) -> anyhow::Result<Findings> {
         let watch = Watch::default();
         let mut progress = Progress::new(self.global, true, Ahead::Unknown);
         // What it was at when it was stopped.
         let mut last = watch.look();
         let outcome = thread::scope(|scope| {
             let run = scope.spawn(|| {
-                let done = self.run(&watch);
+                let done = self.measure(&watch);
                 // Wakes the other thread; a pipe that is full wakes it too.
                 let _ = interrupt.wake().writer().and_then(|to| Ok(rustix::io::write(to, b"d")?));
                 done
@@ -44,7 +47,7 @@ impl Run<'_> {
                 if !watch.is_stopped() {
                     last = watch.look();
                 }
-                self.show(last, &mut progress);
+                self.show(last, &watch, &mut progress);
                 let mut wake = [PollFd::from_borrowed_fd(interrupt.wake().as_fd(), PollFlags::IN)];
                 // An interrupted wait is a short one.
                 let _ = poll(&mut wake, Some(&TICK));
@@ -64,18 +67,30 @@ impl Run<'_> {
         outcome
     }
 
-    fn show(&self, (stage, records): (Stage, u64), progress: &mut Progress) {
+    fn show(&self, (stage, records): (Stage, u64), watch: &Watch, progress: &mut Progress) {
         let ahead = match stage {
             Stage::Measuring => ahead(self.plan.measured),
             Stage::WarmingUp => ahead(self.plan.warmup),
             Stage::Starting | Stage::Filling | Stage::Verifying => Ahead::Unknown,
         };
-        progress.turn_to(doing(stage), ahead);
+        progress.turn_to(format!("{}{}", self.what, doing(stage)), ahead);
+        if progress.is_wanted()
+            && stage == Stage::Measuring
+            && let Some(p99) = watch.recorded().latencies.p99()
+        {
+            progress.remark(format!("p99 {}", show_time(p99)));
+        }
         progress.show(Done { records, bytes: records * self.plan.load.record_size as u64 });
     }
 
-    fn run(&self, watch: &Watch) -> anyhow::Result<Findings> {
-        let (config, plan) = (&self.target.config, self.plan);
+    fn measure(&self, watch: &Watch) -> anyhow::Result<Findings> {
+        let plan = self.plan;
+        let mut config = self.opened.config.clone();
+        for set in &plan.settings {
+            let (key, value) = set.split_once('=').unwrap_or((set, ""));
+            config.set_typed(key, value)?;
+        }
+        let config = &config;
         let patience = Patience { max: self.global.connect_timeout, tell };
         let Load { partitions, record_size, .. } = plan.load;
         let batch_bytes = match plan.workload {
@@ -85,7 +100,7 @@ impl Run<'_> {
         let topic = Topic::create(config, self.topic, partitions, batch_bytes, patience)?;
         let findings = Bench { plan, config, topic: &topic, patience, watch }.run();
         // An ephemeral broker takes its topics along.
-        let deleted = if self.target.is_own() { Ok(()) } else { topic.delete() };
+        let deleted = if self.opened.is_own() { Ok(()) } else { topic.delete() };
         let findings = findings?;
         deleted?;
         Ok(findings)

@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Usage;
+use super::result::{Asked, Planned, ResultArgs};
+use super::sweep::{self, Cell};
 use crate::bench::gate::Gate;
 use crate::bench::payload::HEAD_BYTES;
 use crate::bench::plan::{
     Acks, Batch, Compression, Direction, Extent, Load, Pace, Payload, Plan, Wire, Workload,
+    without_secret,
 };
-use crate::bench::report::{self, Format};
 use crate::quantity;
 
 /// How much there is where nothing is said.
@@ -24,15 +26,19 @@ const RATE: &str = "10k/s";
 const RECORD_BYTES_MAX: usize = 99_000_000;
 
 /// Measure throughput and latency, on a broker of its own unless -b is typed
+///
+/// Without a workload it shows all of them, in a minute or so.
 #[derive(clap::Args, Debug)]
-#[command(arg_required_else_help = false)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
     #[command(subcommand)]
-    workload: WorkloadArgs,
+    workload: Option<WorkloadArgs>,
+    #[command(flatten)]
+    result: ResultArgs,
 }
 
-#[derive(clap::Subcommand, Debug)]
-enum WorkloadArgs {
+#[derive(clap::Subcommand, Clone, Debug)]
+pub(super) enum WorkloadArgs {
     /// Send records and time each until its delivery report
     Produce(ProduceArgs),
     /// Read records as fast as they come, from a topic that is filled first
@@ -42,12 +48,25 @@ enum WorkloadArgs {
     /// Send at a fixed rate and read on meanwhile: latency from when a send was due until the
     /// consumer has the record
     EndToEnd(EndToEndArgs),
+    /// One after the other, a few seconds each
+    All(ResultArgs),
     /// Print the JSON Schema of a result
     Schema,
 }
 
-#[derive(clap::Args, Debug)]
-struct ProduceArgs {
+/// What `all` runs, each as it could be typed.
+const TOUR: &[&str] = &[
+    "produce --duration 5s",
+    "produce --rate 10k/s --duration 5s",
+    "produce --record-size 1k --duration 5s",
+    "consume --records 2M",
+    "end-to-end --duration 5s",
+    "wire --duration 5s",
+    "wire --fetch --records 2M",
+];
+
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct ProduceArgs {
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
@@ -59,8 +78,8 @@ struct ProduceArgs {
     result: ResultArgs,
 }
 
-#[derive(clap::Args, Debug)]
-struct SendingArgs {
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct SendingArgs {
     /// Producers, each with its own connection and thread
     #[arg(long, value_name = "N", default_value = "1", value_parser = from_1_to(1000))]
     producers: u32,
@@ -73,8 +92,8 @@ struct SendingArgs {
     warmup: Option<Extent>,
 }
 
-#[derive(clap::Args, Debug)]
-struct EndToEndArgs {
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct EndToEndArgs {
     #[command(flatten)]
     load: LoadArgs,
     #[command(flatten)]
@@ -86,8 +105,8 @@ struct EndToEndArgs {
     result: ResultArgs,
 }
 
-#[derive(clap::Args, Debug)]
-struct ConsumeArgs {
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct ConsumeArgs {
     #[command(flatten)]
     load: LoadArgs,
     /// Records read before the figures begin, and then again [default: a tenth of the load]
@@ -97,8 +116,8 @@ struct ConsumeArgs {
     result: ResultArgs,
 }
 
-#[derive(clap::Args, Debug)]
-struct WireArgs {
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct WireArgs {
     #[command(flatten)]
     load: LoadArgs,
     /// Read what was sent first, instead of timing the sending
@@ -130,8 +149,8 @@ struct WireArgs {
     result: ResultArgs,
 }
 
-#[derive(clap::Args, Debug)]
-struct LoadArgs {
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct LoadArgs {
     /// Records to measure [default: 1M, or what fits in --duration]
     #[arg(long, value_name = "N", value_parser = quantity::count)]
     records: Option<u64>,
@@ -160,59 +179,79 @@ struct LoadArgs {
     seed: u64,
 }
 
-#[derive(clap::Args, Debug)]
-struct ResultArgs {
-    /// Exit with 3 if this holds, as 'p99>20ms' or 'records/s<50000'; repeatable
-    #[arg(long, value_name = "EXPR")]
-    fail_if: Vec<String>,
-    /// How the result is written; `kaw bench schema` describes json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format())]
-    output: &'static Format,
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output")]
-    json: bool,
-    /// Write it to a file; stdout then has the text
-    #[arg(short = 'O', long, value_name = "FILE")]
-    output_file: Option<PathBuf>,
-}
-
-/// What a command line asks for.
-pub(super) struct Asked {
-    pub plan: Plan,
-    pub gates: Vec<Gate>,
-    pub output: Output,
-}
-
-/// How a result is written, and where to; none: stdout.
-pub(super) struct Output {
-    pub format: &'static Format,
-    pub file: Option<PathBuf>,
-}
-
 impl Args {
     /// None: the schema is all that was asked for.
     pub(super) fn asked(self) -> Result<Option<Asked>, Usage> {
-        let (plan, result) = match self.workload {
-            WorkloadArgs::Produce(args) => (args.plan()?, args.result),
-            WorkloadArgs::Consume(args) => (args.plan()?, args.result),
-            WorkloadArgs::Wire(args) => (args.plan()?, args.result),
-            WorkloadArgs::EndToEnd(args) => (args.plan()?, args.result),
-            WorkloadArgs::Schema => return Ok(None),
-        };
-        let gate = |text: &String| {
-            let parsed = Gate::parse(text, plan.workload);
-            parsed.map_err(|error| Usage(format!("--fail-if: {error}")))
-        };
-        let gates = result.fail_if.iter().map(gate).collect::<Result<_, _>>()?;
-        Ok(Some(Asked { plan, gates, output: result.output() }))
+        match self.workload {
+            Some(WorkloadArgs::Schema) => Ok(None),
+            Some(WorkloadArgs::All(result)) => tour(result).map(Some),
+            None => tour(self.result).map(Some),
+            Some(workload) => workload.asked().map(Some),
+        }
     }
 }
 
-impl ResultArgs {
-    fn output(self) -> Output {
-        let json = || report::format("json").expect("it is in the table of formats");
-        let format = if self.json { json() } else { self.output };
-        Output { format, file: self.output_file }
+fn tour(result: ResultArgs) -> Result<Asked, Usage> {
+    let planned = |line: &&str| {
+        let words: Vec<_> = line.split(' ').collect();
+        let plan = WorkloadArgs::of(&words)?.plan()?;
+        let workload = plan.workload;
+        let parsed = |text: &&String| Gate::parse(text, workload);
+        let is_of_another = |text: &&String| parsed(text).is_err_and(|it| it.is_of_another());
+        let gates = result.fail_if.iter().filter(|text| !is_of_another(text)).cloned();
+        Planned::new((*line).to_owned(), plan, &gates.collect::<Vec<_>>())
+    };
+    let planned = TOUR.iter().map(planned).collect::<Result<Vec<_>, _>>()?;
+    result.no_sweep()?;
+    result.asked(planned)
+}
+
+impl WorkloadArgs {
+    /// The plan, and each of its variations where a parameter is swept.
+    fn asked(self) -> Result<Asked, Usage> {
+        let result = self.result().cloned().expect("tour and schema went another way");
+        let cells = sweep::cells(&result.sweep)?;
+        for set in cells.iter().flat_map(Cell::settings) {
+            is_open(&set).map_err(|usage| Usage(format!("--sweep: {usage}")))?;
+        }
+        let planned = |cell: &Cell| {
+            let mut plan = self.varied(&cell.options())?.plan()?;
+            plan.settings = cell.settings();
+            Planned::new(format!("{}{cell}", plan.workload.name()), plan, &result.fail_if)
+        };
+        let planned = cells.iter().map(planned).collect::<Result<_, _>>()?;
+        result.asked(planned)
+    }
+
+    pub(super) fn result(&self) -> Option<&ResultArgs> {
+        match self {
+            WorkloadArgs::Produce(args) => Some(&args.result),
+            WorkloadArgs::Consume(args) => Some(&args.result),
+            WorkloadArgs::Wire(args) => Some(&args.result),
+            WorkloadArgs::EndToEnd(args) => Some(&args.result),
+            WorkloadArgs::All(_) | WorkloadArgs::Schema => None,
+        }
+    }
+
+    fn plan(&self) -> Result<Plan, Usage> {
+        match self {
+            WorkloadArgs::Produce(args) => args.plan(),
+            WorkloadArgs::Consume(args) => args.plan(),
+            WorkloadArgs::Wire(args) => args.plan(),
+            WorkloadArgs::EndToEnd(args) => args.plan(),
+            WorkloadArgs::All(_) | WorkloadArgs::Schema => unreachable!("these plan nothing"),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            WorkloadArgs::Produce(_) => "produce",
+            WorkloadArgs::Consume(_) => "consume",
+            WorkloadArgs::Wire(_) => "wire",
+            WorkloadArgs::EndToEnd(_) => "end-to-end",
+            WorkloadArgs::All(_) => "all",
+            WorkloadArgs::Schema => "schema",
+        }
     }
 }
 
@@ -236,6 +275,7 @@ impl SendingArgs {
         Ok(Plan {
             workload,
             seed: load.seed,
+            settings: Vec::new(),
             load: Load { producers: self.producers, acks: self.acks, ..load.load()? },
             warmup: self.warmup.unwrap_or(measured.tenth()),
             measured,
@@ -251,6 +291,7 @@ impl ConsumeArgs {
         Ok(Plan {
             workload: Workload::Consume,
             seed: self.load.seed,
+            settings: Vec::new(),
             load: self.load.load()?,
             warmup: Extent { records: Some(warmup), time: None },
             measured: Extent { records: Some(records), time: self.load.duration },
@@ -277,6 +318,7 @@ impl WireArgs {
         Ok(Plan {
             workload: Workload::Wire(Wire { direction, pace, in_flight: self.in_flight, batch }),
             seed: self.load.seed,
+            settings: Vec::new(),
             load: Load { producers: self.producers, acks: self.acks, ..load },
             warmup: self.warmup.unwrap_or(measured.tenth()),
             measured,
@@ -345,11 +387,6 @@ fn compression() -> impl TypedValueParser<Value = Compression> {
     })
 }
 
-fn format() -> impl TypedValueParser<Value = &'static Format> {
-    PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name))
-        .map(|word| report::format(&word).expect("the words are the names of these"))
-}
-
 fn payload(word: &str) -> Result<Payload, std::convert::Infallible> {
     Ok(match word {
         "random" => Payload::Random,
@@ -369,9 +406,17 @@ fn warmup(word: &str) -> Result<Extent, String> {
     }
 }
 
+/// Whether a property may be set here, or has an option of its own.
+pub(super) fn is_open(set: &str) -> Result<(), Usage> {
+    match instead_of(set) {
+        None => Ok(()),
+        Some(option) => Err(Usage(format!("-X {set}: type {option} instead for bench"))),
+    }
+}
+
 /// What to type instead of a `-X` that would make the result say what was not measured, or turn a
 /// run on brokers that nobody named with `-b`.
-pub(super) fn instead_of(set: &str) -> Option<&'static str> {
+fn instead_of(set: &str) -> Option<&'static str> {
     match set.split('=').next().unwrap_or_default().trim() {
         "bootstrap.servers" | "metadata.broker.list" => Some("-b"),
         "acks" | "request.required.acks" => Some("--acks"),
@@ -384,14 +429,6 @@ pub(super) fn instead_of(set: &str) -> Option<&'static str> {
 pub(super) fn command() -> Vec<String> {
     let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     std::iter::once("kaw".to_owned()).chain(typed.map(|word| without_secret(&word))).collect()
-}
-
-fn without_secret(word: &str) -> String {
-    const SECRETS: [&str; 6] = ["password", "secret", "token", "key.pem", "jaas", "sasl.oauth"];
-    match word.split_once('=') {
-        Some((key, _)) if SECRETS.iter().any(|secret| key.contains(secret)) => format!("{key}=***"),
-        _ => word.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -410,7 +447,7 @@ mod tests {
         let words = std::iter::once("bench").chain(line.split_whitespace());
         let line = Line::try_parse_from(words).map_err(|error| error.to_string())?;
         let asked = line.args.asked().map_err(|error| error.to_string())?;
-        Ok(asked.expect("no schema").plan)
+        Ok(asked.expect("no schema").planned.remove(0).plan)
     }
 
     const fn extent(records: Option<u64>, seconds: Option<u64>) -> Extent {
@@ -461,13 +498,6 @@ mod tests {
         check_wrong("consume --rate 5/s", "unexpected argument '--rate'");
         check_wrong("end-to-end --rate 0", "write 5000/s");
         check_wrong("produce -z brotli", "possible values: none, gzip, snappy, lz4, zstd");
-    }
-
-    #[test]
-    fn no_secret_is_in_the_result() {
-        assert_eq!(without_secret("sasl.password=hunter2"), "sasl.password=***");
-        assert_eq!(without_secret("-Xssl.key.pem=abc"), "-Xssl.key.pem=***");
-        assert_eq!(without_secret("linger.ms=5"), "linger.ms=5");
     }
 
     #[test]

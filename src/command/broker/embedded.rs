@@ -38,6 +38,7 @@ pub fn main() -> Option<ExitCode> {
     let outcome = match kind {
         Kind::Automatic => automatic(&dir),
         Kind::Ephemeral => ephemeral(&dir, alone()),
+        Kind::Durable => ephemeral(&dir, Wish { durability: Durability::Fsync, ..alone() }),
         Kind::Cluster(nodes) => ephemeral(&dir, cluster(nodes)),
     };
     Some(match outcome {
