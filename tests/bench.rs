@@ -1,11 +1,14 @@
 //! The benchmark as a user meets it: on a broker of its own, on one that was named, and when
 //! something goes wrong.
 
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::floor;
 use crate::harness::{Broker, Kaw, python_with, until};
 
 /// Runs a benchmark that must pass; its result.
@@ -166,6 +169,25 @@ it!(a_benchmark_runs_on_a_real_kafka_too, |kaw| {
     let live = result(kaw, &format!("end-to-end -b {b} --rate 2k/s --records 500"));
     is_whole(&live, 550, 500);
     assert!(Some(1e8) < live["metrics"]["broker-memory"].as_f64(), "a JVM's: {live}");
+    assert_eq!(kaw.ok(&format!("topic list -b {b}")), "");
+});
+
+// What the broker's cost is measured against must stay something that can be measured.
+it!(the_floor_takes_and_gives_what_the_benchmark_sends, |kaw| {
+    let dir = kaw.path("floor");
+    std::fs::create_dir(&dir).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let b = listener.local_addr().unwrap();
+    thread::spawn(move || floor::serve(dir, &listener));
+    let wire =
+        format!("wire -b {b} --records 2000 --batch-records 20 --producers 2 --partitions 3");
+    is_whole(&result(kaw, &wire), 2200, 2000);
+    is_whole(&result(kaw, &format!("{wire} --fetch -z zstd")), 2000, 2000);
+    for acks in ["0", "all"] {
+        let line = format!("produce -b {b} --records 2000 --acks {acks} -z lz4 --partitions 6");
+        is_whole(&result(kaw, &line), 2200, 2000);
+    }
+    is_whole(&result(kaw, &format!("consume -b {b} --records 2000 --partitions 6")), 2000, 2000);
     assert_eq!(kaw.ok(&format!("topic list -b {b}")), "");
 });
 

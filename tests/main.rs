@@ -33,6 +33,7 @@ mod door;
 mod far;
 mod fetch;
 mod files;
+mod floor;
 mod format;
 mod full;
 mod group;
