@@ -18,7 +18,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("layout", &[]),
     ("input", &["layout", "record"]),
     ("output", &["layout", "quantity", "record"]),
-    ("bench", &["client", "output", "wire", "quantity", "record"]),
+    // Of `log` it may use the engine, in the workload that measures it alone.
+    ("bench", &["client", "output", "wire", "log", "quantity", "record"]),
     ("quantity", &[]),
     (
         "command",

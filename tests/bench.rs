@@ -130,6 +130,57 @@ it!(what_is_sent_is_timed_until_a_consumer_has_it, |kaw| {
     assert!(0.49 <= result["window"]["seconds"].as_f64().unwrap(), "{result}");
 });
 
+it!(the_log_engine_is_measured_without_a_broker, |kaw| {
+    for (line, sent, measured) in [
+        ("--records 20000", 22_000, 20_000),
+        ("--records 300 --durability fsync --batch-records 10 --producers 3", 330, 300),
+        ("--records 5001 --partitions 3 --producers 2 --keys 7 -z lz4 --warmup 0", 5001, 5001),
+    ] {
+        let document = document(kaw, &format!("log {line}"));
+        let run = only_run(&document);
+        is_whole(&run, sent, measured);
+        assert_eq!(document["results"][0]["brokers"]["durability"], Value::Null);
+        assert_eq!(run["topic"], Value::Null);
+        assert!(latency_us(&run, "p50") <= latency_us(&run, "max"), "{run}");
+        assert!(Some(1.0) < run["batches"]["records"].as_f64(), "{run}");
+        assert_eq!(run["fdatasync"].is_null(), !line.contains("fsync"), "{run}");
+    }
+    let left: Vec<_> = std::fs::read_dir(kaw.path("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let run = kaw.cmd("bench log --durability fsync --duration 60s --batch-records 1").start();
+    until("a log on the disk", || std::fs::read_dir(kaw.path("tmp")).unwrap().next().map(drop));
+    run.signal(Signal::INT);
+    run.done().code(130);
+    let left: Vec<_> = std::fs::read_dir(kaw.path("tmp")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+    let said = kaw.cmd("bench log -b 127.0.0.1:1").run().fails(2);
+    assert!(said.contains("it is the engine alone"), "{said}");
+});
+
+it!(lines_go_through_both_commands_and_come_out_the_same, |kaw| {
+    for (line, sent, measured) in [
+        ("--records 5000", 5500, 5000),
+        ("--records 2000 --warmup 100 --keys 9 --payload text -z zstd --acks 1", 2100, 2000),
+        ("--records 3000 --partitions 3 --warmup 0", 3000, 3000),
+        ("--records 3000 --partitions 3 --keys 50 --record-size 32", 3300, 3000),
+    ] {
+        let run = result(kaw, &format!("pipe {line}"));
+        is_whole(&run, sent, measured);
+        assert!(Some(1e6) < run["metrics"]["memory"].as_f64(), "{run}");
+        assert!(Some(1e6) < run["metrics"]["broker-memory"].as_f64(), "{run}");
+    }
+    let broker = kaw.broker("");
+    let b = &broker.address;
+    is_whole(&result(kaw, &format!("pipe -b {b} --records 100 -X linger.ms=1")), 110, 100);
+    assert_eq!(kaw.ok(&format!("topic list -b {b}")), "");
+    let run = kaw.cmd(&format!("bench pipe -b {b} --duration 60s")).start();
+    topic_of_the_run(kaw, &broker);
+    run.signal(Signal::INT);
+    run.done().code(130);
+    broker.stop();
+    assert_eq!(kaw.processes(), [], "both have ended");
+});
+
 it!(no_variable_and_no_file_turns_a_benchmark_on_a_cluster, |kaw| {
     let named = kaw.file("named.conf", "bootstrap.servers=127.0.0.1:1\n");
     let done = kaw
@@ -220,6 +271,9 @@ it!(every_result_is_as_the_published_schema_says, |kaw| {
         "produce --records 1000",
         "produce --rate 1000/s --duration 200ms --fail-if 'records/s<1' --acks 0",
         "consume --records 1000 --duration 5s --keys 3 -z zstd",
+        "end-to-end --rate 1k/s --records 100",
+        "log --records 1000 --durability fsync",
+        "pipe --records 100",
     ] {
         let document = document(kaw, line);
         std::fs::write(kaw.path("result.json"), document.to_string()).unwrap();
@@ -244,6 +298,11 @@ it!(wrong_words_are_said_before_anything_runs, |kaw| {
     check("produce --fail-if 'p99>1'", "write a number with one of us, µs, ms, s");
     check("consume --fail-if 'p99>1ms'", "it has records/s, bytes/s, cpu, memory, broker-cpu");
     check("produce --record-size 3", "--record-size takes 16 bytes at least");
+    check("pipe --record-size 31", "--record-size takes 32 bytes at least");
+    check("log --batch-bytes 1GB", "--batch-bytes takes 104857600 at most");
+    check("log --batch-bytes 1 --batch-records 1", "cannot be used with");
+    check("log --rate 5/s", "unexpected argument '--rate'");
+    check("end-to-end --rate 0", "write 5000/s");
     check("produce --rate fast", "write 5000/s");
     check("produce --repeat 0", "1..=100");
     check("produce --repeat many", "write a whole number");

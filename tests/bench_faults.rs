@@ -28,9 +28,10 @@ fn result(done: &Done) -> Value {
 /// many records as the request had, and nothing else is.
 #[track_caller]
 fn check_account(kaw: &Kaw, fault: Fault, want: impl Fn(u32) -> [(&'static str, u32); 4]) {
-    for workload in WORKLOADS {
-        let load = "--acks 1 --rate 1k/s --duration 1s";
-        let (done, hit) = through(kaw, workload, load, (fault, 200));
+    let paced = WORKLOADS.map(|workload| (workload, "--rate 1k/s --duration 1s --acks 1"));
+    let pipe = ("pipe -X batch.num.messages=5", "--records 1000 --acks 1");
+    for (workload, load) in paced.into_iter().chain([pipe]) {
+        let (done, hit) = through(kaw, workload, load, (fault, 100));
         let result = result(&done);
         let said = done.fails(1);
         for (name, count) in want(hit) {

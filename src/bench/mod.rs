@@ -1,7 +1,8 @@
 //! `kaw bench`: plan, schedule, workloads, verification, measurement, reports.
-//! Never knows: clap, the broker, the log.
+//! Never knows: clap, the broker. The log engine is known to one workload alone.
 
 mod batches;
+mod disk;
 pub mod gate;
 pub mod host;
 mod measure;
@@ -17,10 +18,11 @@ mod topic;
 mod verify;
 pub mod workload;
 
-pub use run::{Bench, Findings};
+pub use run::{Bench, Findings, measure_log};
 pub use topic::Topic;
 
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::{fmt, io};
 
 use crate::{client, wire};
@@ -41,8 +43,21 @@ pub enum Error {
         path: PathBuf,
     },
     System(io::Error),
+    /// The log engine said no.
+    Log(Box<dyn std::error::Error + Send + Sync>),
+    /// A process of the run's own ended when it should not have, or badly.
+    Ended {
+        command: &'static str,
+        status: ExitStatus,
+    },
     /// It was ended from outside.
     Stopped,
+}
+
+impl Error {
+    fn log(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::Log(Box::new(error))
+    }
 }
 
 impl From<client::Error> for Error {
@@ -68,6 +83,8 @@ impl fmt::Display for Error {
             Error::PayloadEmpty { path } => {
                 write!(f, "{} is empty; --payload needs a byte at least", path.display())
             }
+            Error::Log(error) => write!(f, "the log: {error}"),
+            Error::Ended { command, status } => write!(f, "kaw {command} ended ({status})"),
             Error::System(error) => write!(f, "cannot measure ({error})"),
             Error::Stopped => f.write_str("stopped"),
         }

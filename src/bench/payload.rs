@@ -84,7 +84,7 @@ impl Payloads {
         (HEAD_BYTES + self.body_bytes + self.key(mark).map_or(0, <[u8]>::len)) as u64
     }
 
-    fn body(&self, mark: Mark) -> &[u8] {
+    pub fn body(&self, mark: Mark) -> &[u8] {
         let places = (self.pool.len() - self.body_bytes + 1) as u64;
         let turn = mark.sequence.wrapping_mul(self.body_bytes.max(1) as u64);
         let start = turn.wrapping_add(u64::from(mark.producer) * 4099) % places;

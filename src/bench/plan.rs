@@ -44,8 +44,14 @@ impl Plan {
             all.push(("acks", json!(load.acks.name())));
             all.push(("rate", json!(rate)));
         }
-        if let Workload::Wire(wire) = self.workload {
-            all.extend(wire.parameters());
+        match self.workload {
+            Workload::Wire(wire) => all.extend(wire.parameters()),
+            Workload::Pipe => all.push(("acks", json!(load.acks.name()))),
+            Workload::Log(engine) => {
+                all.push(("producers", json!(load.producers)));
+                all.extend(engine.parameters());
+            }
+            Workload::Produce { .. } | Workload::Consume | Workload::EndToEnd { .. } => {}
         }
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -67,6 +73,33 @@ pub enum Workload {
     EndToEnd {
         rate: f64,
     },
+    Log(Engine),
+    Pipe,
+}
+
+/// The log without a broker around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Engine {
+    pub durability: Durability,
+    pub batch: Batch,
+}
+
+/// What a log does before it says that a batch is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// It leaves it to the operating system when it is on disk.
+    Os,
+    /// It waits for the disk.
+    Fsync,
+}
+
+impl Durability {
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Os => "os",
+            Durability::Fsync => "fsync",
+        }
+    }
 }
 
 /// Requests whose batches were made before, over connections that each have several under way.
@@ -81,15 +114,12 @@ pub struct Wire {
 
 impl Wire {
     fn parameters(self) -> [(&'static str, Value); 4] {
-        let (bytes, records) = match self.batch {
-            Batch::Bytes(bytes) => (Some(bytes), None),
-            Batch::Records(records) => (None, Some(records)),
-        };
+        let [bytes, records] = self.batch.parameters();
         [
             ("fetch", json!(self.direction == Direction::Fetch)),
             ("in-flight", json!(self.in_flight)),
-            ("batch-bytes", json!(bytes)),
-            ("batch-records", json!(records)),
+            bytes,
+            records,
         ]
     }
 }
@@ -108,7 +138,22 @@ pub enum Batch {
     Records(u32),
 }
 
+impl Engine {
+    fn parameters(self) -> [(&'static str, Value); 3] {
+        let [bytes, records] = self.batch.parameters();
+        [("durability", json!(self.durability.name())), bytes, records]
+    }
+}
+
 impl Batch {
+    fn parameters(self) -> [(&'static str, Value); 2] {
+        let (bytes, records) = match self {
+            Batch::Bytes(bytes) => (Some(bytes), None),
+            Batch::Records(records) => (None, Some(records)),
+        };
+        [("batch-bytes", json!(bytes)), ("batch-records", json!(records))]
+    }
+
     /// About what a batch of records of this size takes.
     pub fn bytes(self, record_size: usize) -> usize {
         match self {
@@ -125,15 +170,25 @@ impl Workload {
             Workload::Consume => "consume",
             Workload::Wire(_) => "wire",
             Workload::EndToEnd { .. } => "end-to-end",
+            Workload::Log(_) => "log",
+            Workload::Pipe => "pipe",
         }
     }
 
     /// Whether each record, or the request that it goes with, is timed.
     pub fn has_latency(self) -> bool {
         match self {
-            Workload::Produce { .. } | Workload::EndToEnd { .. } | Workload::Wire(_) => true,
-            Workload::Consume => false,
+            Workload::Produce { .. }
+            | Workload::EndToEnd { .. }
+            | Workload::Wire(_)
+            | Workload::Log(_) => true,
+            Workload::Consume | Workload::Pipe => false,
         }
+    }
+
+    /// Whether records go to brokers and come from them.
+    pub fn has_brokers(self) -> bool {
+        !matches!(self, Workload::Log(_))
     }
 
     /// At which pace producers send, where there are any.
@@ -141,7 +196,7 @@ impl Workload {
         match self {
             Workload::Produce { pace } | Workload::Wire(Wire { pace, .. }) => Some(pace),
             Workload::EndToEnd { rate } => Some(Pace::Rate(rate)),
-            Workload::Consume => None,
+            Workload::Consume | Workload::Log(_) | Workload::Pipe => None,
         }
     }
 }

@@ -15,6 +15,10 @@ const FORWARDERS: [&str; 8] =
 pub struct Process(u32);
 
 impl Process {
+    pub fn new(pid: u32) -> Process {
+        Process(pid)
+    }
+
     /// The one that listens at this loopback address, where one may know: another user's sockets
     /// are hidden, and several processes may share one.
     pub fn listening(address: SocketAddr) -> Option<Process> {
@@ -149,7 +153,7 @@ mod tests {
     fn this_process_listens_and_uses_what_it_uses() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let this = Process(std::process::id());
+        let this = Process::new(std::process::id());
         assert_eq!(Process::listening(address), Some(this));
         assert!(1 << 20 < this.memory_peak_bytes().unwrap());
         assert!(this.cpu().is_some() && this.name().is_some());

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use super::batches;
 use super::measure::{Measured, Meter, Recorded, Spent, forget_memory_peak};
-use super::payload::{Payloads, Shape};
-use super::plan::{Acks, Extent, Load, Pace, Payload, Plan, Workload};
+use super::payload::{HEAD_BYTES, Payloads, Shape};
+use super::plan::{Acks, Engine, Extent, Load, Pace, Payload, Plan, Workload};
 use super::verify::{Account, Ledger};
 use super::workload::consume::{self, Gauge, Timed};
 use super::workload::end_to_end::{self, Flow};
+use super::workload::pipe::{self, Pipe, Program, line};
 use super::workload::produce::{self, Noted, Outcome, Phase, Source};
-use super::workload::{Stage, Watch, wire};
+use super::workload::{Stage, Watch, log, wire};
 use super::{Error, Topic};
 use crate::client::Config;
 use crate::client::admin::Patience;
@@ -28,6 +29,7 @@ pub struct Bench<'a> {
     pub config: &'a Config,
     pub topic: &'a Topic,
     pub patience: Patience,
+    pub program: &'a Program,
     pub watch: &'a Watch,
 }
 
@@ -39,6 +41,17 @@ pub struct Findings {
     pub why: Option<String>,
 }
 
+/// Measures the log engine in this directory, without a broker.
+pub fn measure_log(
+    plan: &Plan,
+    engine: Engine,
+    dir: &Path,
+    watch: &Watch,
+) -> Result<Findings, Error> {
+    forget_memory_peak();
+    log::run(plan, engine, &payloads(plan)?, dir, watch)
+}
+
 impl Bench<'_> {
     pub fn run(&self) -> Result<Findings, Error> {
         forget_memory_peak();
@@ -48,6 +61,8 @@ impl Bench<'_> {
             Workload::Consume => self.consume(&payloads),
             Workload::Wire(wire) => wire::run(self, wire, &payloads),
             Workload::EndToEnd { rate } => self.end_to_end(&payloads, rate),
+            Workload::Pipe => self.pipe(&payloads),
+            Workload::Log(_) => unreachable!("the log is measured without a cluster"),
         }?;
         if findings.measured.batches.is_none() {
             // Where there is no way in, they stay unknown; the figures are what was asked for.
@@ -140,6 +155,31 @@ impl Bench<'_> {
         Ok(Findings::new(measured, arrivals.ledger, [warmup, outcome]))
     }
 
+    fn pipe(&self, payloads: &Payloads) -> Result<Findings, Error> {
+        let Plan { load, warmup, measured, .. } = self.plan;
+        let pipe = Pipe {
+            program: self.program,
+            payloads,
+            topic: self.topic,
+            load,
+            warmup: *warmup,
+            measured: *measured,
+            meter: &self.meter(),
+            watch: self.watch,
+        };
+        let through = pipe::run(pipe)?;
+        let measured = Measured {
+            warmup_records: through.warmup_records,
+            window: through.window,
+            recorded: Recorded { timeline: through.timeline, ..Recorded::default() },
+            client: through.used.unwrap_or_default(),
+            broker: through.broker,
+            batches: None,
+            fdatasync: None,
+        };
+        Ok(Findings { measured, account: through.ledger.close(), why: None })
+    }
+
     /// What this process and the brokers use from here on.
     pub(super) fn meter(&self) -> Meter {
         Meter::start(self.topic.leaders().unwrap_or_default())
@@ -213,7 +253,12 @@ fn ledger<'a, const N: usize>(
 }
 
 fn payloads(plan: &Plan) -> Result<Payloads, Error> {
-    let shape = Shape { record_size: plan.load.record_size, keys: plan.load.keys, seed: plan.seed };
+    let record_size = match plan.workload {
+        // The body is what is left behind another head.
+        Workload::Pipe => plan.load.record_size - line::HEAD_BYTES + HEAD_BYTES,
+        _ => plan.load.record_size,
+    };
+    let shape = Shape { record_size, keys: plan.load.keys, seed: plan.seed };
     Ok(match &plan.load.payload {
         Payload::Random => Payloads::random(shape),
         Payload::Text => Payloads::text(shape),

@@ -149,7 +149,16 @@ impl<'a> Ledger<'a> {
         key: Option<&[u8]>,
         value: Option<&[u8]>,
     ) -> Option<Mark> {
-        let mark = value.and_then(payload::read_value);
+        self.enter(partition, key, value.and_then(payload::read_value))
+    }
+
+    /// The same of a record whose value names it in another way.
+    pub fn enter(
+        &mut self,
+        partition: PartitionId,
+        key: Option<&[u8]>,
+        mark: Option<Mark>,
+    ) -> Option<Mark> {
         let mark = mark.filter(|&mark| self.payloads.key(mark) == key);
         if mark.is_none() {
             self.tally.see_corrupt();

@@ -1,5 +1,6 @@
 //! `kaw bench`.
 
+mod directory;
 mod result;
 mod session;
 mod sweep;
@@ -26,6 +27,9 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     global.set.iter().try_for_each(|set| words::is_open(set))?;
     for planned in &mut asked.planned {
         planned.plan.settings.splice(0..0, global.set.iter().cloned());
+    }
+    if global.brokers.is_some() && !asked.planned.iter().any(|it| it.plan.workload.has_brokers()) {
+        return Err(Usage("bench log has no brokers: it is the engine alone".to_owned()).into());
     }
     match measured(global, &asked) {
         Ok(document) => {

@@ -1,6 +1,6 @@
 //! What the figures of a case stand for, in words.
 
-use super::super::plan::{Acks, Direction, Pace, Plan, Wire, Workload};
+use super::super::plan::{Acks, Direction, Durability, Engine, Pace, Plan, Wire, Workload};
 use super::document::Figure;
 
 /// The bytes are those of the payload: what a compressor makes of them is the client's affair.
@@ -16,6 +16,14 @@ pub fn notes(plan: &Plan, reached: Option<&Figure>) -> Vec<String> {
             vec![format!("{RATES} count from the first fetch to the last record")]
         }
         Workload::Wire(wire) => of_wire(wire, plan.load.acks, reached),
+        Workload::Log(engine) => of_log(engine),
+        Workload::Pipe => vec![
+            format!(
+                "{RATES} count from the first line written to kaw produce to the last that \
+                     kaw consume printed"
+            ),
+            "client is both processes together".to_owned(),
+        ],
         Workload::EndToEnd { rate } => {
             let mut notes = vec![
                 "latency is from when a send was due until the consumer has the record, both in \
@@ -56,6 +64,17 @@ fn of_wire(wire: Wire, acks: Acks, reached: Option<&Figure>) -> Vec<String> {
     ];
     notes.extend(reached.and_then(|reached| shortfall(wire.pace, reached.median)));
     notes
+}
+
+fn of_log(engine: Engine) -> Vec<String> {
+    let until = match engine.durability {
+        Durability::Os => "it is in the page cache",
+        Durability::Fsync => "it is durable",
+    };
+    vec![
+        format!("latency is that of a batch, from the append until {until}"),
+        format!("{RATES} count while batches are appended; they are made before"),
+    ]
 }
 
 /// A rate that was not kept says more about the client than about the broker.

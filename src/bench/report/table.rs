@@ -133,7 +133,10 @@ fn plain(value: &Value) -> String {
 fn brokers(brokers: &Brokers, runs: &[Run]) -> String {
     let durability =
         brokers.durability.as_ref().map(|durability| format!(" (durability {durability})"));
-    let ephemeral = || format!("an ephemeral built-in broker{}", durability.unwrap_or_default());
+    let ephemeral = || match durability {
+        Some(durability) => format!("an ephemeral built-in broker{durability}"),
+        None => "none".to_owned(),
+    };
     let named = brokers.addresses.clone().unwrap_or_else(ephemeral);
     match runs {
         [Run { topic: Some(topic), .. }] => format!("{named}, topic {topic}"),

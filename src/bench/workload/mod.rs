@@ -1,8 +1,11 @@
 //! What a run does to a topic, one file a workload.
 //! Never knows: clap, reports, where the broker came from.
 
+mod batch;
 pub mod consume;
 pub mod end_to_end;
+pub mod log;
+pub mod pipe;
 pub mod produce;
 pub mod wire;
 

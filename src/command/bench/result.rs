@@ -6,9 +6,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Usage;
 use super::sweep::Axis;
-use super::target::Durability;
 use crate::bench::gate::Gate;
-use crate::bench::plan::Plan;
+use crate::bench::plan::{Durability, Plan};
 use crate::bench::report::document::{Brokers, Case, Run};
 use crate::bench::report::{self, Format};
 
@@ -27,8 +26,8 @@ pub struct ResultArgs {
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Vec<String>,
     /// When the benchmark's own broker acknowledges: on disk, or before [default: os]
-    #[arg(long, value_name = "os|fsync")]
-    durability: Option<Durability>,
+    #[arg(long, value_name = "os|fsync", value_parser = durability())]
+    pub durability: Option<Durability>,
     /// How the result is written; `kaw bench schema` describes json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format())]
     output: &'static Format,
@@ -97,6 +96,15 @@ impl Planned {
     pub fn with(&self, brokers: Brokers, runs: Vec<Run>) -> Case {
         Case::new(&self.name, &self.plan, brokers, runs, &self.gates)
     }
+}
+
+fn durability() -> impl TypedValueParser<Value = Durability> {
+    PossibleValuesParser::new([Durability::Os, Durability::Fsync].map(Durability::name)).map(
+        |word| match word.as_str() {
+            "fsync" => Durability::Fsync,
+            _ => Durability::Os,
+        },
+    )
 }
 
 fn format() -> impl TypedValueParser<Value = &'static Format> {

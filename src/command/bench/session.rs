@@ -47,23 +47,29 @@ impl Session<'_> {
             }
         }
         let cases = planned.iter().zip(runs).filter(|(_, runs)| !runs.is_empty());
-        Ok(cases.map(|(case, runs)| case.with(self.target.named(), runs)).collect())
+        Ok(cases
+            .map(|(case, runs)| case.with(self.target.named(case.plan.workload), runs))
+            .collect())
     }
 
     fn run(&mut self, plan: &Plan) -> anyhow::Result<Run> {
         self.done += 1;
         let (topic, started) = (topic_name(), super::now());
-        let opened = self.target.open()?;
+        let opened = match plan.workload.has_brokers() {
+            true => Some(self.target.open()?),
+            false => None,
+        };
         let what = match self.all {
             1 => String::new(),
             all => format!("run {} of {all}, ", self.done),
         };
-        let run = Watched { plan, opened: &opened, topic: &topic, global: self.global, what };
+        let run =
+            Watched { plan, opened: opened.as_ref(), topic: &topic, global: self.global, what };
         let findings = run.run(self.interrupt);
         if let Some(exit) = self.interrupt.exit() {
             return Err(Interrupted(exit).into());
         }
-        Ok(Run::new(started, Some(topic), &findings?))
+        Ok(Run::new(started, opened.map(|_| topic), &findings?))
     }
 }
 

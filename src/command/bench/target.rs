@@ -1,26 +1,20 @@
 //! The brokers that are measured.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
+use crate::bench::plan::{Durability, Workload};
 use crate::bench::report::document::Brokers;
 use crate::client::Config;
 use crate::command::{Global, Usage, cluster};
 use crate::embedded::Ephemeral;
-
-/// What an ephemeral broker does before it acknowledges.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Durability {
-    /// Leaves it to the operating system when it is on disk
-    Os,
-    /// Waits for the disk
-    Fsync,
-}
 
 /// The brokers of one side.
 pub enum Target {
     Named {
         config: Box<Config>,
         addresses: String,
+        words: Vec<OsString>,
     },
     /// A broker of the run's own, new for each run: no run finds what another left behind, in
     /// memory or on disk.
@@ -33,6 +27,8 @@ pub enum Target {
 /// A target for one run.
 pub struct Opened {
     pub config: Config,
+    /// What brings another kaw to the same brokers.
+    pub words: Vec<OsString>,
     /// Ends with the run.
     own: Option<Ephemeral>,
 }
@@ -53,14 +49,16 @@ impl Target {
             }
             (Some(addresses), None) => {
                 let config = Box::new(cluster::connect(global)?.config);
-                Ok(Target::Named { config, addresses: addresses.clone() })
+                Ok(Target::Named { config, addresses: addresses.clone(), words: words(global) })
             }
         }
     }
 
     pub fn open(&self) -> anyhow::Result<Opened> {
         match self {
-            Target::Named { config, .. } => Ok(Opened { config: (**config).clone(), own: None }),
+            Target::Named { config, words, .. } => {
+                Ok(Opened { config: (**config).clone(), words: words.clone(), own: None })
+            }
             Target::Own { global, durability } => {
                 let own = start(*durability, global.connect_timeout)?;
                 let alone = Global {
@@ -70,23 +68,21 @@ impl Target {
                     profile: None,
                     ..(**global).clone()
                 };
-                Ok(Opened { config: cluster::connect(&alone)?.config, own: Some(own) })
+                let (config, words) = (cluster::connect(&alone)?.config, words(&alone));
+                Ok(Opened { config, words, own: Some(own) })
             }
         }
     }
 
     /// What the result says of them.
-    pub fn named(&self) -> Brokers {
+    pub fn named(&self, workload: Workload) -> Brokers {
         match self {
+            _ if !workload.has_brokers() => Brokers { addresses: None, durability: None },
             Target::Named { addresses, .. } => {
                 Brokers { addresses: Some(addresses.clone()), durability: None }
             }
             Target::Own { durability, .. } => {
-                let durability = match durability {
-                    Durability::Os => "os",
-                    Durability::Fsync => "fsync",
-                };
-                Brokers { addresses: None, durability: Some(durability.to_owned()) }
+                Brokers { addresses: None, durability: Some(durability.name().to_owned()) }
             }
         }
     }
@@ -97,6 +93,14 @@ impl Opened {
     pub fn is_own(&self) -> bool {
         self.own.is_some()
     }
+}
+
+fn words(global: &Global) -> Vec<OsString> {
+    let Global { brokers, config, profile, .. } = global;
+    let brokers = brokers.iter().flat_map(|brokers| ["-b".into(), brokers.into()]);
+    let config = config.iter().flat_map(|path| ["-F".into(), path.into()]);
+    let profile = profile.iter().flat_map(|profile| ["--profile".into(), profile.into()]);
+    brokers.chain(config).chain(profile).collect()
 }
 
 fn start(durability: Durability, patience: Duration) -> Result<Ephemeral, crate::embedded::Error> {

@@ -3,12 +3,15 @@
 use std::os::fd::AsFd;
 use std::thread;
 
+use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::directory::Directory;
 use super::target::Opened;
 use crate::bench::plan::{Extent, Load, Plan, Workload};
+use crate::bench::workload::pipe::Program;
 use crate::bench::workload::{Stage, Watch};
-use crate::bench::{Bench, Findings, Topic};
+use crate::bench::{self, Bench, Findings, Topic};
 use crate::client::admin::Patience;
 use crate::command::Global;
 use crate::command::interrupt::Interrupt;
@@ -22,7 +25,8 @@ const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 /// One run, from the command's side.
 pub struct Watched<'a> {
     pub plan: &'a Plan,
-    pub opened: &'a Opened,
+    /// The brokers, where the workload has such.
+    pub opened: Option<&'a Opened>,
     pub topic: &'a str,
     pub global: &'a Global,
     /// Which run this is, said before what it is at.
@@ -84,8 +88,19 @@ impl Watched<'_> {
     }
 
     fn measure(&self, watch: &Watch) -> anyhow::Result<Findings> {
+        match (self.plan.workload, self.opened) {
+            (Workload::Log(engine), _) => {
+                let dir = Directory::make()?;
+                Ok(bench::measure_log(self.plan, engine, dir.path(), watch)?)
+            }
+            (_, Some(opened)) => self.measure_on(opened, watch),
+            (_, None) => unreachable!("all but the log are measured on brokers"),
+        }
+    }
+
+    fn measure_on(&self, opened: &Opened, watch: &Watch) -> anyhow::Result<Findings> {
         let plan = self.plan;
-        let mut config = self.opened.config.clone();
+        let mut config = opened.config.clone();
         for set in &plan.settings {
             let (key, value) = set.split_once('=').unwrap_or((set, ""));
             config.set_typed(key, value)?;
@@ -95,16 +110,24 @@ impl Watched<'_> {
         let Load { partitions, record_size, .. } = plan.load;
         let batch_bytes = match plan.workload {
             Workload::Wire(wire) => wire.batch.bytes(record_size),
-            Workload::Produce { .. } | Workload::Consume | Workload::EndToEnd { .. } => record_size,
+            _ => record_size,
         };
         let topic = Topic::create(config, self.topic, partitions, batch_bytes, patience)?;
-        let findings = Bench { plan, config, topic: &topic, patience, watch }.run();
+        let program = &program(opened, &plan.settings)?;
+        let findings = Bench { plan, config, topic: &topic, patience, program, watch }.run();
         // An ephemeral broker takes its topics along.
-        let deleted = if self.opened.is_own() { Ok(()) } else { topic.delete() };
+        let deleted = if opened.is_own() { Ok(()) } else { topic.delete() };
         let findings = findings?;
         deleted?;
         Ok(findings)
     }
+}
+
+/// This program, with what brings it to the same brokers in the same way.
+fn program(opened: &Opened, settings: &[String]) -> anyhow::Result<Program> {
+    let path = std::env::current_exe().context("cannot find this program")?;
+    let settings = settings.iter().flat_map(|set| ["-X".into(), set.into()]);
+    Ok(Program { path, words: opened.words.iter().cloned().chain(settings).collect() })
 }
 
 fn doing(stage: Stage) -> &'static str {

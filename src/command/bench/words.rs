@@ -1,5 +1,8 @@
 //! The options of `kaw bench`, and the plan that they make.
 
+mod log;
+mod pipe;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +18,8 @@ use crate::bench::plan::{
     without_secret,
 };
 use crate::quantity;
+use log::LogArgs;
+use pipe::PipeArgs;
 
 /// How much there is where nothing is said.
 const RECORDS: u64 = 1_000_000;
@@ -48,6 +53,11 @@ pub(super) enum WorkloadArgs {
     /// Send at a fixed rate and read on meanwhile: latency from when a send was due until the
     /// consumer has the record
     EndToEnd(EndToEndArgs),
+    /// Append batches to the log engine alone, without a network, and read them back; its files lie
+    /// where temporary files do (TMPDIR) until the end
+    Log(LogArgs),
+    /// Send lines through `kaw produce` and `kaw consume`, both as processes of their own
+    Pipe(PipeArgs),
     /// One after the other, a few seconds each
     All(ResultArgs),
     /// Print the JSON Schema of a result
@@ -61,6 +71,8 @@ const TOUR: &[&str] = &[
     "produce --record-size 1k --duration 5s",
     "consume --records 2M",
     "end-to-end --duration 5s",
+    "pipe --duration 5s",
+    "log --records 2M",
     "wire --duration 5s",
     "wire --fetch --records 2M",
 ];
@@ -229,6 +241,8 @@ impl WorkloadArgs {
             WorkloadArgs::Consume(args) => Some(&args.result),
             WorkloadArgs::Wire(args) => Some(&args.result),
             WorkloadArgs::EndToEnd(args) => Some(&args.result),
+            WorkloadArgs::Log(args) => Some(&args.result),
+            WorkloadArgs::Pipe(args) => Some(&args.result),
             WorkloadArgs::All(_) | WorkloadArgs::Schema => None,
         }
     }
@@ -239,6 +253,8 @@ impl WorkloadArgs {
             WorkloadArgs::Consume(args) => args.plan(),
             WorkloadArgs::Wire(args) => args.plan(),
             WorkloadArgs::EndToEnd(args) => args.plan(),
+            WorkloadArgs::Log(args) => args.plan(),
+            WorkloadArgs::Pipe(args) => args.plan(),
             WorkloadArgs::All(_) | WorkloadArgs::Schema => unreachable!("these plan nothing"),
         }
     }
@@ -249,6 +265,8 @@ impl WorkloadArgs {
             WorkloadArgs::Consume(_) => "consume",
             WorkloadArgs::Wire(_) => "wire",
             WorkloadArgs::EndToEnd(_) => "end-to-end",
+            WorkloadArgs::Log(_) => "log",
+            WorkloadArgs::Pipe(_) => "pipe",
             WorkloadArgs::All(_) => "all",
             WorkloadArgs::Schema => "schema",
         }

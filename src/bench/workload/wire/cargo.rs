@@ -3,11 +3,9 @@
 
 use crate::bench::measure::Batches;
 use crate::bench::payload::{Mark, Payloads};
-use crate::bench::plan::{Batch, Compression, Plan};
-use crate::record::{BatchBuilder, Codec, HEADER_BYTES, Record, Stencil, Timestamp};
-
-/// What goes around a key and a value in a batch, at most: lengths, deltas and a byte of flags.
-const AROUND_BYTES_MAX: usize = 32;
+use crate::bench::plan::{Batch, Plan};
+use crate::bench::workload::batch::{codec, has_room};
+use crate::record::{BatchBuilder, HEADER_BYTES, Record, Stencil, Timestamp};
 
 pub struct Cargo {
     pub stencil: Stencil,
@@ -49,24 +47,5 @@ impl Cargo {
         let bytes = self.stencil.size() as f64;
         let compression = self.plain_bytes as f64 / bytes;
         Batches { records: self.records as f64, bytes, compression }
-    }
-}
-
-/// Whether a batch takes one record more; an empty one takes any.
-fn has_room(batch: Batch, (records, filled): (i32, usize), size: usize) -> bool {
-    records == 0
-        || match batch {
-            Batch::Bytes(max) => filled + size + AROUND_BYTES_MAX <= max,
-            Batch::Records(max) => records.unsigned_abs() < max,
-        }
-}
-
-fn codec(compression: Compression) -> Codec {
-    match compression {
-        Compression::None => Codec::None,
-        Compression::Gzip => Codec::Gzip,
-        Compression::Snappy => Codec::Snappy,
-        Compression::Lz4 => Codec::Lz4,
-        Compression::Zstd => Codec::Zstd,
     }
 }
