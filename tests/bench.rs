@@ -259,7 +259,7 @@ it!(a_result_in_a_file_is_also_shown, |kaw| {
     assert_eq!(document["schema"], "kaw-bench-1");
     let typed: Vec<_> = document["command"].as_array().unwrap().iter().collect();
     assert_eq!(typed[..3], ["kaw", "bench", "produce"]);
-    let said = kaw.cmd("bench produce --records 100 -O no/such/folder").run().fails(1);
+    let said = kaw.cmd("bench produce --records 100 -O no/such/folder.csv").run().fails(1);
     assert!(said.contains("no/such/folder"), "{said}");
 });
 

@@ -25,6 +25,7 @@ mod apache;
 mod backup;
 mod bench;
 mod bench_faults;
+mod bench_output;
 mod compact;
 mod config;
 mod consume;

@@ -1,6 +1,7 @@
 //! `kaw bench`.
 
 mod directory;
+mod output;
 mod result;
 mod session;
 mod sweep;
@@ -8,7 +9,7 @@ mod target;
 mod watched;
 mod words;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 
 use super::interrupt::Interrupt;
 use super::stdio::{self, tell};
@@ -17,7 +18,7 @@ use crate::bench::report;
 use crate::bench::report::document::{Document, Host, SCHEMA, Versions};
 use crate::client;
 
-use result::{Asked, Output};
+use result::Asked;
 use session::{Interrupted, Session};
 use target::Target;
 pub use words::Args;
@@ -33,7 +34,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     }
     match measured(global, &asked) {
         Ok(document) => {
-            write(&document, &asked.output)?;
+            asked.output.write(&document)?;
             verdict(&document)
         }
         Err(error) => error.downcast().map(|Interrupted(exit)| exit),
@@ -55,14 +56,6 @@ fn measured(global: &Global, asked: &Asked) -> anyhow::Result<Document> {
         versions: Versions { kaw, librdkafka: client::version() },
         results: session.rounds(&asked.planned, asked.repeat)?,
     })
-}
-
-/// The result where it was asked for. With a file, people still see it as text.
-fn write(document: &Document, output: &Output) -> anyhow::Result<()> {
-    let rendered = (output.format.render)(document);
-    let Some(path) = &output.file else { return stdio::print(&rendered).map(drop) };
-    std::fs::write(path, rendered).with_context(|| format!("cannot write {}", path.display()))?;
-    stdio::print(&(report::FORMATS[0].render)(document)).map(drop)
 }
 
 /// Faults come before gates: what was measured on records that went wrong says nothing.

@@ -118,11 +118,11 @@ pub fn kafka_python(version: Version) -> Option<PathBuf> {
     Some(installed(&format!("kafka-python-{name}"), base, requirement))
 }
 
-/// A Python that can import this package.
+/// A Python that can import these packages, with a blank between two.
 #[track_caller]
-pub fn python_with(package: &str) -> Option<PathBuf> {
+pub fn python_with(packages: &str) -> Option<PathBuf> {
     found("python3")?;
-    Some(installed(&format!("python-{package}"), "python3".into(), package))
+    Some(installed(&format!("python-{}", packages.replace(' ', "-")), "python3".into(), packages))
 }
 
 /// A Python of its own with this package, installed once.
@@ -132,7 +132,8 @@ fn installed(name: &str, base: PathBuf, requirement: &str) -> PathBuf {
     if !home.join("complete").exists() {
         locked(&home, || {
             done(Command::new(base).args(["-m", "venv", "--clear"]).arg(&home));
-            done(Command::new(&python).args(["-m", "pip", "install", "-q", requirement]));
+            let packages = requirement.split(" ");
+            done(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages));
             File::create(home.join("complete")).expect("the build's directory is writable");
         });
     }

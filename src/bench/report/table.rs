@@ -2,19 +2,14 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
 use super::super::metric;
-use super::document::{Brokers, Case, Document, Figure, Host, Records, Run};
-use crate::quantity::{counted, show_bytes};
+use super::document::{Case, Document};
+use super::words::{COLUMNS, batches, brokers, extent, host, load, records, show, spread};
 
 /// The percentiles that people look at; other formats have them all.
 const PERCENTILES: [&str; 7] = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
 
 type Row = (String, String);
-
-/// What a line of many shows.
-const COLUMNS: [&str; 7] = ["records/s", "bytes/s", "p50", "p99", "p99.9", "cpu", "broker-cpu"];
 
 /// The result: a dozen lines for a single case, a line each for several.
 pub fn table(document: &Document) -> String {
@@ -95,53 +90,11 @@ fn rows(case: &Case) -> Vec<Row> {
         1 => rows.extend(figures_of_one(case)),
         _ => rows.extend(figures_of_several(case)),
     }
-    rows.extend(case.runs.first().and_then(batches));
+    rows.extend(case.runs.first().and_then(batches).map(|says| row("batches", says)));
     rows.push(row("records", records(&case.runs)));
     rows.extend(gates(case));
     rows.extend(case.notes.iter().map(|note| row("note", note.clone())));
     rows
-}
-
-fn extent(case: &Case) -> String {
-    let runs = case.runs.len();
-    let Some(run) = case.runs.first() else { return "no run".to_owned() };
-    let window = &run.window;
-    let (records, seconds, bytes) = (window.records, window.seconds, show_bytes(window.bytes));
-    let one = format!("{records} records, {bytes} in {seconds:.3} s");
-    let warmup = format!("after {} as warm-up", window.warmup_records);
-    match runs {
-        1 => format!("{one}, {warmup}"),
-        _ => format!("{runs} runs; the first: {one}, {warmup}"),
-    }
-}
-
-/// The parameters as they were asked for; what is null was not.
-fn load(case: &Case) -> String {
-    let shown = case.parameters.iter().filter(|(_, value)| !value.is_null());
-    let parts: Vec<_> = shown.map(|(name, value)| format!("{name}={}", plain(value))).collect();
-    parts.join(", ")
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.as_f64().map_or_else(String::new, |it| it.to_string()),
-        other => other.to_string(),
-    }
-}
-
-fn brokers(brokers: &Brokers, runs: &[Run]) -> String {
-    let durability =
-        brokers.durability.as_ref().map(|durability| format!(" (durability {durability})"));
-    let ephemeral = || match durability {
-        Some(durability) => format!("an ephemeral built-in broker{durability}"),
-        None => "none".to_owned(),
-    };
-    let named = brokers.addresses.clone().unwrap_or_else(ephemeral);
-    match runs {
-        [Run { topic: Some(topic), .. }] => format!("{named}, topic {topic}"),
-        _ => named,
-    }
 }
 
 /// A line each for what belongs together.
@@ -166,36 +119,4 @@ fn figures_of_several(case: &Case) -> Vec<Row> {
     let shown =
         metric::all().filter_map(|metric| Some((metric.name, case.summary.get(metric.name)?)));
     shown.map(|(name, figure)| row(name, spread(name, figure))).collect()
-}
-
-fn spread(name: &str, figure: &Figure) -> String {
-    let show = |value| show(name, value);
-    let Figure { median, min, max, interval, .. } = *figure;
-    let known = interval.map(|(low, high)| format!(", 95 % sure: {} to {}", show(low), show(high)));
-    format!("median {}, {} to {}{}", show(median), show(min), show(max), known.unwrap_or_default())
-}
-
-fn show(name: &str, value: f64) -> String {
-    metric::named(name).map_or_else(|| value.to_string(), |metric| metric.show(value))
-}
-
-fn batches(run: &Run) -> Option<Row> {
-    let batches = run.batches?;
-    let bytes = show_bytes(batches.bytes as u64);
-    let says =
-        format!("{:.1} records and {bytes} each, {:.2}:1", batches.records, batches.compression);
-    Some(row("batches", says))
-}
-
-fn records<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
-    let all = runs.into_iter().map(|run| run.records).fold(Records::default(), Records::and);
-    let faults = all.faults();
-    let faults = faults.unwrap_or_else(|| "none lost, duplicated, reordered or corrupted".into());
-    format!("{} sent, {} verified, {faults}", all.sent, all.verified)
-}
-
-fn host(host: &Host) -> String {
-    let cores = counted(u32::try_from(host.cores).unwrap_or(u32::MAX), "core");
-    let memory = host.memory_bytes.map(|bytes| format!(", {}", show_bytes(bytes)));
-    format!("{}, {cores}{}, {}", host.cpu, memory.unwrap_or_default(), host.os)
 }

@@ -1,15 +1,13 @@
 //! What is wanted of a result: the options that every workload has.
 
-use std::path::PathBuf;
-
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Usage;
+use super::output::{Output, OutputArgs};
 use super::sweep::Axis;
 use crate::bench::gate::Gate;
 use crate::bench::plan::{Durability, Plan};
 use crate::bench::report::document::{Brokers, Case, Run};
-use crate::bench::report::{self, Format};
 
 /// More runs of one kind would make their statistics the work.
 const REPEAT_MAX: i64 = 100;
@@ -28,15 +26,8 @@ pub struct ResultArgs {
     /// When the benchmark's own broker acknowledges: on disk, or before [default: os]
     #[arg(long, value_name = "os|fsync", value_parser = durability())]
     pub durability: Option<Durability>,
-    /// How the result is written; `kaw bench schema` describes json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format())]
-    output: &'static Format,
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output")]
-    json: bool,
-    /// Write it to a file; stdout then has the text
-    #[arg(short = 'O', long, value_name = "FILE")]
-    output_file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What a command line asks for.
@@ -54,22 +45,14 @@ pub struct Planned {
     pub gates: Vec<Gate>,
 }
 
-/// How a result is written, and where to; none: stdout.
-pub struct Output {
-    pub format: &'static Format,
-    pub file: Option<PathBuf>,
-}
-
 impl ResultArgs {
     /// All that is asked for, once it is known what to run.
     pub fn asked(self, planned: Vec<Planned>) -> Result<Asked, Usage> {
-        let json = || report::format("json").expect("it is in the table of formats");
-        let format = if self.json { json() } else { self.output };
         Ok(Asked {
             planned,
             repeat: self.repeat.unwrap_or(1),
             durability: self.durability,
-            output: Output { format, file: self.output_file },
+            output: self.output.output()?,
         })
     }
 
@@ -105,9 +88,4 @@ fn durability() -> impl TypedValueParser<Value = Durability> {
             _ => Durability::Os,
         },
     )
-}
-
-fn format() -> impl TypedValueParser<Value = &'static Format> {
-    PossibleValuesParser::new(report::FORMATS.iter().map(|format| format.name))
-        .map(|word| report::format(&word).expect("the words are the names of these"))
 }

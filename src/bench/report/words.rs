@@ -1,0 +1,86 @@
+//! What people read of the parts of a result, whatever the format.
+
+use serde_json::Value;
+
+use super::super::metric;
+use super::document::{Brokers, Case, Figure, Host, Records, Run};
+use crate::quantity::{counted, show_bytes};
+
+/// What a line of many shows.
+pub const COLUMNS: [&str; 7] = ["records/s", "bytes/s", "p50", "p99", "p99.9", "cpu", "broker-cpu"];
+
+pub fn extent(case: &Case) -> String {
+    let runs = case.runs.len();
+    let Some(run) = case.runs.first() else { return "no run".to_owned() };
+    let window = &run.window;
+    let (records, seconds, bytes) = (window.records, window.seconds, show_bytes(window.bytes));
+    let one = format!("{records} records, {bytes} in {seconds:.3} s");
+    let warmup = format!("after {} as warm-up", window.warmup_records);
+    match runs {
+        1 => format!("{one}, {warmup}"),
+        _ => format!("{runs} runs; the first: {one}, {warmup}"),
+    }
+}
+
+/// The parameters as they were asked for; what is null was not.
+pub fn load(case: &Case) -> String {
+    let shown = case.parameters.iter().filter(|(_, value)| !value.is_null());
+    let parts: Vec<_> = shown.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    parts.join(", ")
+}
+
+/// Nothing for what was not asked for.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Number(number) if number.is_f64() => {
+            number.as_f64().map_or_else(String::new, |it| it.to_string())
+        }
+        other => other.to_string(),
+    }
+}
+
+pub fn brokers(brokers: &Brokers, runs: &[Run]) -> String {
+    let durability =
+        brokers.durability.as_ref().map(|durability| format!(" (durability {durability})"));
+    let ephemeral = || match durability {
+        Some(durability) => format!("an ephemeral built-in broker{durability}"),
+        None => "none".to_owned(),
+    };
+    let named = brokers.addresses.clone().unwrap_or_else(ephemeral);
+    match runs {
+        [Run { topic: Some(topic), .. }] => format!("{named}, topic {topic}"),
+        _ => named,
+    }
+}
+
+pub fn spread(name: &str, figure: &Figure) -> String {
+    let show = |value| show(name, value);
+    let Figure { median, min, max, interval, .. } = *figure;
+    let known = interval.map(|(low, high)| format!(", 95 % sure: {} to {}", show(low), show(high)));
+    format!("median {}, {} to {}{}", show(median), show(min), show(max), known.unwrap_or_default())
+}
+
+pub fn show(name: &str, value: f64) -> String {
+    metric::named(name).map_or_else(|| value.to_string(), |metric| metric.show(value))
+}
+
+pub fn batches(run: &Run) -> Option<String> {
+    let batches = run.batches?;
+    let bytes = show_bytes(batches.bytes as u64);
+    Some(format!("{:.1} records and {bytes} each, {:.2}:1", batches.records, batches.compression))
+}
+
+pub fn records<'a>(runs: impl IntoIterator<Item = &'a Run>) -> String {
+    let all = runs.into_iter().map(|run| run.records).fold(Records::default(), Records::and);
+    let faults = all.faults();
+    let faults = faults.unwrap_or_else(|| "none lost, duplicated, reordered or corrupted".into());
+    format!("{} sent, {} verified, {faults}", all.sent, all.verified)
+}
+
+pub fn host(host: &Host) -> String {
+    let cores = counted(u32::try_from(host.cores).unwrap_or(u32::MAX), "core");
+    let memory = host.memory_bytes.map(|bytes| format!(", {}", show_bytes(bytes)));
+    format!("{}, {cores}{}, {}", host.cpu, memory.unwrap_or_default(), host.os)
+}
