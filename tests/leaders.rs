@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{
-    ApiKey, BrokerId, ListOffsetsResponse, MetadataResponse, OffsetFetchResponse, ResponseHeader,
+    ApiKey, BrokerId, DeleteGroupsResponse, DescribeGroupsResponse, ListOffsetsResponse,
+    MetadataResponse, OffsetCommitResponse, OffsetFetchResponse, ResponseHeader,
 };
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -17,6 +18,7 @@ use crate::harness::raw::Raw;
 use crate::harness::{Broker, Kaw};
 
 const LIMIT: Duration = Duration::from_secs(60);
+const NOT_COORDINATOR: i16 = 16;
 const UNKNOWN_TOPIC_ID: i16 = 100;
 
 /// What is wrong with the answers to some requests.
@@ -26,8 +28,10 @@ enum Fault {
     Refused(i16),
     /// Metadata knows of no leader.
     NoLeader,
-    /// OffsetFetch is refused for each group.
-    NoGroup(i16),
+    /// Such requests are refused for each group.
+    NoGroup(ApiKey, i16),
+    /// They are refused until the client asks where the coordinator is.
+    Moved(ApiKey),
 }
 
 // A broker of Apache Kafka's that has just started answers so: it tells of leaders before it is
@@ -56,12 +60,47 @@ it!(a_partition_that_nobody_leads_is_waited_for, |kaw| {
 });
 
 it!(a_groups_coordinator_is_waited_for, |kaw| {
-    // COORDINATOR_LOAD_IN_PROGRESS. At the others, 15 and 16, librdkafka 2.12 itself falls over: it
-    // tells a group's client that is not there (rd_kafka_handle_OffsetFetch).
-    let (broker, address) = faulty(kaw, Fault::NoGroup(14), 3);
+    let reset = "group reset g -t t --to start";
+    for code in [14, 15, 16] {
+        for (key, line, want) in [
+            (ApiKey::OffsetFetch, "group describe g -J", "\"committed\":0"),
+            (ApiKey::DescribeGroups, "group describe g -J", "\"committed\":0"),
+            (ApiKey::OffsetFetch, reset, "g"),
+            (ApiKey::OffsetCommit, reset, "g"),
+            // The broker behind the proxy has deleted it by the time it is asked again.
+            (ApiKey::DeleteGroups, "group delete g --if-exists", "g does not exist"),
+        ] {
+            let (broker, address) = faulty(kaw, Fault::NoGroup(key, code), 3);
+            kaw.ok(&format!("{reset} -b {}", broker.address));
+            let done = kaw.cmd(&format!("{line} -b {address}")).within(LIMIT).run().ok();
+            let said = done.out() + &done.err();
+            assert!(said.contains(want), "{line}, {code}: {said}");
+            finish(kaw, broker);
+        }
+    }
+});
+
+// librdkafka would ask the former one until time is out.
+it!(a_coordinator_that_moved_is_looked_up_anew, |kaw| {
+    for (key, line) in [
+        (ApiKey::DescribeGroups, "group describe g"),
+        (ApiKey::OffsetCommit, "group reset g -t t --to start"),
+    ] {
+        let (broker, address) = faulty(kaw, Fault::Moved(key), usize::MAX);
+        kaw.ok(&format!("group reset g -t t --to start -b {}", broker.address));
+        kaw.cmd(&format!("{line} -b {address} --connect-timeout 20s")).within(LIMIT).run().ok();
+        finish(kaw, broker);
+    }
+});
+
+it!(a_group_without_a_coordinator_is_named, |kaw| {
+    let (broker, address) = faulty(kaw, Fault::NoGroup(ApiKey::DeleteGroups, 16), usize::MAX);
     kaw.ok(&format!("group reset g -t t --to start -b {}", broker.address));
-    let told = kaw.cmd(&format!("group describe g -J -b {address}")).within(LIMIT).run().ok();
-    assert!(told.out().contains("\"committed\":0"), "{}", told.out());
+    let line = format!("group delete g -b {address} --connect-timeout 3s");
+    let done = kaw.cmd(&line).within(LIMIT).run().code(1);
+    let why = "Broker: Not coordinator";
+    let want = format!("kaw: group 'g': {why}; still trying\nkaw: cannot delete 'g': {why}\n");
+    assert_eq!(done.err(), want);
     finish(kaw, broker);
 });
 
@@ -130,8 +169,12 @@ fn spoiled(request: &[u8], answer: Vec<u8>, fault: Fault, left: &AtomicUsize) ->
     let meant = match fault {
         Fault::Refused(_) => ApiKey::ListOffsets,
         Fault::NoLeader => ApiKey::Metadata,
-        Fault::NoGroup(_) => ApiKey::OffsetFetch,
+        Fault::NoGroup(key, _) | Fault::Moved(key) => key,
     };
+    let is_lookup = key == ApiKey::FindCoordinator as i16;
+    if is_lookup && matches!(fault, Fault::Moved(_)) && left.load(Ordering::SeqCst) < usize::MAX {
+        left.store(0, Ordering::SeqCst);
+    }
     let take = |left: usize| left.checked_sub(1);
     let is_meant = key == meant as i16;
     if !is_meant || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_err() {
@@ -156,16 +199,38 @@ fn spoiled(request: &[u8], answer: Vec<u8>, fault: Fault, left: &AtomicUsize) ->
             }
             answer.encode(&mut out, version).unwrap();
         }
-        Fault::NoGroup(code) => {
-            let mut answer = OffsetFetchResponse::decode(&mut answer, version).unwrap();
-            let codes = answer.groups.iter_mut().map(|group| &mut group.error_code);
-            codes.chain([&mut answer.error_code]).for_each(|it| *it = code);
-            // The first is of versions from 8 on, the second of those before.
-            if 8 <= version {
-                answer.error_code = 0;
-            }
-            answer.encode(&mut out, version).unwrap();
-        }
+        Fault::NoGroup(key, code) => refuse(key, code, version, &mut answer, &mut out),
+        Fault::Moved(key) => refuse(key, NOT_COORDINATOR, version, &mut answer, &mut out),
     }
     out.into()
+}
+
+/// Refuses what a request about groups asked.
+fn refuse(key: ApiKey, code: i16, version: i16, answer: &mut Bytes, out: &mut BytesMut) {
+    match key {
+        ApiKey::OffsetFetch => {
+            let mut answer = OffsetFetchResponse::decode(answer, version).unwrap();
+            answer.groups.iter_mut().for_each(|group| group.error_code = code);
+            // Before version 8 there is one group, which has no name.
+            answer.error_code = if version < 8 { code } else { 0 };
+            answer.encode(out, version).unwrap();
+        }
+        ApiKey::OffsetCommit => {
+            let mut answer = OffsetCommitResponse::decode(answer, version).unwrap();
+            let partitions = answer.topics.iter_mut().flat_map(|topic| &mut topic.partitions);
+            partitions.for_each(|partition| partition.error_code = code);
+            answer.encode(out, version).unwrap();
+        }
+        ApiKey::DescribeGroups => {
+            let mut answer = DescribeGroupsResponse::decode(answer, version).unwrap();
+            answer.groups.iter_mut().for_each(|group| group.error_code = code);
+            answer.encode(out, version).unwrap();
+        }
+        ApiKey::DeleteGroups => {
+            let mut answer = DeleteGroupsResponse::decode(answer, version).unwrap();
+            answer.results.iter_mut().for_each(|group| group.error_code = code);
+            answer.encode(out, version).unwrap();
+        }
+        key => panic!("{key:?} is about no group"),
+    }
 }

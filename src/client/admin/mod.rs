@@ -1,6 +1,7 @@
 //! Questions and orders to a cluster: topics, their edges and settings, groups.
 //! Never knows: what was typed, tables.
 
+mod coordinators;
 mod groups;
 mod places;
 mod sizes;
@@ -22,6 +23,7 @@ pub use super::sys::{
     PartitionAnswer, PartitionInfo, Refusal, Run, TopicInfo,
 };
 pub use crate::wire::Sizes;
+use coordinators::Coordinators;
 pub use groups::Committed;
 pub use places::Place;
 pub use sizes::{Asked, Measured};
@@ -51,6 +53,7 @@ pub struct Admin {
     listed: Mutex<Vec<BrokerInfo>>,
     isolation: Isolation,
     patience: Patience,
+    coordinators: Coordinators,
 }
 
 /// A question whether brokers are there.
@@ -86,7 +89,8 @@ impl Admin {
             _ => Isolation::Committed,
         };
         let (brokers, listed) = (config.brokers().to_owned(), Mutex::default());
-        Admin { native, brokers, listed, isolation, patience }
+        let coordinators = Coordinators::new(config);
+        Admin { native, brokers, listed, isolation, patience, coordinators }
     }
 
     /// Waits until a broker has answered.
@@ -149,16 +153,20 @@ impl Admin {
     }
 
     /// Asks again for as long as there is no answer but for now.
-    fn insist<T>(&self, ask: impl Fn() -> Result<T, Failed>) -> Result<T, Error> {
+    fn insist<T>(&self, ask: impl FnMut() -> Result<T, Failed>) -> Result<T, Error> {
+        self.asked_again(ask).map_err(|(Failed::Finally(why) | Failed::ForNow(why))| why)
+    }
+
+    /// The same; says whether another answer could still come.
+    fn asked_again<T>(&self, mut ask: impl FnMut() -> Result<T, Failed>) -> Result<T, Failed> {
         let (start, mut told) = (Instant::now(), false);
         loop {
             let why = match ask() {
-                Ok(answer) => return Ok(answer),
-                Err(Failed::Finally(why)) => return Err(why),
                 Err(Failed::ForNow(why)) => why,
+                answer => return answer,
             };
             if self.patience.max <= start.elapsed() {
-                return Err(why);
+                return Err(Failed::ForNow(why));
             }
             if !told && TELL_AFTER <= start.elapsed() {
                 told = true;
