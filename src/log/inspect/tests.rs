@@ -280,3 +280,73 @@ fn a_file_made_to_be_searched_for_ever_is_not() {
     assert!(pieces.gave_up());
     assert!(pieces.next_piece().unwrap().is_none());
 }
+
+/// A kill at any step of a swap, by Apache's way and by ours: the next start ends it.
+#[test]
+fn what_a_kill_within_a_compaction_leaves_is_no_damage() {
+    let folder = Folder::new();
+    write(&folder.log(), true);
+    let whole = files(&folder.log());
+    let records = contents(&folder.log());
+    let base = |name: &String| name.split_once('.').unwrap().0.to_owned();
+    let logs: Vec<_> = whole.keys().filter(|name| name.ends_with(".log")).map(base).collect();
+    let kinds = ["log", "index", "timeindex"];
+    let of = |base: &String| kinds.map(|kind| format!("{base}.{kind}"));
+    // The second segment is replaced by one that has the same in it, or it and the first by one.
+    for replaced in [&logs[1..2], &logs[..2]] {
+        let old: Vec<_> = replaced.iter().flat_map(of).collect();
+        let swap = of(&replaced[0]);
+        for is_apache in [true, false] {
+            for steps in 0..=old.len() + swap.len() {
+                restore(&folder.log(), &whole);
+                let at = |name: &str| folder.log().join(name);
+                stage(&folder.log(), replaced);
+                for name in old.iter().take(steps) {
+                    match is_apache {
+                        true => std::fs::rename(at(name), at(&format!("{name}.deleted"))).unwrap(),
+                        false => std::fs::remove_file(at(name)).unwrap(),
+                    }
+                }
+                for name in swap.iter().take(steps.saturating_sub(old.len())) {
+                    std::fs::rename(at(&format!("{name}.swap")), at(name)).unwrap();
+                }
+                let verified = verify(&folder.log(), &Expected::default()).unwrap();
+                let told = said(&verified);
+                assert!(!verified.findings.is_damaged(), "{steps}, {is_apache}: {told:?}");
+                assert!(!told.is_empty() || steps == old.len() + swap.len() && !is_apache);
+                assert_eq!(contents(&folder.log()), records, "{steps}, {is_apache}");
+            }
+        }
+    }
+    // What is not of it is damage all the same.
+    restore(&folder.log(), &whole);
+    stage(&folder.log(), &logs[..1]);
+    std::fs::remove_file(folder.log().join(format!("{}.log", logs[2]))).unwrap();
+    assert!(verify(&folder.log(), &Expected::default()).unwrap().findings.is_damaged());
+}
+
+/// Lays down what is to take the place of these segments: all that is in them.
+fn stage(dir: &Path, bases: &[String]) {
+    let (mut log, mut offsets, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let number = |base: &String| base.parse::<u32>().unwrap();
+    for base in bases {
+        let read = |kind: &str| std::fs::read(dir.join(format!("{base}.{kind}"))).unwrap();
+        let delta = number(base) - number(&bases[0]);
+        let field = |at: &[u8]| u32::from_be_bytes(at.try_into().unwrap());
+        for entry in read("index").chunks(IndexEntry::BYTES) {
+            offsets.extend((field(&entry[..4]) + delta).to_be_bytes());
+            offsets.extend((field(&entry[4..]) + log.len() as u32).to_be_bytes());
+        }
+        for entry in read("timeindex").chunks(TimedEntry::BYTES) {
+            let last = times.rchunks(TimedEntry::BYTES).next().unwrap_or(&[0; 8]);
+            if last[..8] < entry[..8] {
+                times.extend_from_slice(&entry[..8]);
+                times.extend((field(&entry[8..]) + delta).to_be_bytes());
+            }
+        }
+        log.extend(read("log"));
+    }
+    for (kind, bytes) in [("log", log), ("index", offsets), ("timeindex", times)] {
+        std::fs::write(dir.join(format!("{}.{kind}.swap", bases[0])), bytes).unwrap();
+    }
+}

@@ -133,6 +133,7 @@ pub fn repair(
     if !verified.findings.is_damaged() {
         return Ok(Repair { steps: Vec::new(), end: None });
     }
+    let expected = &expected.among(&list(dir).map_err(at(dir))?);
     let mut steps = asides(dir, &verified)?;
     if mode == Mode::Do {
         for step in &steps {

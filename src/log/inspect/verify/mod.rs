@@ -7,6 +7,7 @@ mod beside;
 mod index;
 mod segment;
 mod state;
+mod unfinished;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,6 +15,7 @@ use std::path::Path;
 
 pub(super) use beside::epochs;
 pub(super) use segment::aborted_in;
+use unfinished::Unfinished;
 
 use super::{Entry, Findings, Name, Thing, list};
 use crate::record::{LeaderEpoch, Offset, Uuid};
@@ -47,6 +49,12 @@ pub struct Expected {
 }
 
 impl Expected {
+    /// With what the names of the files tell.
+    pub(super) fn among(&self, entries: &[Entry]) -> Expected {
+        let is_compaction = Unfinished::new(entries).is_compaction();
+        Expected { compacted: self.compacted || is_compaction, ..*self }
+    }
+
     /// Below which all offsets of a segment are: those of the next one, or where the log was
     /// closed.
     pub(super) fn limit(&self, next: Option<Offset>) -> Option<Offset> {
@@ -74,7 +82,9 @@ pub fn verify(dir: &Path, expected: &Expected) -> io::Result<Verified> {
     let mut findings = Findings::default();
     let small = beside::Small::read(dir, expected, &mut findings);
     let entries = list(dir)?;
-    let mut pass = state::Pass::new(dir, expected, small, findings);
+    let expected = &expected.among(&entries);
+    let unfinished = Unfinished::new(&entries);
+    let mut pass = state::Pass::new(dir, expected, small, unfinished, findings);
     pass.stock(&entries);
     let segments = segments(&entries);
     let nexts = segments.keys().skip(1).copied().map(Some).chain([None]);

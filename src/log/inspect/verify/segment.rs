@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::Expected;
 use super::index::{OffsetCursor, TimeCursor};
 use super::state::Pass;
-use crate::log::files::Kind;
-use crate::log::inspect::{Damage, Entries, Entry, Name, Piece, Pieces, Thing};
+use crate::log::files::{Kind, Stage};
+use crate::log::inspect::{Damage, Entries, Entry, Piece, Pieces, Thing};
 use crate::log::{Aborted, DiskFile, RealFile};
 use crate::record::{BatchError, BatchView, Offset, ProducerId, Scratch, Timestamp, TimestampType};
 
@@ -260,30 +260,34 @@ impl Pass<'_> {
 
     /// What lies beside the log. A closed segment has both indexes.
     fn open_beside(&mut self, base: Offset, is_last: bool, entries: &[Entry]) -> Beside {
-        let must = !is_last || self.is_clean();
-        let mut open = |kind: Kind, wanted: Name, must: bool| {
-            let path = self.dir.join(format!("{:020}{}", base.get(), kind.suffix()));
-            let found = entries.iter().find(|entry| Name::parse(&entry.name) == wanted);
-            match found.map(|entry| entry.thing) {
-                Some(Thing::File { .. }) => match RealFile::open_to_read(&path) {
-                    Ok(file) => return Some((path, file)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => {
-                        let what = format!("cannot be read: {error}");
-                        self.verified.findings.damage(&path, what);
-                    }
-                },
-                // Named already.
-                Some(_) => {}
-                None if must => self.verified.findings.damage(&path, "is missing"),
-                None => {}
+        let must = (!is_last || self.is_clean()) && !self.unfinished.is_going(base);
+        let is_in_place = self.unfinished.is_in_place(base);
+        let mut open = |kind: Kind, must: bool| {
+            let name = format!("{:020}{}", base.get(), kind.suffix());
+            let called = |name: &str| entries.iter().find(|entry| entry.name == name);
+            let staged = || called(&(name.clone() + Stage::Swap.suffix())).filter(|_| is_in_place);
+            let Some(found) = called(&name).or_else(staged) else {
+                if must {
+                    self.verified.findings.damage(&self.dir.join(&name), "is missing");
+                }
+                return None;
+            };
+            // What is no file is named already.
+            let path =
+                matches!(found.thing, Thing::File { .. }).then(|| self.dir.join(&found.name))?;
+            match RealFile::open_to_read(&path) {
+                Ok(file) => return Some((path, file)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.verified.findings.damage(&path, format!("cannot be read: {error}"));
+                }
             }
             None
         };
         Beside {
-            offsets: open(Kind::OffsetIndex, Name::OffsetIndex(base), must),
-            times: open(Kind::TimeIndex, Name::TimeIndex(base), must),
-            aborted: open(Kind::TransactionIndex, Name::TransactionIndex(base), false),
+            offsets: open(Kind::OffsetIndex, must),
+            times: open(Kind::TimeIndex, must),
+            aborted: open(Kind::TransactionIndex, false),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::beside::Small;
+use super::unfinished::Unfinished;
 use super::{Condition, Expected, Verified};
 use crate::log::epochs::Epoch;
 use crate::log::inspect::{Entry, Findings, Name, Producing, Thing, producers, read_small};
@@ -18,6 +19,7 @@ pub(super) struct Pass<'a> {
     pub dir: &'a Path,
     pub expected: &'a Expected,
     small: Small,
+    pub unfinished: Unfinished,
     /// The last one comes first in the log.
     snapshots: Vec<(Offset, PathBuf)>,
     pub verified: Verified,
@@ -36,11 +38,18 @@ pub(super) struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    pub fn new(dir: &'a Path, expected: &'a Expected, small: Small, findings: Findings) -> Self {
+    pub fn new(
+        dir: &'a Path,
+        expected: &'a Expected,
+        small: Small,
+        unfinished: Unfinished,
+        findings: Findings,
+    ) -> Self {
         Pass {
             dir,
             expected,
             small,
+            unfinished,
             snapshots: Vec::new(),
             verified: Verified { findings, ..Verified::default() },
             end: None,
@@ -101,6 +110,10 @@ impl<'a> Pass<'a> {
                 ) if !has_log(base) => match self.expected.condition {
                     // It came or went while the directory was read.
                     Condition::Live => {}
+                    _ if self.unfinished.is_going(base) => {
+                        let what = "of a segment that went; a broker's start clears it away";
+                        findings.note(&path, what);
+                    }
                     _ => findings.damage(&path, "there is no .log that it belongs to"),
                 },
                 (Name::Snapshot(offset), Thing::File { .. }) => {
