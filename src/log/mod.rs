@@ -171,6 +171,7 @@ impl<D: Disk> Log<D> {
         })?;
         self.write(&header, &batch.bytes()[HEADER_BYTES..])?;
         self.note(view, size, None, stamp.now);
+        self.segments.last_mut().expect("it was written to").modified = stamp.now;
         Ok(Appended {
             base_offset: view.base_offset(),
             last_offset: view.last_offset(),

@@ -375,6 +375,17 @@ fn slices_are_whole_batches_of_one_segment() {
 }
 
 #[test]
+fn records_without_times_age_from_when_they_were_written_last() {
+    let (_, mut log) = fresh();
+    for now in [0, 1000] {
+        log.append(&BatchView::parse(&batch(-1, &["timeless"])).unwrap(), stamp(now)).unwrap();
+    }
+    let keep = Retention { ms: Some(10), bytes: None };
+    assert_eq!(log.remove_expired(&keep, Timestamp(1010)).unwrap(), Removed::default());
+    assert_eq!(log.remove_expired(&keep, Timestamp(1011)).unwrap().segments, 1);
+}
+
+#[test]
 fn expired_segments_go_and_the_end_stays() {
     let (mut disk, mut log) = fresh();
     for n in 0..40 {
