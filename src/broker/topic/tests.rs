@@ -196,8 +196,8 @@ fn a_directory_that_is_refused_stays_as_it_was() {
 }
 
 /// Writes one more record into the catalogue of a directory that nobody serves.
-fn add_record(place: &Place, value: &[u8]) {
-    let log = place.dir("__cluster_metadata-0").join("00000000000000000000.log");
+fn add_record(data: &Path, value: &[u8]) {
+    let log = data.join("__cluster_metadata-0").join("00000000000000000000.log");
     let mut bytes = fs::read(&log).unwrap();
     let end = batches(&bytes).map(|batch| batch.unwrap().next_offset()).last().unwrap();
     let mut batch = BatchBuilder::new();
@@ -228,9 +228,9 @@ fn not_taken_over(record: &[u8], why: &[&str]) {
     create(&topics, "t");
     append(&topics, "t");
     topics.close().unwrap();
-    add_record(&place, record);
+    add_record(&place.0, record);
     // Whoever had it was stopped in the middle of a change: that is not ended either.
-    add_record(&place, &encoded(BeginTransactionRecord::default().into()));
+    add_record(&place.0, &encoded(BeginTransactionRecord::default().into()));
     let before = files(&place.0);
     let identity = Identity { node_id: 1, cluster_id: "kaw".into(), directory_id: Uuid([9; 16]) };
     let opened = Topics::open(place.0.clone(), &identity, Settings::default(), Durability::Fsync);

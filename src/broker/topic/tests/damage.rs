@@ -7,6 +7,8 @@
 //! `KAW_SEED=n` takes another sample than every test run, and `KAW_TIMES=all` takes all there are:
 //! every cut and every flipped bit of every file.
 
+mod newer;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -23,6 +25,7 @@ use crate::broker::Durability;
 use crate::broker::config::Settings;
 use crate::broker::group::Groups;
 use crate::broker::home::{Claim, Home, temporary_dir};
+use crate::protocol::group_record::{GroupRecord, OffsetCommitKey, OffsetCommitValue};
 use crate::record::{
     BatchBuilder, BatchView, Offset, PartitionId, Producer, ProducerEpoch, ProducerId, Record,
     Times, Timestamp, batches,
@@ -105,13 +108,17 @@ impl io::Write for Lines {
     }
 }
 
+/// The group that has committed.
+const GROUP: &str = "readers";
+
 fn opened(dir: &Path) -> Result<(Box<Home>, Arc<Topics>), String> {
     let home = match Home::claim(dir).map_err(|error| error.to_string())? {
         Claim::Won(home) => home,
         Claim::Held(_) => panic!("nobody else is there"),
     };
     home.conf().map_err(|error| error.to_string())?;
-    let settings = Settings::default();
+    let one = ("offsets.topic.num.partitions".to_owned(), "1".to_owned());
+    let settings = Settings::parse(&[one]).unwrap();
     let topics = Topics::open(dir.to_owned(), home.identity(), settings, Durability::Os);
     Ok((home, Arc::new(topics.map_err(|error| error.to_string())?)))
 }
@@ -160,10 +167,61 @@ fn put(topics: &Topics, name: &str, batch: &[u8]) {
     partition.append(&batch, Times::Keep, now()).unwrap().unwrap();
 }
 
+fn commit(groups: &Groups, offset: i64) {
+    let key =
+        OffsetCommitKey { group: GROUP.into(), topic: "orders".into(), partition: PartitionId(0) };
+    let value = OffsetCommitValue {
+        offset: Offset(offset),
+        committed_at: now(),
+        ..OffsetCommitValue::default()
+    };
+    groups.store().append(GROUP, &[GroupRecord::Offset(key, value)], now()).unwrap();
+}
+
+/// What the group has committed, as a record of its own kind.
+fn committed(groups: &Groups) -> Option<((String, PartitionId, Offset), Vec<u8>)> {
+    groups.with(GROUP, |group, _| {
+        let value = group.offsets.get("orders", PartitionId(0))?;
+        Some(((GROUP.to_owned(), PartitionId(0), value.offset), Vec::new()))
+    })?
+}
+
+/// A snapshot of the first half of the catalogue, as Apache Kafka writes it, and the one with which
+/// its format tool begins.
+fn add_checkpoints(dir: &Path) {
+    let catalogue = dir.join("__cluster_metadata-0");
+    let bytes = fs::read(catalogue.join("00000000000000000000.log")).unwrap();
+    let all: Vec<_> = batches(&bytes).map(Result::unwrap).collect();
+    let half = &all[..all.len().div_ceil(2)];
+    let end = half.last().unwrap().next_offset();
+    let content = half.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    write_checkpoint(&catalogue, end, content);
+    fs::write(dir.join("bootstrap.checkpoint"), &bytes).unwrap();
+}
+
+/// The file ends with a batch that says so.
+fn write_checkpoint(catalogue: &Path, end: Offset, mut content: Vec<u8>) {
+    let mut footer = BatchBuilder::new().control();
+    let key = [0, 0, 0, 4];
+    footer.push(now(), &Record { key: Some(&key), value: Some(&[0; 3]), headers: &[] });
+    let mut footer = footer.build();
+    footer[..8].copy_from_slice(&end.get().to_be_bytes());
+    content.extend(footer);
+    let name = format!("{:020}-{:010}.checkpoint", end.get(), 1);
+    fs::write(catalogue.join(name), content).unwrap();
+}
+
 fn make(dir: &Path, left: Left) -> Records {
+    // Of a clean stop before, there is what only such a stop writes.
+    let (home, topics) = opened(dir).unwrap();
+    topics.close().unwrap();
+    drop((topics, home));
     let (_home, topics) = opened(dir).unwrap();
     fill(&topics);
-    let records = read(&topics, &Lines::default());
+    let groups = Groups::open(topics.clone());
+    (1..4).for_each(|offset| commit(&groups, offset));
+    let mut records = read(&topics, &Lines::default());
+    records.extend(committed(&Groups::open(topics.clone())));
     match left {
         Left::Cleanly => topics.close().unwrap(),
         Left::Killed => {
@@ -174,6 +232,8 @@ fn make(dir: &Path, left: Left) -> Records {
             topics.write_checkpoints().unwrap();
         }
     }
+    drop((groups, topics));
+    add_checkpoints(dir);
     records
 }
 
@@ -241,8 +301,9 @@ fn started(dir: &Path) -> (Start, String) {
         let start = tracing::subscriber::with_default(collector, || match opened(&dir) {
             Err(refusal) => Start::Refused(refusal),
             Ok((_home, topics)) => {
-                drop(Groups::open(topics.clone()));
-                let records = read(&topics, &lines);
+                let groups = Groups::open(topics.clone());
+                let mut records = read(&topics, &lines);
+                records.extend(committed(&groups));
                 // A log that cannot be opened makes it no clean stop, which has been said.
                 _ = topics.close();
                 Start::Serves(records)
@@ -284,7 +345,6 @@ fn copy(from: &Path, to: &Path) {
 
 fn damage(path: &Path, damage: Damage, outside: &Path) {
     let bytes = fs::read(path).unwrap();
-    fs::write(outside, &bytes).unwrap();
     if !matches!(damage, Damage::Cut(_) | Damage::Bit(_)) {
         fs::remove_file(path).unwrap();
     }
@@ -342,14 +402,16 @@ fn damages(bytes: u64, dice: &mut Dice, is_all: bool) -> Vec<Damage> {
 fn judged(
     template: &Path,
     name: &Path,
-    done: Damage,
+    spoil: impl FnOnce(&Path, &Path),
     want: &Records,
 ) -> Result<&'static str, String> {
     let place = Place::new();
     let (dir, outside) = (place.0.join("data"), place.0.join("outside"));
     copy(template, &dir);
-    damage(&dir.join(name), done, &outside);
+    let path = dir.join(name);
+    fs::copy(&path, &outside).unwrap();
     let before = fs::read(&outside).unwrap();
+    spoil(&path, &outside);
     let (start, lines) = started(&dir);
     if fs::read(&outside).unwrap() != before {
         return Err("a file outside was written to".to_owned());
@@ -382,12 +444,13 @@ fn whatever_becomes_of_a_file_is_refused_mended_or_named() {
     for left in [Left::Cleanly, Left::Killed] {
         let template = Place::new();
         let want = make(&template.0, left);
-        assert_eq!(want.len(), 13);
+        assert_eq!(want.len(), 17);
         for path in files(&template.0) {
             let name = path.strip_prefix(&template.0).unwrap();
             let bytes = fs::metadata(&path).unwrap().len();
             for done in damages(bytes, &mut dice, is_all) {
-                match judged(&template.0, name, done, &want) {
+                let spoil = |path: &Path, outside: &Path| damage(path, done, outside);
+                match judged(&template.0, name, spoil, &want) {
                     Ok(outcome) => *outcomes.entry(outcome).or_default() += 1,
                     Err(why) => wrong.push(format!("{left:?} {} {done:?}: {why}", name.display())),
                 }
