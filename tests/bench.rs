@@ -96,6 +96,21 @@ it!(batches_over_the_wire_are_accounted_for_both_ways, |kaw| {
     }
 });
 
+it!(a_broker_that_waits_for_its_disk_is_measured_beside_that_disk, |kaw| {
+    let load = "wire --records 300 --batch-records 1 --producers 4 --in-flight 3";
+    let waits = result(kaw, &format!("{load} --durability fsync"));
+    is_whole(&waits, 330, 300);
+    let [one, many] = waits["fdatasync"].as_array().unwrap().as_slice() else { panic!("{waits}") };
+    assert_eq!((&one["batches"], &many["batches"]), (&Value::from(1), &Value::from(6)));
+    assert_eq!(many["bytes"].as_u64(), Some(6 * one["bytes"].as_u64().unwrap()));
+    assert!(0 < latency_us(one, "min") && latency_us(one, "p50") <= latency_us(one, "p99"));
+    let text = kaw.ok(&format!("bench {load} --durability fsync"));
+    assert!(text.contains("\ndisk      write and fdatasync of 6 batches ("), "{text}");
+    for more in ["--durability os", "--durability fsync --acks 1", "--durability fsync --fetch"] {
+        assert_eq!(result(kaw, &format!("{load} {more}"))["fdatasync"], serde_json::json!([]));
+    }
+});
+
 it!(a_request_carries_what_fits_and_what_is_begun_is_whole, |kaw| {
     // Eight take 856 bytes, and a ninth might take 132.
     let filled = result(kaw, "wire --records 100 --warmup 0 --batch-bytes 1000");
@@ -143,7 +158,8 @@ it!(the_log_engine_is_measured_without_a_broker, |kaw| {
         assert_eq!(run["topic"], Value::Null);
         assert!(latency_us(&run, "p50") <= latency_us(&run, "max"), "{run}");
         assert!(Some(1.0) < run["batches"]["records"].as_f64(), "{run}");
-        assert_eq!(run["fdatasync"].is_null(), !line.contains("fsync"), "{run}");
+        let syncs = run["fdatasync"].as_array().unwrap();
+        assert_eq!(syncs.is_empty(), !line.contains("fsync"), "{run}");
     }
     let left: Vec<_> = std::fs::read_dir(kaw.path("tmp")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::disk::Syncs;
+
 pub use meter::{Meter, Spent, Used, forget_memory_peak};
 pub use timeline::Timeline;
 
@@ -98,8 +100,9 @@ pub struct Measured {
     pub broker: Option<Used>,
     /// Where they are known.
     pub batches: Option<Batches>,
-    /// Writes and fdatasyncs of the size that the broker's disk saw, measured in the same run.
-    pub fdatasync: Option<Latencies>,
+    /// What the broker's disk does for one who waits, by size; none where the broker does not wait
+    /// or its disk is not known.
+    pub fdatasync: Vec<Syncs>,
 }
 
 /// What was noted of each record while the window was open.

@@ -31,6 +31,8 @@ pub struct Bench<'a> {
     pub patience: Patience,
     pub program: &'a Program,
     pub watch: &'a Watch,
+    /// Where the brokers keep what they make durable, where that is known.
+    pub disk: Option<&'a Path>,
 }
 
 /// What a run found out.
@@ -98,7 +100,7 @@ impl Bench<'_> {
             client,
             broker,
             batches: None,
-            fdatasync: None,
+            fdatasync: Vec::new(),
         };
         Ok(Findings::new(measured, ledger, [&warmup, &outcome]))
     }
@@ -129,7 +131,7 @@ impl Bench<'_> {
             client: spent.client,
             broker: spent.broker,
             batches: None,
-            fdatasync: None,
+            fdatasync: Vec::new(),
         };
         Ok(Findings::new(measured, ledger, [&filled]))
     }
@@ -150,7 +152,7 @@ impl Bench<'_> {
             client: arrivals.spent.client,
             broker: arrivals.spent.broker,
             batches: None,
-            fdatasync: None,
+            fdatasync: Vec::new(),
         };
         Ok(Findings::new(measured, arrivals.ledger, [warmup, outcome]))
     }
@@ -175,7 +177,7 @@ impl Bench<'_> {
             client: through.used.unwrap_or_default(),
             broker: through.broker,
             batches: None,
-            fdatasync: None,
+            fdatasync: Vec::new(),
         };
         Ok(Findings { measured, account: through.ledger.close(), why: None })
     }

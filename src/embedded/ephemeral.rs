@@ -52,6 +52,10 @@ impl Ephemeral {
         outcome
     }
 
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// `HOST:PORT` for `bootstrap.servers`, of each node.
     pub fn addresses(&self) -> String {
         let addresses = self.ports.iter().map(|port| format!("127.0.0.1:{port}"));

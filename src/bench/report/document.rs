@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::Findings;
+use super::super::disk;
 use super::super::gate::{Gate, Verdict};
 pub use super::super::host::Host;
 use super::super::measure::{Latencies, Measured};
@@ -80,7 +81,7 @@ pub struct Run {
     /// Why the first record that failed did so.
     pub why: Option<String>,
     pub batches: Option<Batches>,
-    pub fdatasync: Option<Figures>,
+    pub fdatasync: Vec<Syncs>,
     /// How latencies are distributed; empty where the workload has none.
     pub latency_curve: Vec<Point>,
     pub timeline: Timeline,
@@ -115,6 +116,14 @@ pub struct Batches {
     pub records: f64,
     pub bytes: f64,
     pub compression: f64,
+}
+
+/// Appends of one size on the broker's disk, each followed by an fdatasync: their latencies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Syncs {
+    pub batches: u64,
+    pub bytes: u64,
+    pub metrics: Figures,
 }
 
 /// This part of the records, 0 to 1, took this long at most.
@@ -207,16 +216,23 @@ impl Run {
                 bytes: batches.bytes,
                 compression: batches.compression,
             }),
-            fdatasync: measured.fdatasync.as_ref().and_then(latency),
+            fdatasync: measured.fdatasync.iter().map(Syncs::new).collect(),
             latency_curve: curve(&measured.recorded.latencies),
             timeline: Timeline::of(measured),
         }
     }
 }
 
-fn latency(latencies: &Latencies) -> Option<Figures> {
-    let latency = latencies.summary()?;
-    Some(figures(metric::of_latency(&latency)))
+impl Syncs {
+    fn new(syncs: &disk::Syncs) -> Syncs {
+        let latency = syncs.latencies.summary();
+        let metrics = latency.map(|latency| figures(metric::of_latency(&latency)));
+        Syncs {
+            batches: syncs.batches,
+            bytes: syncs.bytes as u64,
+            metrics: metrics.unwrap_or_default(),
+        }
+    }
 }
 
 fn figures(all: impl Iterator<Item = (&'static str, f64)>) -> Figures {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::super::metric;
 use super::document::{Case, Document};
-use super::words::{COLUMNS, batches, brokers, extent, host, load, records, show, spread};
+use super::words::{COLUMNS, batches, brokers, disk, extent, host, load, records, show, spread};
 
 /// The percentiles that people look at; other formats have them all.
 const PERCENTILES: [&str; 7] = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
@@ -91,6 +91,8 @@ fn rows(case: &Case) -> Vec<Row> {
         _ => rows.extend(figures_of_several(case)),
     }
     rows.extend(case.runs.first().and_then(batches).map(|says| row("batches", says)));
+    let disk = case.runs.first().map(disk).unwrap_or_default();
+    rows.extend(disk.into_iter().map(|says| row("disk", says)));
     rows.push(row("records", records(&case.runs)));
     rows.extend(gates(case));
     rows.extend(case.notes.iter().map(|note| row("note", note.clone())));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::metric;
-use super::document::{Brokers, Case, Figure, Host, Records, Run};
+use super::document::{Brokers, Case, Figure, Figures, Host, Records, Run, Syncs};
 use crate::quantity::{counted, show_bytes};
 
 /// What a line of many shows.
@@ -64,6 +64,29 @@ pub fn spread(name: &str, figure: &Figure) -> String {
 
 pub fn show(name: &str, value: f64) -> String {
     metric::named(name).map_or_else(|| value.to_string(), |metric| metric.show(value))
+}
+
+/// The same disk without group commit: a sync for each batch, and as much as one sync covers.
+pub fn disk(run: &Run) -> Vec<String> {
+    let ratio = |one: f64, other: f64| if other == 0.0 { 0.0 } else { one / other };
+    let of = |figures: &Figures, name: &str| figures.get(name).copied().unwrap_or(0.0);
+    let batch = run.batches.map_or(0.0, |batches| batches.records);
+    let rate = ratio(of(&run.metrics, "records/s"), batch);
+    let line = |syncs: &Syncs| {
+        let [mean, p50, p99] = ["mean", "p50", "p99"].map(|name| of(&syncs.metrics, name));
+        let times = ratio(rate * mean, syncs.batches as f64);
+        let slower = ratio(of(&run.metrics, "p99"), p99);
+        let what = match syncs.batches {
+            1 => "one batch".to_owned(),
+            many => format!("{many} batches"),
+        };
+        let (bytes, p50, p99) = (show_bytes(syncs.bytes), show("p50", p50), show("p99", p99));
+        format!(
+            "write and fdatasync of {what} ({bytes}): p50 {p50}, p99 {p99}; the run has \
+             {times:.1} times as many at {slower:.1} times the p99"
+        )
+    };
+    run.fdatasync.iter().map(line).collect()
 }
 
 pub fn batches(run: &Run) -> Option<String> {

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::batch::{codec, has_room};
 use super::{Stage, Watch};
+use crate::bench::disk::Syncs;
 use crate::bench::measure::{Batches, Measured, Meter, Recorded, Used, Window};
 use crate::bench::payload::{Mark, Payloads};
 use crate::bench::plan::{Batch, Durability, Engine, Extent, Load, Plan};
 use crate::bench::verify::Ledger;
-use crate::bench::{Error, Findings, disk};
+use crate::bench::{Error, Findings};
 use crate::log::{DiskFile, Known, Log, RealDisk, Settings, Stamp};
 use crate::record::{
     BatchBuilder, BatchView, HEADER_BYTES, LeaderEpoch, Offset, PartitionId, Record, Scratch,
@@ -106,12 +107,10 @@ pub fn run(
     let done = logs.append(plan.measured)?;
     watch.show(Stage::Verifying, 0);
     let batches = done.batches();
-    let fdatasync = match (durability, &batches) {
-        (Durability::Fsync, Some(batches)) => {
-            Some(disk::fdatasync(dir, batches.bytes as usize).map_err(Error::System)?)
-        }
-        _ => None,
-    };
+    let is_synced = durability == Durability::Fsync;
+    let size = batches.filter(|_| is_synced).map(|batches| batches.bytes as usize);
+    let mut fdatasync: Vec<Syncs> = size.map(|size| Syncs::of(1, size)).into_iter().collect();
+    fdatasync.iter_mut().try_for_each(|syncs| syncs.time(dir)).map_err(Error::System)?;
     let (_, ledger) = logs.read()?;
     let measured = Measured {
         warmup_records: warmup.window.records,

@@ -1,6 +1,7 @@
 //! The brokers that are measured.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::bench::plan::{Durability, Workload};
@@ -31,6 +32,7 @@ pub struct Opened {
     pub words: Vec<OsString>,
     /// Ends with the run.
     own: Option<Ephemeral>,
+    durability: Option<Durability>,
 }
 
 impl Target {
@@ -56,9 +58,12 @@ impl Target {
 
     pub fn open(&self) -> anyhow::Result<Opened> {
         match self {
-            Target::Named { config, words, .. } => {
-                Ok(Opened { config: (**config).clone(), words: words.clone(), own: None })
-            }
+            Target::Named { config, words, .. } => Ok(Opened {
+                config: (**config).clone(),
+                words: words.clone(),
+                own: None,
+                durability: None,
+            }),
             Target::Own { global, durability } => {
                 let own = start(*durability, global.connect_timeout)?;
                 let alone = Global {
@@ -69,7 +74,7 @@ impl Target {
                     ..(**global).clone()
                 };
                 let (config, words) = (cluster::connect(&alone)?.config, words(&alone));
-                Ok(Opened { config, words, own: Some(own) })
+                Ok(Opened { config, words, own: Some(own), durability: Some(*durability) })
             }
         }
     }
@@ -92,6 +97,12 @@ impl Opened {
     /// Whether the brokers end with the run, topics and all.
     pub fn is_own(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// Where they make durable what they acknowledge, if they do and one knows.
+    pub fn disk(&self) -> Option<&Path> {
+        let own = self.own.as_ref().filter(|_| self.durability == Some(Durability::Fsync));
+        own.map(Ephemeral::dir)
     }
 }
 

@@ -113,8 +113,8 @@ impl Watched<'_> {
             _ => record_size,
         };
         let topic = Topic::create(config, self.topic, partitions, batch_bytes, patience)?;
-        let program = &program(opened, &plan.settings)?;
-        let findings = Bench { plan, config, topic: &topic, patience, program, watch }.run();
+        let (disk, program) = (opened.disk(), &program(opened, &plan.settings)?);
+        let findings = Bench { plan, config, topic: &topic, patience, program, watch, disk }.run();
         // An ephemeral broker takes its topics along.
         let deleted = if opened.is_own() { Ok(()) } else { topic.delete() };
         let findings = findings?;

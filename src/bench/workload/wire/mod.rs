@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 
 use super::Stage;
 use super::produce::Outcome;
+use crate::bench::disk::Syncs;
 use crate::bench::measure::{Measured, Spent};
 use crate::bench::payload::Payloads;
 use crate::bench::plan::{self, Direction, Extent, Pace, Wire};
@@ -22,6 +23,9 @@ use crate::wire::Acks;
 use cargo::Cargo;
 use drive::Phase;
 use line::{Line, Post, Seat, Task};
+
+/// Larger writes say more of a disk's rate than of its syncs.
+const SYNC_BYTES_MAX: u64 = 16 << 20;
 
 /// Measures what the plan says, and verifies every batch that was sent.
 pub fn run(bench: &Bench<'_>, wire: Wire, payloads: &Payloads) -> Result<Findings, Error> {
@@ -70,6 +74,8 @@ impl Run<'_> {
     fn produce(&self) -> Result<Findings, Error> {
         let Bench { plan, .. } = self.bench;
         let mut lines = self.lines(plan.load.producers, Task::Send)?;
+        let mut syncs = self.syncs();
+        self.time(&mut syncs)?;
         self.bench.enter(Stage::WarmingUp)?;
         let warmup = drive::run(&mut lines, self.phase(plan.warmup, self.wire.pace));
         self.bench.enter(Stage::Measuring)?;
@@ -79,8 +85,28 @@ impl Run<'_> {
         };
         let meter = self.bench.meter();
         let outcome = drive::run(&mut lines, self.phase(extent, self.wire.pace));
-        let measured = self.measured(&warmup, &outcome, meter.spent());
+        let mut measured = self.measured(&warmup, &outcome, meter.spent());
+        self.time(&mut syncs)?;
+        measured.fdatasync = syncs;
         self.verified(lines, measured, [&warmup, &outcome])
+    }
+
+    /// What a sync for each request would cost, and one for as many as are gathered while another
+    /// sync runs: where all that is under way waits for either, half of it.
+    fn syncs(&self) -> Vec<Syncs> {
+        if self.bench.disk.is_none() || self.bench.plan.load.acks != plan::Acks::All {
+            return Vec::new();
+        }
+        let under_way = u64::from(self.bench.plan.load.producers) * u64::from(self.wire.in_flight);
+        let size = self.cargo.stencil.size();
+        let mut requests = vec![1, (under_way / 2).min(SYNC_BYTES_MAX / size as u64).max(1)];
+        requests.dedup();
+        requests.into_iter().map(|requests| Syncs::of(requests, size)).collect()
+    }
+
+    fn time(&self, syncs: &mut [Syncs]) -> Result<(), Error> {
+        let Some(dir) = self.bench.disk else { return Ok(()) };
+        syncs.iter_mut().try_for_each(|syncs| syncs.time(dir)).map_err(Error::System)
     }
 
     /// One line a broker fills the topic, so that it is known which batch lies where.
@@ -161,7 +187,7 @@ impl Run<'_> {
             client: spent.client,
             broker: spent.broker,
             batches: Some(self.cargo.batches()),
-            fdatasync: None,
+            fdatasync: Vec::new(),
         }
     }
 
