@@ -282,6 +282,7 @@ it!(a_result_in_a_file_is_also_shown, |kaw| {
 // The judge is not ours: the `jsonschema` package of Python.
 it!(every_result_is_as_the_published_schema_says, |kaw| {
     let Some(python) = python_with("jsonschema") else { return };
+    let other = kaw.broker("");
     std::fs::write(kaw.path("schema.json"), kaw.ok("bench schema")).unwrap();
     for line in [
         "produce --records 1000",
@@ -290,6 +291,11 @@ it!(every_result_is_as_the_published_schema_says, |kaw| {
         "end-to-end --rate 1k/s --records 100",
         "log --records 1000 --durability fsync",
         "pipe --records 100",
+        "produce --records 100 --save base.json",
+        "produce --records 100 --repeat 2 --compare base.json",
+        "produce --records 100 --repeat 6 --sweep acks=0,1",
+        "produce --duration 100ms --find-max --slo 'records/s<3000'",
+        &format!("consume --records 100 --versus {}", other.address),
     ] {
         let document = document(kaw, line);
         std::fs::write(kaw.path("result.json"), document.to_string()).unwrap();
@@ -328,6 +334,14 @@ it!(wrong_words_are_said_before_anything_runs, |kaw| {
     check("produce --sweep linger.m=1", "librdkafka has no property 'linger.m'");
     check("produce --sweep bootstrap.servers=a:1", "type -b instead");
     check("all --sweep acks=1", "--sweep needs a workload");
+    check("produce --find-max", "--slo <EXPR>");
+    check("produce --slo 'p99<1ms'", "--find-max");
+    check("produce --find-max --slo 'p98<1ms'", "--slo: bench produce has no metric 'p98'");
+    check("consume --find-max --slo 'cpu<1s'", "--find-max: bench consume has no rate");
+    check("all --find-max --slo 'p99<1s'", "--find-max needs a workload");
+    check("produce --find-max --slo 'p99<1s' --versus a:1", "cannot be used with");
+    check("produce --versus a:b:c", "write HOST:PORT");
+    check("produce --compare x.json --tolerance 10", "'10' is no part; write 10%");
     check("produce --durability disk", "possible values: os, fsync");
     check("produce -b localhost:1 --durability os", "--durability is of the benchmark's own");
     check("--repeat 2 produce", "cannot be used with");
@@ -363,6 +377,108 @@ it!(several_runs_and_parameters_are_measured_in_turn, |kaw| {
     started.sort();
     started.dedup();
     assert_eq!(started.len(), 8, "a topic for each run");
+});
+
+/// The metrics of every run, times a factor: a baseline of other days.
+fn scaled(kaw: &Kaw, from: &str, to: &str, factor: f64) {
+    let text = std::fs::read_to_string(kaw.path(from)).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    for run in document["results"][0]["runs"].as_array_mut().unwrap() {
+        for figure in run["metrics"].as_object_mut().unwrap().values_mut() {
+            *figure = (figure.as_f64().unwrap() * factor).into();
+        }
+    }
+    std::fs::write(kaw.path(to), document.to_string()).unwrap();
+}
+
+// The work takes a few milliseconds and the machine may be busy: the baselines are so far off that
+// only a broken comparison would miss it.
+it!(a_result_is_compared_with_a_baseline, |kaw| {
+    let work = "bench produce --records 2000";
+    let saved = kaw.ok(&format!("{work} --repeat 5 --save now.json --json"));
+    assert_eq!(std::fs::read_to_string(kaw.path("now.json")).unwrap(), saved);
+    scaled(kaw, "now.json", "slow.json", 0.001);
+    scaled(kaw, "now.json", "fast.json", 1000.0);
+    // Rates were a thousandfold, latencies too.
+    let done = kaw.cmd(&format!("{work} --compare fast.json --json")).run();
+    let document: Value = serde_json::from_str(&done.out()).unwrap();
+    let comparison = &document["results"][0]["comparison"];
+    assert_eq!(comparison["runs"], 5);
+    assert_eq!(comparison["changes"]["records/s"]["judgement"], "worse");
+    assert_eq!(comparison["changes"]["p99"]["judgement"], "better");
+    assert_eq!(document["results"][0]["runs"].as_array().unwrap().len(), 5);
+    let said = done.fails(3);
+    assert!(said.contains("records/s is ") && said.contains("worse by more than 10 %"), "{said}");
+    let said = kaw.cmd(&format!("{work} --compare slow.json")).run().fails(3);
+    assert!(said.contains("p99 is ") && !said.contains("records/s"), "{said}");
+    // Two runs can show nothing, whatever they are.
+    let shown = kaw.ok(&format!("{work} --repeat 2 --compare fast.json"));
+    assert!(shown.contains("no significant change; to see one it takes 5 runs of each"), "{shown}");
+});
+
+it!(a_baseline_of_other_work_is_refused_by_name, |kaw| {
+    kaw.ok("bench produce --records 100 --save base.json");
+    kaw.file("old.json", r#"{"schema":"kaw-bench-0","results":[]}"#);
+    let check = |line: &str, code: i32, want: &str| {
+        let said = kaw.cmd(&format!("bench {line} --compare base.json")).run().fails(code);
+        assert!(said.contains(want), "{said}");
+    };
+    check("produce --records 101", 2, "base.json: it was measured with records 100, not 101");
+    kaw.ok("bench produce --rate 300/s --duration 0.3s --save base.json");
+    kaw.ok("bench produce --rate 300/s --duration 0.3s --compare base.json");
+    kaw.ok("bench produce --records 100 --save base.json");
+    check("consume --records 100", 2, "base.json: it is of produce, not of consume");
+    check("produce --sweep acks=0,1", 2, "it has no 'produce --acks 0'; it has produce");
+    let check = |file: &str, code: i32, want: &str| {
+        let said = kaw.cmd(&format!("bench produce --compare {file}")).run().fails(code);
+        assert!(said.contains(want), "{said}");
+    };
+    check("old.json", 2, "old.json: it is no result of kaw bench --save");
+    check("gone.json", 1, "cannot read gone.json");
+});
+
+it!(two_brokers_are_measured_in_turn, |kaw| {
+    let (one, other) = (kaw.broker(""), kaw.broker("--ephemeral"));
+    let line = format!("produce --records 500 -b {} --versus {}", one.address, other.address);
+    let document = document(kaw, &line);
+    let case = &document["results"][0];
+    assert_eq!(case["brokers"]["addresses"], one.address);
+    assert_eq!(case["versus"]["brokers"]["addresses"], other.address);
+    let (ours, others) = (&case["runs"], &case["versus"]["runs"]);
+    let ratio = &case["versus"]["ratios"]["records/s"];
+    for turn in 0..6 {
+        is_whole(&ours[turn], 550, 500);
+        is_whole(&others[turn], 550, 500);
+        let rate = |runs: &Value| runs[turn]["metrics"]["records/s"].as_f64().unwrap();
+        let each = ratio["each"][turn].as_f64().unwrap();
+        assert!((each * rate(others) / rate(ours) - 1.0).abs() < 1e-9, "{ratio}");
+    }
+    let interval = ratio["interval"].as_array().unwrap();
+    assert!(interval[0].as_f64() <= ratio["ratio"].as_f64(), "{ratio}");
+    let shown = kaw.ok(&format!("bench {line} --repeat 2"));
+    assert!(shown.contains("for an interval it takes --repeat 6"), "{shown}");
+    for broker in [one, other] {
+        assert_eq!(kaw.ok(&format!("topic list -b {}", broker.address)), "");
+    }
+});
+
+// An objective that arithmetic decides: below 3,000 records a second.
+it!(the_highest_rate_that_keeps_an_objective_is_found, |kaw| {
+    let line = "bench produce --duration 100ms --find-max --slo 'records/s<3000' --json";
+    let done = kaw.cmd(line).within(Duration::from_secs(120)).run().ok();
+    let document: Value = serde_json::from_str(&done.out()).unwrap();
+    let case = &document["results"][0];
+    let rate = case["search"]["rate"].as_f64().unwrap();
+    // Over a tenth of a second the last record's own latency makes the rate a little lower.
+    assert!((2000.0..3600.0).contains(&rate), "{case}");
+    assert_eq!(case["parameters"]["rate"].as_f64(), Some(rate));
+    assert_eq!(case["runs"].as_array().unwrap().len(), 3);
+    assert!(done.err().contains("kaw: 1000/s: keeps records/s<3000: records/s is "), "{done}");
+    let line = "bench produce --duration 50ms --rate 10/s --find-max --slo 'p50<1us' -q";
+    let done = kaw.cmd(line).within(Duration::from_secs(60)).run();
+    assert!(done.out().contains("no rate keeps p50<1us\n"), "{done}");
+    let said = done.fails(3);
+    assert!(said.contains("no rate keeps p50<1us"), "{said}");
 });
 
 it!(a_benchmark_waits_for_the_disk_where_that_is_asked_for, |kaw| {

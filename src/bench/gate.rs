@@ -66,15 +66,31 @@ impl Gate {
         self.metric
     }
 
+    /// As the user wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether what it says is so. An objective wants that, and an expectation fears it.
+    pub fn holds(&self, value: f64) -> bool {
+        self.comparison.holds(value, self.limit)
+    }
+
+    /// The expression and the figure, for people.
+    pub fn with(&self, value: Option<f64>) -> String {
+        let (text, name) = (&self.text, self.metric.name);
+        match value {
+            None => format!("{text}: {name} was not measured"),
+            Some(value) => format!("{text}: {name} is {}", self.metric.show(value)),
+        }
+    }
+
     /// What was not measured is not passed.
     pub fn check(&self, value: Option<f64>) -> Verdict {
         let Gate { text, metric, .. } = self;
         let name = metric.name;
-        let failed = value.is_none_or(|value| self.comparison.holds(value, self.limit));
-        let reason = match value {
-            None => format!("{text}: {name} was not measured"),
-            Some(value) => format!("{text}: {name} is {}", metric.show(value)),
-        };
+        let failed = value.is_none_or(|value| self.holds(value));
+        let reason = self.with(value);
         Verdict { fail_if: text.clone(), metric: name.to_owned(), value, failed, reason }
     }
 }

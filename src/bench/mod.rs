@@ -2,6 +2,7 @@
 //! Never knows: clap, the broker. The log engine is known to one workload alone.
 
 mod batches;
+pub mod compare;
 mod disk;
 pub mod gate;
 pub mod host;
@@ -13,6 +14,7 @@ mod process;
 pub mod report;
 mod run;
 mod schedule;
+pub mod search;
 mod statistics;
 mod topic;
 mod verify;

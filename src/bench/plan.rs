@@ -191,6 +191,17 @@ impl Workload {
         !matches!(self, Workload::Log(_))
     }
 
+    /// The same at this rate; none: it has no pace.
+    pub fn at(self, rate: f64) -> Option<Workload> {
+        let pace = Pace::Rate(rate);
+        match self {
+            Workload::Produce { .. } => Some(Workload::Produce { pace }),
+            Workload::EndToEnd { .. } => Some(Workload::EndToEnd { rate }),
+            Workload::Wire(wire) => Some(Workload::Wire(Wire { pace, ..wire })),
+            Workload::Consume | Workload::Log(_) | Workload::Pipe => None,
+        }
+    }
+
     /// At which pace producers send, where there are any.
     pub fn pace(self) -> Option<Pace> {
         match self {

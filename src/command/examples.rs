@@ -160,6 +160,12 @@ Examples:
   What matters, and how far figures lie apart:
     kaw bench produce --records 50k --sweep acks=1,all --sweep linger.ms=0,5
     kaw bench produce --records 50k --repeat 6
+    kaw bench produce --duration 100ms --find-max --slo 'p99<1s'
+
+  Better or worse than before, and than another cluster:
+    kaw bench produce --records 20k --repeat 5 --save baseline.json
+    kaw bench produce --records 20k --compare baseline.json --tolerance 90%
+    kaw bench produce --records 20k --versus localhost:9092
 
   A cluster, and a check in CI:
     kaw -b localhost:9092 bench produce --records 100k --acks 1

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::Findings;
+use super::super::compare;
 use super::super::disk;
 use super::super::gate::{Gate, Verdict};
 pub use super::super::host::Host;
@@ -16,7 +17,7 @@ use super::super::metric::{self, Better, Metric};
 use super::super::plan::Plan;
 use super::super::statistics::{TAIL, interval_of_median, median};
 use super::super::verify::Account;
-use super::meaning;
+use super::{meaning, verdict};
 
 /// Grows with every change that a reader of the last one would stumble over.
 pub const SCHEMA: &str = "kaw-bench-1";
@@ -53,6 +54,12 @@ pub struct Case {
     /// Over the runs, by metric.
     pub summary: BTreeMap<String, Figure>,
     pub gates: Vec<Verdict>,
+    /// Against a baseline.
+    pub comparison: Option<Comparison>,
+    /// Other brokers, measured in turn.
+    pub versus: Option<Versus>,
+    /// How the rate was found.
+    pub search: Option<Search>,
     /// What the figures stand for, in words.
     pub notes: Vec<String>,
 }
@@ -64,6 +71,87 @@ pub struct Brokers {
     pub addresses: Option<String>,
     /// Of the ephemeral broker: `fsync` or `os`.
     pub durability: Option<String>,
+}
+
+/// What changed since a baseline was saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// When the baseline was measured.
+    pub started: String,
+    pub runs: u32,
+    /// A change of less than this part is none.
+    pub tolerance: f64,
+    /// By metric.
+    pub changes: BTreeMap<String, Change>,
+    /// What else is different.
+    pub warnings: Vec<String>,
+}
+
+/// A metric before and after, medians of the runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub before: f64,
+    pub after: f64,
+    /// What the runs after are to the runs before.
+    pub ratio: f64,
+    /// Where it lies, 95 % sure of all that is judged together; none: too few runs to say.
+    pub interval: Option<(f64, f64)>,
+    /// None: it is shown, and nothing is decided by it.
+    pub judgement: Option<Judgement>,
+    /// How many runs of each it takes, where there are too few.
+    pub runs_needed: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Judgement {
+    /// By more than the tolerance, surely.
+    Worse,
+    Better,
+    /// Surely within the tolerance.
+    Same,
+    /// No significant change: it cannot be told.
+    Unclear,
+}
+
+/// The same work on other brokers, run by run in turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Versus {
+    pub brokers: Brokers,
+    pub runs: Vec<Run>,
+    pub summary: BTreeMap<String, Figure>,
+    /// By metric.
+    pub ratios: BTreeMap<String, PairRatio>,
+}
+
+/// What this side's figure is to the other's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PairRatio {
+    /// Of each pair of runs.
+    pub each: Vec<f64>,
+    pub ratio: f64,
+    /// Where it lies, 95 % sure; none: too few pairs to say.
+    pub interval: Option<(f64, f64)>,
+    /// How many it takes, where there are too few.
+    pub pairs_needed: Option<u32>,
+}
+
+/// The highest rate that keeps objectives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Search {
+    pub slo: Vec<String>,
+    pub steps: Vec<Attempt>,
+    /// Records a second; none: no rate keeps them.
+    pub rate: Option<f64>,
+}
+
+/// A rate that was tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub rate: f64,
+    pub kept: bool,
+    /// One line that says why, for people.
+    pub reason: String,
 }
 
 /// By metric, in base units: seconds, bytes, plain numbers.
@@ -174,7 +262,40 @@ impl Case {
             runs,
             summary,
             gates,
+            comparison: None,
+            versus: None,
+            search: None,
         }
+    }
+
+    /// What was expected and is not so, a line each.
+    pub fn unmet(&self) -> Vec<String> {
+        let gates = self.gates.iter().filter(|gate| gate.failed).map(|gate| gate.reason.clone());
+        let worse = self.comparison.iter().flat_map(Comparison::worse);
+        let unfound = self.search.iter().filter(|search| search.rate.is_none());
+        let unfound = unfound.map(|search| format!("no rate keeps {}", search.slo.join(", ")));
+        gates.chain(worse).chain(unfound).collect()
+    }
+
+    /// Every run of it, those on other brokers too.
+    pub fn all_runs(&self) -> impl Iterator<Item = &Run> {
+        self.runs.iter().chain(self.versus.iter().flat_map(|versus| &versus.runs))
+    }
+}
+
+impl Comparison {
+    /// What became significantly worse, a line each.
+    fn worse(&self) -> impl Iterator<Item = String> {
+        let all = self.changes.iter();
+        let worse = all.filter(|(_, change)| change.judgement == Some(Judgement::Worse));
+        worse.map(|(name, change)| verdict::change(name, change, self.tolerance))
+    }
+}
+
+impl Versus {
+    /// Pair by pair against these.
+    pub fn new(brokers: Brokers, runs: Vec<Run>, ours: &[Run]) -> Versus {
+        Versus { brokers, summary: summary(&runs), ratios: compare::pairs(ours, &runs), runs }
     }
 }
 

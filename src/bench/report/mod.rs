@@ -8,9 +8,11 @@ mod json;
 mod markdown;
 mod meaning;
 mod table;
+pub mod verdict;
 mod words;
 
 use document::Document;
+pub use json::json;
 
 /// What `kaw bench schema` prints: the JSON Schema of a result.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -49,4 +51,4 @@ pub fn format_of_file(name: &str) -> Option<&'static Format> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::super::metric;
-use super::document::{Case, Document};
+use super::document::{Attempt, Case, Document, Judgement};
+use super::verdict;
 use super::words::{COLUMNS, batches, brokers, disk, extent, host, load, records, show, spread};
 
 /// The percentiles that people look at; other formats have them all.
@@ -62,13 +63,41 @@ fn rows_of_all(cases: &[Case]) -> Vec<Row> {
         rows.push(row("brokers", brokers(&case.brokers, &[])));
     }
     for case in cases {
-        rows.extend(gates(case).map(|(word, says)| (word, format!("{}: {says}", case.name))));
+        let said = gates(case).chain(verdicts(case));
+        rows.extend(said.map(|(word, says)| (word, format!("{}: {says}", case.name))));
     }
     let mut notes: Vec<_> = cases.iter().flat_map(|case| &case.notes).collect();
     notes.sort();
     notes.dedup();
     rows.extend(notes.into_iter().map(|note| row("note", note.clone())));
     rows
+}
+
+/// What comparing, taking turns and searching have shown.
+fn verdicts(case: &Case) -> impl Iterator<Item = Row> {
+    let compared = case.comparison.iter().flat_map(|comparison| {
+        let judged = comparison.changes.iter().filter(|(_, change)| change.judgement.is_some());
+        judged.map(|(name, change)| {
+            let word =
+                if change.judgement == Some(Judgement::Worse) { "worse" } else { "compared" };
+            row(word, verdict::change(name, change, comparison.tolerance))
+        })
+    });
+    let turns = case.versus.iter().flat_map(|versus| {
+        let shown = COLUMNS.iter().filter_map(|name| Some((name, versus.ratios.get(*name)?)));
+        let other = row("other", brokers(&versus.brokers, &[]));
+        let ratios = shown.map(|(name, pair)| row("versus", verdict::pair(name, pair)));
+        std::iter::once(other).chain(ratios)
+    });
+    let searched = case.search.iter().flat_map(|search| {
+        let step = |step: &Attempt| row("tried", format!("{}/s {}", step.rate, step.reason));
+        let found = match search.rate {
+            Some(rate) => format!("{rate} records/s keep {}", search.slo.join(", ")),
+            None => format!("no rate keeps {}", search.slo.join(", ")),
+        };
+        search.steps.iter().map(step).chain(std::iter::once(row("found", found)))
+    });
+    compared.chain(turns).chain(searched)
 }
 
 fn gates(case: &Case) -> impl Iterator<Item = Row> {
@@ -95,6 +124,7 @@ fn rows(case: &Case) -> Vec<Row> {
     rows.extend(disk.into_iter().map(|says| row("disk", says)));
     rows.push(row("records", records(&case.runs)));
     rows.extend(gates(case));
+    rows.extend(verdicts(case));
     rows.extend(case.notes.iter().map(|note| row("note", note.clone())));
     rows
 }

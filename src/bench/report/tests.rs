@@ -13,7 +13,7 @@ use super::document::{Brokers, Case, Document, Host, Run, Versions};
 use super::table::table;
 use super::*;
 
-const PRODUCE: Workload = Workload::Produce { pace: Pace::Rate(2000.0) };
+pub const PRODUCE: Workload = Workload::Produce { pace: Pace::Rate(2000.0) };
 
 /// A result of so many runs, each a tenth faster than the one before.
 pub fn document(workload: Workload, faults: Faults, runs: u32) -> Document {

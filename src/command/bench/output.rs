@@ -72,7 +72,7 @@ impl Output {
     }
 }
 
-fn write(path: &Path, rendered: &str) -> anyhow::Result<()> {
+pub fn write(path: &Path, rendered: &str) -> anyhow::Result<()> {
     fs::write(path, rendered).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -1,5 +1,7 @@
 //! What is wanted of a result: the options that every workload has.
 
+use std::path::PathBuf;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::Usage;
@@ -26,6 +28,27 @@ pub struct ResultArgs {
     /// When the benchmark's own broker acknowledges: on disk, or before [default: os]
     #[arg(long, value_name = "os|fsync", value_parser = durability())]
     pub durability: Option<Durability>,
+    /// Measure these brokers too, run by run in turn, and show what each figure of the others is
+    /// to theirs [default of --repeat: 6]
+    #[arg(long, value_name = "HOST:PORT,…")]
+    versus: Option<String>,
+    /// Find the highest rate that keeps every --slo, from --rate on; confirmed by --repeat runs
+    /// [default: 3]
+    #[arg(long, requires = "slo", conflicts_with_all = ["versus", "compare"])]
+    find_max: bool,
+    /// What must be so, as 'p99<10ms'; repeatable
+    #[arg(long, value_name = "EXPR", requires = "find_max")]
+    slo: Vec<String>,
+    /// Keep the result as a baseline: what --output json prints
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Exit with 3 if the result is significantly worse than this baseline [default of --repeat:
+    /// as many as it has; five of each can tell]
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// How much worse is no change yet
+    #[arg(long, value_name = "N%", default_value = "10%", value_parser = percent)]
+    tolerance: f64,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -33,9 +56,25 @@ pub struct ResultArgs {
 /// What a command line asks for.
 pub struct Asked {
     pub planned: Vec<Planned>,
-    pub repeat: u32,
+    /// None: as it suits what else is asked for.
+    pub repeat: Option<u32>,
     pub durability: Option<Durability>,
+    pub versus: Option<String>,
+    pub find_max: Option<FindMax>,
+    pub save: Option<PathBuf>,
+    pub compare: Option<Compare>,
     pub output: Output,
+}
+
+/// The objectives of a search.
+pub struct FindMax {
+    pub slo: Vec<Gate>,
+}
+
+/// A baseline, and how much worse is no change yet.
+pub struct Compare {
+    pub path: PathBuf,
+    pub tolerance: f64,
 }
 
 /// One case: what to run, and what is expected of it.
@@ -48,20 +87,47 @@ pub struct Planned {
 impl ResultArgs {
     /// All that is asked for, once it is known what to run.
     pub fn asked(self, planned: Vec<Planned>) -> Result<Asked, Usage> {
+        let tolerance = self.tolerance;
         Ok(Asked {
+            find_max: self.find_max(&planned)?,
             planned,
-            repeat: self.repeat.unwrap_or(1),
+            repeat: self.repeat,
             durability: self.durability,
+            versus: self.versus,
+            save: self.save,
+            compare: self.compare.map(|path| Compare { path, tolerance }),
             output: self.output.output()?,
         })
     }
 
-    /// Where parameters are fixed.
-    pub fn no_sweep(&self) -> Result<(), Usage> {
-        match self.sweep.as_slice() {
-            [] => Ok(()),
-            _ => Err(Usage("--sweep needs a workload, as kaw bench produce --sweep …".to_owned())),
+    fn find_max(&self, planned: &[Planned]) -> Result<Option<FindMax>, Usage> {
+        let Some(first) = planned.first().filter(|_| self.find_max) else { return Ok(None) };
+        let workload = first.plan.workload;
+        if workload.at(1.0).is_none() {
+            let said = format!("--find-max: bench {} has no rate", workload.name());
+            return Err(Usage(said));
         }
+        let slo = self.slo.iter().map(|text| Gate::parse(text, workload));
+        let slo =
+            slo.collect::<Result<_, _>>().map_err(|error| Usage(format!("--slo: {error}")))?;
+        Ok(Some(FindMax { slo }))
+    }
+
+    /// Where the load is fixed.
+    pub fn no_search(&self) -> Result<(), Usage> {
+        let needs = |option: &str| {
+            Err(Usage(format!("{option} needs a workload, as kaw bench produce {option} …")))
+        };
+        match (self.sweep.as_slice(), self.find_max) {
+            ([], false) => Ok(()),
+            (_, true) => needs("--find-max"),
+            (_, false) => needs("--sweep"),
+        }
+    }
+
+    /// Whether each run is one of many and may be short.
+    pub fn is_search(&self) -> bool {
+        self.find_max
     }
 }
 
@@ -73,6 +139,13 @@ impl Planned {
         };
         let gates = fail_if.iter().map(gate).collect::<Result<_, _>>()?;
         Ok(Planned { name, plan, gates })
+    }
+
+    /// The same at this rate.
+    pub fn at(&self, rate: f64) -> Planned {
+        let workload = self.plan.workload.at(rate).expect("a search has a workload with a rate");
+        let plan = Plan { workload, ..self.plan.clone() };
+        Planned { name: self.name.clone(), plan, gates: self.gates.clone() }
     }
 
     /// The case with its runs.
@@ -88,4 +161,10 @@ fn durability() -> impl TypedValueParser<Value = Durability> {
             _ => Durability::Os,
         },
     )
+}
+
+fn percent(word: &str) -> Result<f64, String> {
+    let number = word.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    let percent = number.filter(|number| (0.0..100.0).contains(number));
+    percent.map(|percent| percent / 100.0).ok_or_else(|| format!("'{word}' is no part; write 10%"))
 }

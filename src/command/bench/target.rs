@@ -11,6 +11,7 @@ use crate::command::{Global, Usage, cluster};
 use crate::embedded::Ephemeral;
 
 /// The brokers of one side.
+#[derive(Clone)]
 pub enum Target {
     Named {
         config: Box<Config>,
@@ -54,6 +55,12 @@ impl Target {
                 Ok(Target::Named { config, addresses: addresses.clone(), words: words(global) })
             }
         }
+    }
+
+    /// Those of `--versus`.
+    pub fn versus(global: &Global, addresses: &str) -> anyhow::Result<Target> {
+        let brokers = Some(addresses.to_owned());
+        Target::find(&Global { brokers, ..global.clone() }, None)
     }
 
     pub fn open(&self) -> anyhow::Result<Opened> {

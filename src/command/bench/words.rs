@@ -26,6 +26,8 @@ const RECORDS: u64 = 1_000_000;
 const PACED_TIME: Duration = Duration::from_secs(10);
 /// A load that any broker bears, so that latency is that of the way and not of a queue.
 const RATE: &str = "10k/s";
+/// How long each rate of a search is tried.
+const STEP: &str = "--duration=3s";
 /// librdkafka takes no answer above 100 MB (receive.message.max.bytes), and the record is not alone
 /// in it.
 const RECORD_BYTES_MAX: usize = 99_000_000;
@@ -214,7 +216,7 @@ fn tour(result: ResultArgs) -> Result<Asked, Usage> {
         Planned::new((*line).to_owned(), plan, &gates.collect::<Vec<_>>())
     };
     let planned = TOUR.iter().map(planned).collect::<Result<Vec<_>, _>>()?;
-    result.no_sweep()?;
+    result.no_search()?;
     result.asked(planned)
 }
 
@@ -227,12 +229,27 @@ impl WorkloadArgs {
             is_open(&set).map_err(|usage| Usage(format!("--sweep: {usage}")))?;
         }
         let planned = |cell: &Cell| {
-            let mut plan = self.varied(&cell.options())?.plan()?;
+            let mut options = cell.options();
+            let is_open_ended = |load: &LoadArgs| load.records.is_none() && load.duration.is_none();
+            if result.is_search() && self.load().is_some_and(is_open_ended) {
+                options.push(STEP.to_owned());
+            }
+            let mut plan = self.varied(&options)?.plan()?;
             plan.settings = cell.settings();
             Planned::new(format!("{}{cell}", plan.workload.name()), plan, &result.fail_if)
         };
         let planned = cells.iter().map(planned).collect::<Result<_, _>>()?;
         result.asked(planned)
+    }
+
+    /// Of those that have a rate.
+    fn load(&self) -> Option<&LoadArgs> {
+        match self {
+            WorkloadArgs::Produce(args) => Some(&args.load),
+            WorkloadArgs::Wire(args) => Some(&args.load),
+            WorkloadArgs::EndToEnd(args) => Some(&args.load),
+            _ => None,
+        }
     }
 
     pub(super) fn result(&self) -> Option<&ResultArgs> {
