@@ -419,8 +419,12 @@ fn judged(
     // A file is named by itself, or by the partition that it is of.
     let names: Vec<String> = name.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     let is_named = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
+    // What meta.properties says, it says of the directory: another format, another node.
+    let is_of_all = |text: &str| {
+        names == ["meta.properties"] && text.contains(&format!("directory {}", dir.display()))
+    };
     match start {
-        Start::Refused(text) if is_named(&text) => Ok("refused"),
+        Start::Refused(text) if is_named(&text) || is_of_all(&text) => Ok("refused"),
         Start::Refused(text) => Err(format!("refused without a name: {text}")),
         Start::Serves(records) if records == *want => Ok("whole"),
         Start::Serves(records) => {
