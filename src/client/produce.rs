@@ -198,6 +198,7 @@ impl Producer {
             return Err(Full);
         }
         if !self.window.has_room(self.sender.in_flight()) {
+            self.window.suit(self.sender.partitions_at_once());
             self.sender.submit()?;
             return Err(Full);
         }

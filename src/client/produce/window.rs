@@ -5,10 +5,16 @@
 /// 200,000 under way, and 50 MiB less.
 const RECORDS: usize = 30_000;
 
+/// For each partition among a thousand records. librdkafka looks at all partitions before it sends
+/// the next five batches of an idempotent producer: with a thousand partitions and 30 records in a
+/// batch, that is most of the CPU.
+const RECORDS_PER_PARTITION: usize = 250;
+
 /// As many as keep the brokers busy, and few where that is enough.
 #[derive(Debug)]
 pub struct Window {
     records: usize,
+    records_min: usize,
     records_max: usize,
 }
 
@@ -16,7 +22,15 @@ impl Window {
     /// One that never gets wider than `queue.buffering.max.messages`, where 0 is no limit.
     pub fn new(records_max: usize) -> Window {
         let records_max = if records_max == 0 { usize::MAX } else { records_max };
-        Window { records: RECORDS.min(records_max), records_max }
+        let records_min = RECORDS.min(records_max);
+        Window { records: records_min, records_min, records_max }
+    }
+
+    /// Of so many partitions a thousand records are: there must be some of each.
+    pub fn suit(&mut self, partitions: usize) {
+        let records = RECORDS.max(partitions.saturating_mul(RECORDS_PER_PARTITION));
+        self.records_min = records.min(self.records_max);
+        self.records = self.records.max(self.records_min);
     }
 
     /// Whether one more may go under way.
@@ -32,13 +46,25 @@ impl Window {
 
     /// It was full and soon had room again: it may be wider than it needs to be.
     pub fn narrow(&mut self) {
-        self.records = (self.records - self.records / 16).max(RECORDS.min(self.records_max));
+        self.records = (self.records - self.records / 16).max(self.records_min);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_partitions_have_more_under_way() {
+        let mut window = Window::new(200_000);
+        for (partitions, want) in [(1, 30_000), (100, 30_000), (400, 100_000), (1000, 200_000)] {
+            window.suit(partitions);
+            window.narrow();
+            assert!(window.has_room(want - 1) && !window.has_room(want), "{partitions}");
+        }
+        window.suit(6);
+        assert!(window.has_room(150_000), "it narrows bit by bit");
+    }
 
     #[test]
     fn it_widens_up_to_what_it_may() {

@@ -31,6 +31,11 @@ impl Lots {
         self.records
     }
 
+    /// Of how many partitions they are.
+    pub fn partitions(&self) -> usize {
+        self.filled.len()
+    }
+
     /// Whether a record of this partition may join them. What is of any partition may end up in
     /// one with a lot of its own, and would not keep its place there.
     pub fn takes(&self, partition: i32) -> bool {

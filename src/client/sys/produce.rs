@@ -37,6 +37,7 @@ pub struct Sender {
     native: Arc<Native>,
     blocks: Blocks,
     pending: Lots,
+    partitions_at_once: usize,
     /// `None`: librdkafka chooses the partition of each record.
     spread: Option<Spread>,
     /// Refused at once by librdkafka; reported with the others.
@@ -71,6 +72,7 @@ impl Sender {
             native,
             blocks: Blocks::default(),
             pending: Lots::default(),
+            partitions_at_once: 0,
             spread: None,
             refused: Vec::new(),
         }
@@ -159,6 +161,7 @@ impl Sender {
         if before == 0 {
             return Ok(());
         }
+        self.partitions_at_once = self.pending.partitions();
         let (topic, refused) = (&self.topic, &mut self.refused);
         let earlier = refused.len();
         let all_went =
@@ -262,6 +265,12 @@ impl Sender {
     pub fn take_back(&self) {
         // SAFETY: the client is alive.
         unsafe { rd::rd_kafka_purge(self.native.as_ptr(), rd::RD_KAFKA_PURGE_F_QUEUE) };
+    }
+
+    /// Of how many partitions the records were that were last handed over together, a thousand at
+    /// most.
+    pub fn partitions_at_once(&self) -> usize {
+        self.partitions_at_once
     }
 
     /// Records taken and not yet reported.
