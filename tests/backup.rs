@@ -1,6 +1,6 @@
 //! `kaw backup` and `kaw restore`: what comes back is what was there, or nothing does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -347,6 +347,29 @@ it!(a_backup_is_not_gone_on_with_where_the_cluster_lost_what_it_has, |kaw| {
     assert_eq!(said, want);
     kaw.ok("restore b --as kept");
     assert_eq!(kaw.ok("consume -e kept"), "a\nb\n".repeat(3));
+    broker.stop();
+});
+
+it!(a_topic_that_is_made_anew_meanwhile_is_not_mixed_with_the_old_one, |kaw| {
+    let broker = kaw.broker("");
+    kaw.ok("topic create t -p 4");
+    let lines = "a line of some length, which comes again and again\n".repeat(400_000);
+    kaw.cmd("produce t").stdin(lines).run().ok();
+    let backup = kaw.cmd("backup b").start();
+    let dir = kaw.path("b/t-0");
+    backup.until("it copies", |_, _| dir.exists().then_some(()));
+    backup.signal(Signal::STOP);
+    assert!(!kaw.path("b/manifest.json").exists(), "it is not over yet");
+    kaw.ok("topic delete t");
+    kaw.ok("topic create t -p 4");
+    kaw.cmd("produce t").stdin("other\nrecords\n").run().ok();
+    backup.signal(Signal::CONT);
+    let said = backup.done().fails(1);
+    assert!(said.contains("topic 't' was deleted or made anew"), "{said}");
+    kaw.ok("backup b");
+    kaw.ok("restore b --as kept");
+    let read = kaw.ok("consume -e kept");
+    assert_eq!(read.lines().collect::<BTreeSet<_>>(), ["other", "records"].into());
     broker.stop();
 });
 

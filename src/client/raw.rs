@@ -50,11 +50,10 @@ impl Raw {
         topics: Vec<String>,
         patience: Patience,
     ) -> Result<Raw, Error> {
-        let said = |why| Error::Said { what: "cannot ask for whole batches".to_owned(), why };
-        let access = config.access().map_err(said)?;
+        let access = config.access().map_err(unasked)?;
         let chart = Mutex::default();
         let raw = Raw { access, brokers, topics, chart, patience };
-        raw.draw().map_err(|error| said(error.to_string()))?;
+        raw.refresh()?;
         Ok(raw)
     }
 
@@ -65,6 +64,11 @@ impl Raw {
 
     pub fn cluster(&self) -> Option<String> {
         self.chart().cluster.clone()
+    }
+
+    /// Asks anew where everything is, and which ids topics have now.
+    pub fn refresh(&self) -> Result<(), Error> {
+        self.draw().map_err(|error| unasked(error.to_string()))
     }
 
     pub fn line(&self) -> Line<'_> {
@@ -194,6 +198,10 @@ impl Line<'_> {
 enum Failed {
     ForNow(String),
     Finally(String),
+}
+
+fn unasked(why: String) -> Error {
+    Error::Said { what: "cannot ask for whole batches".to_owned(), why }
 }
 
 fn said((topic, partition): Of<'_>, why: String) -> Error {

@@ -120,6 +120,7 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     if let Some(exit) = interrupt.exit() {
         return Ok(exit);
     }
+    cut.check_topics_stayed(&raw)?;
     cut.put(partitions.into_iter().flatten().collect(), &mut manifest);
     store.publish(&manifest)?;
     store.sweep(&manifest)?;

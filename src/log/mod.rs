@@ -432,6 +432,12 @@ impl<D: Disk> Log<D> {
         self.unchecked_bytes
     }
 
+    /// Files beside the log's own that stay open until a checkpoint has synced them: some for each
+    /// segment that was closed since the last one.
+    pub fn files_unchecked(&self) -> usize {
+        self.unsynced.beside.len()
+    }
+
     /// A checkpoint of the log as it is now. One at a time a log.
     pub fn checkpoint(&mut self) -> io::Result<Checkpoint<D>> {
         if self.syncing.has_failed() {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::io::Errno;
+
 use super::files::Files;
 use super::{AppendError, Disk, DiskFile, METADATA, Open, recover, text};
 use crate::record::Offset;
@@ -39,8 +41,19 @@ impl Syncing {
         if self.has_failed() {
             return Err(io::Error::other(AppendError::Poisoned));
         }
-        sync().inspect_err(|_| self.fail())
+        sync().inspect_err(|error| {
+            if !was_not_opened(error) {
+                self.fail();
+            }
+        })
     }
+}
+
+/// Whether a file or directory could not even be opened, for want of descriptors or because the log
+/// was deleted: no sync failed then, for fsync(2) has none of these errors.
+fn was_not_opened(error: &io::Error) -> bool {
+    let too_many = |errno| [Errno::MFILE, Errno::NFILE].contains(&errno);
+    error.kind() == io::ErrorKind::NotFound || Errno::from_io_error(error).is_some_and(too_many)
 }
 
 /// Files whose bytes are to be made durable, without the log's lock.
@@ -73,7 +86,11 @@ impl<D: Disk> SyncTarget<D> {
 
     fn run_with(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         // Each time anew: the disk may not have taken the mark either when the sync failed.
-        self.syncing.run(sync).inspect_err(|_| recover::mark(&self.files))
+        self.syncing.run(sync).inspect_err(|_| {
+            if self.syncing.has_failed() {
+                recover::mark(&self.files);
+            }
+        })
     }
 
     fn sync_all(&self) -> io::Result<()> {

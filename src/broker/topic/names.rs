@@ -6,6 +6,8 @@ use std::fmt;
 use crate::record::{PartitionId, Uuid};
 
 const NAME_BYTES_MAX: usize = 249;
+/// NAME_MAX of limits.h: what Linux's file systems take.
+const FILE_NAME_BYTES_MAX: usize = 255;
 
 /// Why a name will not do, in Kafka's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +77,19 @@ impl Directory<'_> {
     }
 }
 
-/// `<topic>-<partition>.<32 hex digits>-<suffix>`, cut so that a file system takes it.
+/// `<topic>-<partition>.<32 hex digits>-<suffix>`, the topic cut so that a file system takes it
+/// (LocalLog.logDirNameWithSuffixCappedLength).
 pub fn set_aside(topic: &str, partition: PartitionId, id: Uuid, suffix: &str) -> String {
-    let tail: String = id.0.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut head = format!("{topic}-{partition}");
-    head.truncate(255 - tail.len() - suffix.len() - 2);
-    format!("{head}.{tail}-{suffix}")
+    let id: String = id.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let tail = format!("-{partition}.{id}-{suffix}");
+    let kept = topic.len().min(FILE_NAME_BYTES_MAX - tail.len());
+    format!("{}{tail}", &topic[..kept])
+}
+
+/// The partition in a name that `set_aside` made.
+pub fn partition_set_aside(name: &str) -> Option<PartitionId> {
+    let (head, _) = name.rsplit_once('.')?;
+    head.rsplit_once('-')?.1.parse().ok().map(PartitionId)
 }
 
 #[cfg(test)]
@@ -128,7 +137,15 @@ mod tests {
         check("t-x", Directory::Other);
         check(&deleted, Directory::Deleted);
         check(&stray, Directory::Other);
+    }
+
+    #[test]
+    fn partitions_of_a_long_name_are_set_aside_apart() {
         let long = "x".repeat(249);
-        assert!(set_aside(&long, PartitionId(3), id, "delete").len() <= 255);
+        for partition in [PartitionId(3), PartitionId(i32::MAX)] {
+            let aside = set_aside(&long, partition, Uuid([0xab; 16]), "delete");
+            assert_eq!((aside.len(), partition_set_aside(&aside)), (255, Some(partition)));
+            assert_eq!(Directory::parse(&aside), Directory::Deleted);
+        }
     }
 }

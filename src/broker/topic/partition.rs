@@ -135,6 +135,9 @@ fn read(
     Ok(Some(Batches { slice, aborted }))
 }
 
+/// Files that closed segments of one log may hold open.
+pub const FILES_UNCHECKED_MAX: usize = 32;
+
 pub struct Partition {
     pub core: Arc<TopicCore>,
     pub id: PartitionId,
@@ -247,12 +250,25 @@ impl Partition {
             let stamp = log::Stamp { leader_epoch: self.leader_epoch(), now, times };
             let appended = log.append(batch, stamp)?;
             assert!(log.start() <= log.end(), "a log begins before it ends");
-            Ok((appended, log.start()))
+            Ok((appended, log.start(), FILES_UNCHECKED_MAX < log.files_unchecked()))
         })?;
-        if appended.is_ok() {
+        let appended = appended.map(|(appended, start, is_much_open)| {
             self.waiters.wake();
-        }
+            if is_much_open {
+                self.let_files_go();
+            }
+            (appended, start)
+        });
         Ok(appended)
+    }
+
+    /// Each segment that was closed holds files open until the next checkpoint. Whoever makes so
+    /// many of them so soon waits for it.
+    fn let_files_go(&self) {
+        if let Err(error) = tokio::task::block_in_place(|| self.checkpoint()) {
+            let (topic, partition) = (&self.core.name, self.id);
+            tracing::error!(%topic, %partition, %error, "cannot flush");
+        }
     }
 
     /// Batches from `from` on, and where the log lies.
@@ -428,7 +444,7 @@ impl commit::Sync for Partition {
             Err(error) => {
                 let topic = &self.core.name;
                 let partition = self.id;
-                tracing::error!(%topic, %partition, %error, "sync failed; no more writes");
+                tracing::error!(%topic, %partition, %error, "cannot sync; nothing of it is acknowledged");
                 Err(SyncFailed)
             }
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::names::set_aside;
+use super::partition::FILES_UNCHECKED_MAX;
 use super::*;
 use crate::broker::config::Settings;
 use crate::broker::{Durability, Identity};
@@ -58,13 +59,15 @@ fn create(topics: &Topics, name: &str) -> Uuid {
 }
 
 fn append(topics: &Topics, name: &str) -> Offset {
+    append_to(&topics.get(name).unwrap().partitions[0])
+}
+
+fn append_to(partition: &std::sync::Arc<Partition>) -> Offset {
     let mut batch = BatchBuilder::new();
     batch.push(now(), &Record { value: Some(b"v"), ..Record::default() });
     let batch = batch.build();
     let batch = BatchView::parse(&batch).unwrap();
-    let topic = topics.get(name).unwrap();
-    let appended = topic.partitions[0].append(&batch, Times::Keep, now()).unwrap().unwrap();
-    appended.0.base_offset
+    partition.append(&batch, Times::Keep, now()).unwrap().unwrap().0.base_offset
 }
 
 fn epoch(topics: &Topics, name: &str) -> LeaderEpoch {
@@ -119,6 +122,42 @@ fn a_topic_that_comes_again_is_another_one() {
     assert_eq!(leftovers.len(), 1);
     assert_ne!(create(&topics, "t"), first);
     assert_eq!(append(&topics, "t"), Offset(0));
+}
+
+#[test]
+fn a_topic_of_the_longest_name_is_deleted_whole_and_comes_again() {
+    let place = Place::new();
+    let topics = place.open();
+    let name = "x".repeat(249);
+    let first = create(&topics, &name);
+    let append_to_each = || {
+        let topic = topics.get(&name).unwrap();
+        topic.partitions.iter().map(append_to).collect::<Vec<_>>()
+    };
+    append_to_each();
+    assert_eq!(topics.delete(first).unwrap().len(), 2);
+    create(&topics, &name);
+    assert_eq!(append_to_each(), [Offset(0); 2]);
+}
+
+#[test]
+fn segments_that_follow_soon_hold_few_files() {
+    let place = Place::new();
+    let topics = place.open();
+    let wanted =
+        NewTopic { configs: [("segment.bytes".into(), "1048576".into())].into(), ..wanted("t") };
+    topics.create(&[wanted]).pop().unwrap().unwrap();
+    let partition = topics.get("t").unwrap().partitions[0].clone();
+    let value = vec![b'x'; 600 << 10];
+    for _ in 0..3 * FILES_UNCHECKED_MAX {
+        let mut batch = BatchBuilder::new();
+        batch.push(now(), &Record { value: Some(&value), ..Record::default() });
+        let batch = batch.build();
+        let batch = BatchView::parse(&batch).unwrap();
+        partition.append(&batch, Times::Keep, now()).unwrap().unwrap();
+    }
+    let held = partition.ask(|log| log.files_unchecked()).unwrap();
+    assert!(0 < held && held <= FILES_UNCHECKED_MAX, "{held}");
 }
 
 #[test]

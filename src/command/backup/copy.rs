@@ -115,6 +115,14 @@ impl Copy<'_> {
             let position = self.position;
             let at = || format!("{}: the batch at offset {position}", self.files.shown());
             let batch = batch.with_context(at)?;
+            let is_first = wanted.from == wanted.until;
+            if batch.base_offset() < position && !is_first {
+                bail!(
+                    "{}: offset {} comes after {position}",
+                    self.files.shown(),
+                    batch.base_offset()
+                );
+            }
             if batch.next_offset() <= position {
                 wanted.from += batch.size();
                 wanted.until = wanted.from;

@@ -76,6 +76,25 @@ impl Cut {
         Ok(Cut { cluster, taken, topics: cut.collect(), groups })
     }
 
+    /// Whether what was copied is of the topics that the cut was taken of: a fetch names a topic,
+    /// and another may have its name by now.
+    pub fn check_topics_stayed(&self, raw: &Raw) -> anyhow::Result<()> {
+        raw.refresh()?;
+        for CutTopic { name, id, .. } in &self.topics {
+            let now = raw.id(name);
+            if *id != now {
+                let shown = |id: &Option<String>| id.clone().unwrap_or_else(|| "none".to_owned());
+                bail!(
+                    "topic '{name}' was deleted or made anew while it was copied (id {}, now {}); \
+                     nothing new is in the backup, run it again",
+                    shown(id),
+                    shown(&now)
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// How many offsets there are to copy.
     pub fn ahead(&self) -> u64 {
         let of = |((start, end), from): (&(Offset, Offset), &Offset)| {

@@ -158,7 +158,22 @@ impl<D: Disk> Log<D> {
         to: u32,
     ) -> Result<std::path::PathBuf, Failed> {
         let kept_at = self.free_name(path, from)?;
-        let copy = self.files.open(&kept_at, Open::OrCreate)?;
+        let copied = self.copy_part(file, path, (from, to), &kept_at);
+        if copied.is_err() {
+            // Half a copy is none, and takes room where there may be none left.
+            let _ = self.files.disk.remove(&kept_at);
+        }
+        copied.map(|()| kept_at)
+    }
+
+    fn copy_part(
+        &self,
+        file: &D::File,
+        path: &Path,
+        (from, to): (u32, u32),
+        kept_at: &Path,
+    ) -> Result<(), Failed> {
+        let copy = self.files.open(kept_at, Open::OrCreate)?;
         let mut window = vec![0; WINDOW_BYTES];
         let mut position = from;
         while position < to {
@@ -168,11 +183,10 @@ impl<D: Disk> Log<D> {
                 break;
             }
             let target = u64::from(position - from);
-            copy.write_at([&window[..read], &[]], target).map_err(at(&kept_at))?;
+            copy.write_at([&window[..read], &[]], target).map_err(at(kept_at))?;
             position += read as u32;
         }
-        copy.sync().map_err(at(&kept_at))?;
-        Ok(kept_at)
+        copy.sync().map_err(at(kept_at))
     }
 
     /// `00000000000000000000.log.damaged-4711`, or with a number behind it.

@@ -504,6 +504,40 @@ fn aborted_transactions_are_known_from_apaches_index() {
 }
 
 #[test]
+fn what_could_not_be_set_aside_whole_takes_no_room() {
+    let (mut disk, mut log) = fresh();
+    let mut starts = Vec::new();
+    for n in 0..8 {
+        starts.push(log.bytes() as usize);
+        append(&mut log, &batch(n, &[&"x".repeat(60)])).unwrap();
+    }
+    sync(&mut log);
+    drop(log);
+    let path = Path::new(DIR).join("00000000000000000000.log");
+    disk.damage(&path, starts[3] + 80);
+    disk.process_dies();
+    disk.leave(100);
+    for _ in 0..3 {
+        let known = Known::default();
+        let opened = Log::open(disk.clone(), Path::new(DIR), TOPIC_ID, SMALL, known, Timestamp(0));
+        assert!(opened.is_err(), "the disk is full");
+        let is_copy = |path: &std::path::PathBuf| path.to_string_lossy().contains("damaged");
+        assert!(!disk.files().iter().any(is_copy), "{:?}", disk.files());
+    }
+}
+
+#[test]
+fn a_log_whose_files_could_not_be_opened_is_synced_later() {
+    let (disk, mut log) = fresh();
+    append(&mut log, &batch(1, &["a"])).unwrap();
+    disk.fail_after(0, io::ErrorKind::NotFound);
+    assert!(log.sync_target().unwrap().run().is_err());
+    disk.nothing_fails();
+    sync(&mut log);
+    append(&mut log, &batch(2, &["b"])).unwrap();
+}
+
+#[test]
 fn an_empty_segment_is_not_rolled_however_small_its_index_may_be() {
     let disk = FaultyDisk::new();
     let settings = Settings { index_bytes_max: 4, ..SMALL };

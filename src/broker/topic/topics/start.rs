@@ -67,7 +67,8 @@ pub(super) fn tidy(found: &mut Found, state: &State) -> std::io::Result<()> {
             doomed.push(dir);
             continue;
         };
-        let partition = partition_of(&dir, name);
+        let file_name = dir.file_name().and_then(|name| name.to_str());
+        let partition = file_name.and_then(names::partition_set_aside);
         match partition.filter(|id| image.partitions.contains_key(id)) {
             Some(id) => {
                 let home = dir.with_file_name(format!("{name}-{id}"));
@@ -105,13 +106,6 @@ pub(super) fn tidy(found: &mut Found, state: &State) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The number in `<topic>-<number>.<id>-delete`.
-fn partition_of(dir: &Path, topic: &str) -> Option<PartitionId> {
-    let name = dir.file_name()?.to_str()?;
-    let rest = name.strip_prefix(topic)?.strip_prefix('-')?;
-    Some(PartitionId(rest.split_once('.')?.0.parse().ok()?))
-}
-
 pub fn set_stray_aside(
     dir: &Path,
     topic: &str,
@@ -120,6 +114,7 @@ pub fn set_stray_aside(
 ) -> std::io::Result<()> {
     let aside = dir.with_file_name(names::set_aside(topic, partition, id, "stray"));
     let (dir, aside) = (dir, aside.as_path());
+    fs::rename(dir, aside)?;
     tracing::warn!(dir = %dir.display(), kept_at = %aside.display(), "no such topic; set aside");
-    fs::rename(dir, aside)
+    Ok(())
 }
