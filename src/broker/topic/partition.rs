@@ -444,7 +444,7 @@ impl commit::Sync for Partition {
             Err(error) => {
                 let topic = &self.core.name;
                 let partition = self.id;
-                tracing::error!(%topic, %partition, %error, "cannot sync; nothing of it is acknowledged");
+                tracing::error!(%topic, %partition, %error, "cannot sync; not acknowledged");
                 Err(SyncFailed)
             }
         }

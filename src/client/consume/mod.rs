@@ -38,6 +38,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     // A queue that is full is looked at again at once, where librdkafka's default is a second.
     ("fetch.queue.backoff.ms", "5"),
     ("fetch.error.backoff.ms", "50"),
+    // A record that was altered on its way or on a disk is an error, as to a Java consumer.
+    ("check.crcs", "true"),
 ];
 
 /// What this consumer is built on. They go after the user's own.
