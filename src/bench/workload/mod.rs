@@ -14,6 +14,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::measure::Recorded;
 
+/// From here on a wait of this thread ends when it is over. By default the kernel may let it last
+/// 50 µs longer to save power (prctl(2), PR_SET_TIMERSLACK), and what is due would leave so late.
+fn wake_on_time() {
+    // Where that cannot be, sends stay as late as that.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+}
+
 /// How a run looks from outside, and how it is ended from there.
 #[derive(Default)]
 pub struct Watch {

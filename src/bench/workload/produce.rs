@@ -152,6 +152,7 @@ impl<'a> Run<'a> {
     }
 
     fn run(mut self) -> Outcome {
+        super::wake_on_time();
         while !self.is_given_up() {
             match self.schedule.step(self.outcome.records, self.outcome.started.elapsed()) {
                 Step::Over => break,

@@ -128,6 +128,7 @@ impl<'p, 'l, 'a> Drive<'p, 'l, 'a> {
     }
 
     fn run(mut self) -> Outcome {
+        super::super::wake_on_time();
         let mut ready = vec![PollFlags::empty(); self.courses.len()];
         loop {
             let wait = self.turn(&ready);
