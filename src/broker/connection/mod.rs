@@ -1,6 +1,7 @@
 //! One client's connection: a reader that executes requests, a writer that answers in their order.
 //! Never knows: what a request means.
 
+mod queue;
 mod reader;
 mod writer;
 
@@ -10,18 +11,22 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::api;
 use super::node::Node;
 use super::session::{Session, Standing};
+use queue::Queue;
 use reader::{Ended, Frames};
 
 /// Answers that may wait to be sent before the reader stops reading.
-const PENDING_MAX: usize = 256;
+const PENDING_MAX: u32 = 256;
 
 /// The same in bytes: of answers that are ready, and of requests that are still to be answered.
 const PENDING_BYTES_MAX: u32 = 32 << 20;
+
+/// Each takes as much at least, so that one measure keeps both limits.
+const PENDING_BYTES_MIN: u32 = PENDING_BYTES_MAX / PENDING_MAX;
 
 /// How long a client at the door may take to show that it knows the secret.
 const INTRODUCTION: Duration = Duration::from_secs(10);
@@ -42,14 +47,17 @@ pub async fn serve(
     // Answers are written whole: waiting for more only delays them.
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
-    let (queue, pending) = mpsc::channel(PENDING_MAX);
+    let queue = Queue::new();
     let frames = Frames::new(read, session.idle_max);
-    let mut writer = std::pin::pin!(writer::run(write, pending, session.guest.clone()));
+    let mut writer = std::pin::pin!(writer::run(write, &queue, session.guest.clone()));
+    // In this order: the writer looks for what the reader has left (`Queue`).
     let ended = tokio::select! {
-        ended = execute(&node, frames, &mut session, queue) => ended,
+        biased;
         _ = closing.wait_for(|closing| *closing) => Ended::Leaving,
+        ended = execute(&node, frames, &mut session, &queue) => ended,
         () = &mut writer => return,
     };
+    queue.close();
     ended.log(session.peer, &session);
     if !matches!(ended, Ended::Hostile(_)) {
         let _ = tokio::time::timeout(DRAIN, writer).await;
@@ -61,7 +69,7 @@ async fn execute(
     node: &Arc<Node>,
     mut frames: Frames,
     session: &mut Session,
-    queue: mpsc::Sender<Owed>,
+    queue: &Queue<Owed>,
 ) -> Ended {
     let room = Arc::new(Semaphore::new(PENDING_BYTES_MAX as usize));
     let introduced_by = tokio::time::Instant::now() + INTRODUCTION;
@@ -86,13 +94,12 @@ async fn execute(
                     api::Pending::Now(reply) => reply.encoded.bytes.len(),
                     api::Pending::Later(_) => frame_bytes,
                 };
-                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(PENDING_BYTES_MAX);
+                let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+                let bytes = bytes.clamp(PENDING_BYTES_MIN, PENDING_BYTES_MAX);
                 let Ok(place) = room.clone().acquire_many_owned(bytes).await else {
                     return Ended::Gone;
                 };
-                if queue.send((pending, place)).await.is_err() {
-                    return Ended::Gone;
-                }
+                queue.push((pending, place));
             }
             Ok(None) => {}
             Err(refusal) => return Ended::Refused(refusal),

@@ -9,9 +9,9 @@ use std::task::Poll;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::mpsc;
 
 use super::Owed;
+use super::queue::Queue;
 use crate::broker::api::{Pending, Reply};
 use crate::broker::session::Guest;
 use crate::broker::topic::Slice;
@@ -24,7 +24,7 @@ const GATHER_BYTES: usize = 64 * 1024;
 const COPY_BYTES: usize = 16 * 1024;
 
 /// Sends every answer. Returns when there are no more, or the client cannot take them.
-pub async fn run(socket: OwnedWriteHalf, pending: mpsc::Receiver<Owed>, guest: Arc<Guest>) {
+pub async fn run(socket: OwnedWriteHalf, pending: &Queue<Owed>, guest: Arc<Guest>) {
     let mut writer = Writer { socket, gathered: Vec::new(), guest };
     // An error means that the client is gone, and with it whoever would want to know.
     let _ = writer.send_all(pending).await;
@@ -37,8 +37,8 @@ struct Writer {
 }
 
 impl Writer {
-    async fn send_all(&mut self, mut pending: mpsc::Receiver<Owed>) -> io::Result<()> {
-        while let Some((next, _place)) = self.next(&mut pending).await? {
+    async fn send_all(&mut self, pending: &Queue<Owed>) -> io::Result<()> {
+        while let Some((next, _place)) = self.next(pending).await? {
             let reply = match next {
                 Pending::Now(reply) => reply,
                 Pending::Later(mut reply) => {
@@ -65,13 +65,13 @@ impl Writer {
     }
 
     /// The next answer; what was gathered goes out before waiting for it.
-    async fn next(&mut self, pending: &mut mpsc::Receiver<Owed>) -> io::Result<Option<Owed>> {
-        if let Ok(next) = pending.try_recv() {
+    async fn next(&mut self, pending: &Queue<Owed>) -> io::Result<Option<Owed>> {
+        if let Some(next) = pending.pop() {
             return Ok(Some(next));
         }
         self.flush().await?;
         self.gathered = Vec::new();
-        Ok(pending.recv().await)
+        Ok(pending.next().await)
     }
 
     async fn send(&mut self, reply: Reply) -> io::Result<()> {
