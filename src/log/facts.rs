@@ -129,6 +129,8 @@ pub struct Recovered {
     /// Damage with good batches behind it, or in what was durable: files that hold what was taken
     /// out of the log.
     pub set_aside: Vec<SetAside>,
+    /// Damage in what was durable, with more behind it: it stays where it is.
+    pub damaged: Vec<Damaged>,
     /// Durable offsets that are not there any more.
     pub lost: Option<Lost>,
     /// Indexes whose segment is gone: a removal was cut off, or somebody else took it.
@@ -150,6 +152,16 @@ pub struct Torn {
     pub path: PathBuf,
     pub position: u64,
     pub bytes: u64,
+}
+
+/// Bytes of a segment that cannot be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    pub path: PathBuf,
+    pub position: u64,
+    pub bytes: u64,
+    /// The first offset that is missing.
+    pub offset: Offset,
 }
 
 /// A file beside the log, with bytes that the log held and could not read.
@@ -264,6 +276,16 @@ pub struct Found {
     pub offset: Offset,
     pub timestamp: Timestamp,
     pub leader_epoch: LeaderEpoch,
+}
+
+/// What recovery would have to read after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unchecked {
+    pub bytes: u64,
+    /// When the first of them came.
+    pub since: Timestamp,
+    /// A segment was closed since the last checkpoint.
+    pub has_rolled: bool,
 }
 
 /// What to keep of a log with `cleanup.policy=delete`. `None` keeps all.

@@ -83,6 +83,12 @@ impl Index {
             .collect()
     }
 
+    /// The first position behind `position` where a batch is known to begin.
+    pub(super) fn position_behind(&self, position: u32) -> Option<u32> {
+        let behind = self.offsets.partition_point(|entry| entry.position <= position);
+        self.offsets.get(behind).map(|entry| entry.position)
+    }
+
     /// Where to start looking for the record `delta` above the base offset.
     pub(super) fn position_before(&self, delta: u32) -> u32 {
         let after = self.offsets.partition_point(|entry| entry.delta <= delta);

@@ -37,7 +37,7 @@ pub use clean::Pace;
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile, not_regular, regular};
 pub use facts::{
     AppendError, Appended, Cleanup, CompactError, Compaction, Found, Known, OpenError, Outcome,
-    ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust,
+    ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust, Unchecked,
 };
 pub use sync::{Checkpoint, Draft, SyncTarget};
 pub use text::{BadLine, PartitionOffset, read_offsets, replace, write_offsets};
@@ -73,6 +73,8 @@ pub struct Log<D: Disk> {
     last_batch: (u32, u32),
     unsynced: Unsynced<D::File>,
     unchecked_bytes: u64,
+    /// Since when there are any.
+    unchecked_since: Timestamp,
     /// In which segment the last durable checkpoint is.
     checkpoint_segment: Option<Offset>,
     /// Everything before it was compacted.
@@ -357,6 +359,9 @@ impl<D: Disk> Log<D> {
         self.epochs.assign(batch.leader_epoch(), batch.base_offset());
         self.producers.observe(batch, coordinator_epoch, now, &self.settings);
         self.end = batch.next_offset();
+        if self.unchecked_bytes == 0 {
+            self.unchecked_since = now;
+        }
         self.unchecked_bytes += u64::from(size);
         self.changed = true;
     }
@@ -427,9 +432,16 @@ impl<D: Disk> Log<D> {
         }
     }
 
-    /// What recovery would have to read after a crash.
-    pub fn unchecked_bytes(&self) -> u64 {
-        self.unchecked_bytes
+    /// What recovery would have to read after a crash, if anything. After a failed sync no
+    /// checkpoint can change that.
+    pub fn unchecked(&self) -> Option<Unchecked> {
+        let last = self.segments.last()?;
+        let any = 0 < self.unchecked_bytes && !self.syncing.has_failed();
+        any.then_some(Unchecked {
+            bytes: self.unchecked_bytes,
+            since: self.unchecked_since,
+            has_rolled: self.recovery_point < last.base,
+        })
     }
 
     /// Files beside the log's own that stay open until a checkpoint has synced them: some for each
@@ -479,6 +491,8 @@ impl<D: Disk> Log<D> {
     pub fn checkpointed(&mut self, checkpoint: &Checkpoint<D>) {
         self.unsynced.beside.drain(..checkpoint.beside.len());
         self.unchecked_bytes -= checkpoint.covers_bytes;
+        // What came meanwhile is no older than the checkpoint, and no younger than the last of it.
+        self.unchecked_since = self.segments.last().map_or(Timestamp(0), |last| last.modified);
         self.checkpoint_segment = checkpoint.segment;
         self.recovery_point = checkpoint.segment.unwrap_or(self.recovery_point);
         self.synced(&checkpoint.target);

@@ -193,13 +193,23 @@ impl<D: Disk> Log<D> {
     ) -> Result<Option<Place>, Failed> {
         let path = self.files.path(Kind::Log, self.segments[at_segment].base);
         let file = self.load_file(at_segment)?;
-        let mut walk = Walk::new(&*file, position, self.segments[at_segment].bytes);
-        while let Some((place, batch)) = walk.next().map_err(at(&path))? {
-            if batch.last_offset() >= offset {
-                return Ok(Some(place));
+        let end = self.segments[at_segment].bytes;
+        let mut walk = Walk::new(&*file, position, end);
+        loop {
+            while let Some((place, batch)) = walk.next().map_err(at(&path))? {
+                if batch.last_offset() >= offset {
+                    return Ok(Some(place));
+                }
             }
+            let stopped = walk.position();
+            // No batch is there; the index may know of one behind it.
+            let next = match stopped < end {
+                true => self.index(at_segment)?.position_behind(stopped),
+                false => None,
+            };
+            let Some(next) = next.filter(|next| *next < end) else { return Ok(None) };
+            walk = Walk::new(&*file, next, end);
         }
-        Ok(None)
     }
 
     /// A segment's file, opened if need be; then only few others stay open.

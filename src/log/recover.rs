@@ -110,6 +110,7 @@ impl<D: Disk> Log<D> {
                 beside: Vec::new(),
             },
             unchecked_bytes: 0,
+            unchecked_since: Timestamp(0),
             checkpoint_segment: None,
             compacted: Offset::ZERO,
             recovery_point: Offset::ZERO,
@@ -177,11 +178,10 @@ impl<D: Disk> Log<D> {
         Ok(bytes.and_then(|bytes| Saved::decode(&bytes, now)))
     }
 
-    /// Up to where all was durable: the log's own checkpoint knows it of its own log, and a clean
-    /// stop leaves nothing else.
+    /// Up to where all was durable: the log's own checkpoint knows it of its own log, and the data
+    /// directory's is of no later time.
     fn durable(&self, saved: Option<&Saved>, known: &Known) -> Offset {
-        let clean = known.recovery_point.filter(|_| known.trust == Trust::Clean);
-        saved.map(|saved| saved.end).max(clean).unwrap_or(Offset::ZERO)
+        saved.map(|saved| saved.end).max(known.recovery_point).unwrap_or(Offset::ZERO)
     }
 
     fn lost(&self, end: Offset, durable: Offset) -> Option<Lost> {
@@ -237,6 +237,11 @@ impl<D: Disk> Log<D> {
         self.scan(start, now, recovered)?;
         recovered.lost = self.lost(self.end, durable);
         self.rewrite_if_marked(start)?;
+        if self.end < durable {
+            // No offset is given out again.
+            self.end = durable;
+            self.roll(now)?;
+        }
         if known.trust == Trust::CleanButRead {
             self.believe_before(self.segments.len());
         }

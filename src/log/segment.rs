@@ -158,6 +158,12 @@ impl<F> Segment<F> {
         self.bytes += size;
     }
 
+    /// What lies up to there is damaged. The next batch gets an entry, so that readers find it.
+    pub(super) fn skip_to(&mut self, position: u32) {
+        self.bytes = position;
+        self.since_entry_bytes = 1 << 31;
+    }
+
     /// The last entry of the time index is the largest time of all, once the segment is done.
     pub(super) fn finish_index(&mut self) {
         if let (Largest::At(entry), Some(index)) = (self.times.largest, self.index.as_mut()) {

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,7 +12,7 @@ use super::compaction::{Which, compact};
 use super::partition::{Partition, now};
 use super::topics::Topics;
 use crate::broker::Durability;
-use crate::log::{Log, RealDisk, Retention};
+use crate::log::{Retention, Unchecked};
 use crate::record::Timestamp;
 
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -36,6 +36,15 @@ const UNCHECKED_BYTES_MAX: u64 = 8 << 20;
 
 /// The same where nothing is synced for its own sake: the disk is left alone for longer.
 const UNCHECKED_BYTES_MAX_OS: u64 = 256 << 20;
+
+/// How old such bytes may become, as far as the time for it goes: what is damaged in them later
+/// passes for torn. Apache's flush.offset.checkpoint.interval.ms; sooner where they are durable.
+const UNCHECKED_MS_MAX: i64 = 5_000;
+const UNCHECKED_MS_MAX_OS: i64 = 60_000;
+
+/// What of each `FLUSH_EVERY` is spent on checkpoints for the sake of their age, so that thousands
+/// of logs that are written to cost a small part of the throughput.
+const CHECKPOINT_BUDGET: Duration = Duration::from_millis(30);
 
 /// The work in the background, until it is stopped.
 pub struct Background {
@@ -111,17 +120,20 @@ async fn compact_on(topics: Arc<Topics>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-fn flush_once(topics: &Topics, checkpoint: bool) {
-    let bytes_max = match topics.durability() {
-        Durability::Fsync => UNCHECKED_BYTES_MAX,
-        Durability::Os => UNCHECKED_BYTES_MAX_OS,
+/// Checkpoints of the logs that are due, and, if that is due, of the data directory.
+pub(super) fn flush_once(topics: &Topics, checkpoint: bool) {
+    let limits = match topics.durability() {
+        Durability::Fsync => Limits { bytes: UNCHECKED_BYTES_MAX, ms: UNCHECKED_MS_MAX },
+        Durability::Os => Limits { bytes: UNCHECKED_BYTES_MAX_OS, ms: UNCHECKED_MS_MAX_OS },
     };
-    for topic in topics.all() {
-        for partition in &topic.partitions {
-            let due = |log: &mut Log<RealDisk>| bytes_max < log.unchecked_bytes();
-            if partition.if_open(due).unwrap_or(false) {
-                flush(partition);
-            }
+    let begun = Instant::now();
+    for (urgency, partition) in due(topics, &limits, now()) {
+        if urgency != Urgency::TooMuch && CHECKPOINT_BUDGET < begun.elapsed() {
+            break;
+        }
+        // A disk that is full is so for the others too.
+        if !flush(&partition) && urgency != Urgency::TooMuch {
+            break;
         }
     }
     if checkpoint && let Err(error) = topics.write_checkpoints() {
@@ -129,11 +141,56 @@ fn flush_once(topics: &Topics, checkpoint: bool) {
     }
 }
 
-fn flush(partition: &Partition) {
-    let topic = &partition.core.name;
-    if let Err(error) = partition.checkpoint() {
+/// The logs that are due for a checkpoint, the most urgent first.
+fn due(topics: &Topics, limits: &Limits, now: Timestamp) -> Vec<(Urgency, Arc<Partition>)> {
+    let mut due = Vec::new();
+    for topic in topics.all() {
+        for partition in &topic.partitions {
+            let unchecked = partition.if_open(|log| log.unchecked()).flatten();
+            let urgency = unchecked.and_then(|unchecked| limits.urgency(&unchecked, now));
+            due.extend(urgency.map(|urgency| (urgency, partition.clone())));
+        }
+    }
+    due.sort_by_key(|(urgency, _)| *urgency);
+    due
+}
+
+/// What recovery may have to read of a log.
+struct Limits {
+    bytes: u64,
+    ms: i64,
+}
+
+/// Why a log is due for a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// However long it takes.
+    TooMuch,
+    TooOld {
+        since: Timestamp,
+    },
+}
+
+impl Limits {
+    fn urgency(&self, unchecked: &Unchecked, now: Timestamp) -> Option<Urgency> {
+        let since = unchecked.since;
+        if self.bytes < unchecked.bytes {
+            return Some(Urgency::TooMuch);
+        }
+        // A clock that was set back must not put it off.
+        let is_old = self.ms.unsigned_abs() <= now.get().abs_diff(since.get());
+        (is_old || unchecked.has_rolled).then_some(Urgency::TooOld { since })
+    }
+}
+
+/// Whether it could be.
+fn flush(partition: &Partition) -> bool {
+    let flushed = partition.checkpoint();
+    if let Err(error) = &flushed {
+        let topic = &partition.core.name;
         tracing::error!(%topic, partition = %partition.id, %error, "cannot flush");
     }
+    flushed.is_ok()
 }
 
 /// What is due before the broker leaves, as far as its budget goes. Retention begins where the
@@ -191,5 +248,27 @@ pub fn remove_all(leftovers: Vec<PathBuf>) {
         if let Err(error) = std::fs::remove_dir_all(&dir) {
             tracing::warn!(dir = %dir.display(), %error, "cannot remove a deleted topic");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_checkpointed_when_it_holds_too_much_or_too_old_or_has_rolled() {
+        let limits = Limits { bytes: 100, ms: 10 };
+        let check = |bytes, since, has_rolled, want| {
+            let unchecked = Unchecked { bytes, since: Timestamp(since), has_rolled };
+            let found = limits.urgency(&unchecked, Timestamp(1000));
+            assert_eq!(found, want, "{unchecked:?}");
+        };
+        let old = |since| Some(Urgency::TooOld { since: Timestamp(since) });
+        check(100, 991, false, None);
+        check(101, 991, false, Some(Urgency::TooMuch));
+        check(1, 990, false, old(990));
+        check(1, 991, true, old(991));
+        check(1, 1010, false, old(1010));
+        assert!(Some(Urgency::TooMuch) < old(0) && old(0) < old(1), "the most urgent first");
     }
 }

@@ -25,6 +25,14 @@ fn tell(partition: &str, recovered: &Recovered) {
         let (file, from, to) = (lost.path.display(), lost.from, lost.to);
         tracing::error!(partition, %file, %from, %to, "offsets that were durable are missing");
     }
+    for damaged in &recovered.damaged {
+        let (file, position, bytes) = (damaged.path.display(), damaged.position, damaged.bytes);
+        let offset = damaged.offset;
+        tracing::error!(
+            partition, %file, position, bytes, %offset,
+            "damaged; what is behind it is kept, and `kaw log repair` takes the damage out"
+        );
+    }
     for orphan in &recovered.orphans {
         let file = orphan.display();
         tracing::warn!(partition, %file, "removed; its segment is not there");

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::super::facts::{Recovered, SetAside, Torn};
+use super::super::facts::{Damaged, Recovered, SetAside, Torn};
 use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
 use super::super::pieces::{Piece, Pieces};
@@ -29,13 +29,17 @@ impl<D: Disk> Log<D> {
             // The rest of the list is put back, or set aside, below: `note` works on the last.
             let later = self.segments.split_off(at_segment + 1);
             let file_bytes = self.segments[at_segment].bytes;
-            let good = self.scan_segment(at_segment, position, now)?;
+            let good = self.scan_segment(start, position, now, recovered)?;
             recovered.scanned_bytes += u64::from(good - position);
-            if good < file_bytes {
+            let next = later.first().map(|next| next.base);
+            let is_durable = self.end < start.durable && next.is_some_and(|next| self.end <= next);
+            if good < file_bytes && is_durable {
+                self.step_over(at_segment, (good, file_bytes), recovered);
+            } else if good < file_bytes {
                 return self.cut(start, (good, file_bytes), later, recovered);
             }
-            let Some(next) = later.first().map(|next| next.base) else { break };
-            if next < self.end || self.end < next && start.compacted < next {
+            let Some(next) = next else { break };
+            if next < self.end || self.end < next && start.compacted < next && !is_durable {
                 return self.cut(start, (good, file_bytes), later, recovered);
             }
             self.finish_last_segment()?;
@@ -55,10 +59,12 @@ impl<D: Disk> Log<D> {
     /// Reads the batches of the last segment from `position` on; returns where good ones end.
     fn scan_segment(
         &mut self,
-        at_segment: usize,
+        start: Start,
         position: u32,
         now: Timestamp,
+        recovered: &mut Recovered,
     ) -> Result<u32, Failed> {
+        let at_segment = self.segments.len() - 1;
         let file = self.load_file(at_segment)?;
         let path = self.files.path(Kind::Log, self.segments[at_segment].base);
         let file_bytes = self.segments[at_segment].bytes;
@@ -67,21 +73,43 @@ impl<D: Disk> Log<D> {
         let mut position = position;
         while position < file_bytes {
             let left = (file_bytes - position) as usize;
-            let Some(bytes) = window.batch(&*file, position, left).map_err(at(&path))? else {
-                break;
-            };
-            let Ok(batch) = BatchView::parse(bytes) else { break };
-            let fits = self.end <= batch.base_offset()
-                && batch.last_offset_delta() >= 0
-                && self.segments[at_segment].delta(batch.last_offset()).is_some();
-            if !fits || batch.check_crc().is_err() {
+            let bytes = window.batch(&*file, position, left).map_err(at(&path))?;
+            let batch = bytes.and_then(|bytes| BatchView::parse(bytes).ok());
+            if let Some(batch) = batch.filter(|batch| self.goes_on_with(batch)) {
+                let size = batch.size() as u32;
+                self.note(&batch, size, coordinator_epoch(&batch), now);
+                position += size;
+                continue;
+            }
+            if start.durable <= self.end {
                 break;
             }
-            let size = batch.size() as u32;
-            self.note(&batch, size, coordinator_epoch(&batch), now);
-            position += size;
+            let part = (position, file_bytes);
+            let next = next_good(&*file, part, self.end).map_err(at(&path))?;
+            let Some(good) = next else { break };
+            position = self.step_over(at_segment, (position, good), recovered);
         }
         Ok(position)
+    }
+
+    /// Whether it is good, and can be the next batch of the last segment.
+    fn goes_on_with(&self, batch: &BatchView<'_>) -> bool {
+        let segment = self.segments.last().expect("it is read");
+        self.end <= batch.base_offset()
+            && batch.last_offset_delta() >= 0
+            && segment.delta(batch.last_offset()).is_some()
+            && batch.check_crc().is_ok()
+    }
+
+    /// Leaves damage where it is, with all that is good behind it: it was whole and durable once,
+    /// and so is no sign of where the log ended. Returns where it goes on.
+    fn step_over(&mut self, at_segment: usize, part: (u32, u32), to: &mut Recovered) -> u32 {
+        let segment = &mut self.segments[at_segment];
+        segment.skip_to(part.1);
+        let path = self.files.path(Kind::Log, segment.base);
+        let (position, bytes) = (part.0.into(), u64::from(part.1 - part.0));
+        to.damaged.push(Damaged { path, position, bytes, offset: self.end });
+        part.1
     }
 
     /// The log ends at `good` in its last segment. What lies behind is cut off if it holds no
@@ -215,6 +243,17 @@ fn good_batches<F: DiskFile>(
         count += u32::from(matches!(piece, Piece::Batch { .. }));
     }
     Ok((count, pieces.gave_up()))
+}
+
+/// Where behind damage the next good batch begins, at or behind offset `expected`.
+fn next_good<F: DiskFile>(file: &F, part: (u32, u32), expected: Offset) -> io::Result<Option<u32>> {
+    let mut pieces = Pieces::between(file, part, expected, None);
+    Ok(match pieces.next_piece()? {
+        Some(Piece::Damage(damage)) => {
+            Some(damage.position + damage.bytes).filter(|good| *good < part.1)
+        }
+        Some(Piece::Batch { .. }) | None => None,
+    })
 }
 
 /// What a transaction marker says of its coordinator: i16 version, i32 epoch.

@@ -283,9 +283,9 @@ fn recovery_reads_only_what_came_after_the_checkpoint() {
     let checkpoint = log.checkpoint().unwrap();
     checkpoint.run().unwrap();
     log.checkpointed(&checkpoint);
-    assert_eq!(log.unchecked_bytes(), 0);
+    assert_eq!(log.unchecked_bytes, 0);
     append(&mut log, &batch(50, &["after"])).unwrap();
-    let (tail, all) = (log.unchecked_bytes(), contents(&mut log));
+    let (tail, all) = (log.unchecked_bytes, contents(&mut log));
     drop(log);
     disk.power_fails(&mut Dice(1));
     disk.process_dies();
@@ -316,7 +316,7 @@ fn a_crash_costs_reading_what_came_after_the_checkpoint_and_little_more() {
     for n in 0..100 {
         append(&mut log, &batch(n, &["x".repeat(200).as_str()])).unwrap();
     }
-    let (tail, whole) = (log.unchecked_bytes(), log.bytes());
+    let (tail, whole) = (log.unchecked_bytes, log.bytes());
     drop(log);
     disk.process_dies();
     let before = disk.read_bytes();

@@ -464,3 +464,37 @@ fn whatever_becomes_of_a_file_is_refused_mended_or_named() {
     println!("starts on a damaged file: {outcomes:?}, KAW_SEED={seed}");
     assert!(wrong.is_empty(), "KAW_SEED={seed}: {}\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// What the disk loses of a segment that was closed is nothing that recovery may take for a torn
+/// end, with all that came after it.
+#[test]
+fn what_is_damaged_in_a_closed_segment_takes_nothing_else_with_it_after_a_kill() {
+    let template = Place::new();
+    let want = {
+        let (_home, topics) = opened(&template.0).unwrap();
+        fill(&topics);
+        super::super::housekeeping::flush_once(&topics, true);
+        read(&topics, &Lines::default())
+    };
+    let points = fs::read_to_string(template.0.join("recovery-point-offset-checkpoint")).unwrap();
+    assert!(points.contains("orders 0 9\n"), "{points}");
+    for (name, lost) in [("00000000000000000003.log", 4), ("00000000000000000009.log", 10)] {
+        for own_checkpoint in [true, false] {
+            let place = Place::new();
+            let (dir, outside) = (place.0.join("data"), place.0.join("outside"));
+            copy(&template.0, &dir);
+            let log = dir.join("orders-0").join(name);
+            let batch = fs::metadata(&log).unwrap().len() / 3;
+            damage(&log, Damage::Bit((batch + 70) * 8), &outside);
+            if !own_checkpoint {
+                fs::remove_file(dir.join("orders-0/00000000000000000009.index")).unwrap();
+            }
+            let (start, lines) = started(&dir);
+            let Start::Serves(found) = start else { panic!("{lines}") };
+            let changed = |key: &&_| found.get(*key) != want.get(*key);
+            let of: Vec<i64> = want.keys().filter(changed).map(|key| key.2.get()).collect();
+            assert_eq!(of, [lost], "{lines}");
+            assert!(!lines.contains("set aside"), "{lines}");
+        }
+    }
+}

@@ -331,7 +331,7 @@ impl Model {
         self.disk.make_room();
         self.disk.nothing_fails();
         self.known.trust = Trust::Unclean;
-        self.unchecked_bytes = log.unchecked_bytes();
+        self.unchecked_bytes = log.unchecked_bytes;
         self.held = checks::entries(&mut log);
         self.read.extend(self.held.iter().map(|entry| (entry.offset, entry.clone())));
         self.survived = !self.disk.power_is_out();
@@ -352,7 +352,7 @@ impl Model {
 
     fn stop(&mut self, mut log: Log<FaultyDisk>) -> End {
         self.resend_failed(&mut log);
-        self.unchecked_bytes = log.unchecked_bytes();
+        self.unchecked_bytes = log.unchecked_bytes;
         self.held = checks::entries(&mut log);
         let (end, start, compacted) = (log.end(), log.start(), log.known().compacted);
         if self.close(log).is_err() {
