@@ -54,7 +54,7 @@ impl<D: Disk> Log<D> {
         let mut recovered = Recovered::default();
         let listed = match log.files.disk.list(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                log.begin_at(known.log_start.unwrap_or(Offset::ZERO));
+                recovered.lost = log.begin_without_segments(&known, None);
                 return Ok((log, recovered));
             }
             listed => log.files.ours(listed.map_err(at(dir))?)?,
@@ -67,11 +67,8 @@ impl<D: Disk> Log<D> {
         log.check_metadata(&listed)?;
         match log.segments.first().map(|first| first.base) {
             None => {
-                let start = known.log_start.unwrap_or(Offset::ZERO);
-                let durable = log.durable(log.last_checkpoint(now)?.as_ref(), &known);
-                // No offset is given out again.
-                log.begin_at(start.max(durable));
-                recovered.lost = log.lost(start, durable);
+                let saved = log.last_checkpoint(now)?;
+                recovered.lost = log.begin_without_segments(&known, saved.as_ref());
             }
             Some(first) => {
                 log.begin_at(first);
@@ -122,6 +119,14 @@ impl<D: Disk> Log<D> {
 
     fn begin_at(&mut self, offset: Offset) {
         (self.start, self.end, self.recovery_point) = (offset, offset, offset);
+    }
+
+    /// No offset is given out again, whatever became of the records.
+    fn begin_without_segments(&mut self, known: &Known, saved: Option<&Saved>) -> Option<Lost> {
+        let start = known.log_start.unwrap_or(Offset::ZERO);
+        let durable = self.durable(saved, known);
+        self.begin_at(start.max(durable));
+        self.lost(start, durable)
     }
 
     /// Finds the segments, and removes what unfinished work left: files marked as deleted, indexes

@@ -79,15 +79,20 @@ impl Found {
 
     /// What is known of a partition that nobody has used since.
     pub fn asleep(&self, key: &Key) -> Asleep {
-        if !self.partitions.contains_key(key) {
-            return Asleep::default();
-        }
+        let on_disk = self.partitions.contains_key(key);
+        let high_watermark = self.high_watermarks.get(key).copied();
+        let recovery_point = self.recovery_points.get(key).copied();
         Asleep {
-            on_disk: true,
-            high_watermark: self.high_watermarks.get(key).copied(),
+            on_disk,
+            high_watermark,
             known: Known {
                 log_start: self.log_starts.get(key).copied(),
-                recovery_point: self.recovery_points.get(key).copied(),
+                // Where the directory is gone, with all that was in it, no offset is given out
+                // again.
+                recovery_point: match on_disk {
+                    true => recovery_point,
+                    false => recovery_point.max(high_watermark),
+                },
                 compacted: self.compacted.get(key).copied(),
                 trust: if self.clean { Trust::Clean } else { Trust::Unclean },
             },

@@ -363,7 +363,9 @@ impl Partition {
     /// Adds its line to the checkpoints; what was known of a log that nobody used is carried over.
     pub fn report(&self, to: &mut Checkpoints) {
         let (known, high_watermark) = match &*self.lock() {
-            State::Asleep(asleep) if asleep.on_disk => (asleep.known, asleep.high_watermark),
+            State::Asleep(asleep) if asleep.on_disk || asleep.known != Known::default() => {
+                (asleep.known, asleep.high_watermark)
+            }
             State::Open(log) if log.bytes() > 0 || log.end() > Offset::ZERO => {
                 (log.known(), Some(log.end()))
             }

@@ -190,6 +190,14 @@ fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
         (Name::Offsets | Name::Properties | Name::Json, _) => {
             findings.damage(path, "is no regular file");
         }
+        (_, Thing::Directory) if name.ends_with("-stray") => {
+            let dir = path.display();
+            let what = format!(
+                "was set aside, because the catalogue has no such topic; \
+                 `kaw log dump --records -J {dir} | kaw produce -J NAME` makes one of it"
+            );
+            findings.note(path, what);
+        }
         (_, Thing::Directory) if name != "lost+found" => {
             findings.note(path, "was set aside, or is no partition; not looked into");
         }

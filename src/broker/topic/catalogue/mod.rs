@@ -121,6 +121,7 @@ impl Catalogue {
         found: &Found,
     ) -> Result<Catalogue, CatalogueError> {
         let dir = data_dir.join(DIRECTORY);
+        read::refuse_damage(&dir, found.clean)?;
         let checkpoint = read::newest_checkpoint(&dir)?;
         let known = Known {
             // A checkpoint alone: the log that is to come begins where it ends.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::CatalogueError;
 use super::image::Image;
 use crate::broker::home::plain;
-use crate::log::inspect::{self, Name, Piece, Pieces};
+use crate::log::inspect::{self, Damage, Name, Piece, Pieces};
 use crate::log::{DiskFile, Log, RealDisk, RealFile};
 use crate::protocol::catalogue::CatalogueRecord;
 use crate::record::{BatchView, LeaderEpoch, Offset, Scratch, batches};
@@ -93,6 +93,38 @@ pub fn look(dir: &Path) -> Result<Image, CatalogueError> {
         }
     }
     Ok(image)
+}
+
+/// Refuses a log with damage that no torn end is: to serve what can be read of it would be to
+/// forget topics, and to set their records aside. `clean`: it was left whole.
+pub fn refuse_damage(dir: &Path, clean: bool) -> Result<(), CatalogueError> {
+    let own = inspect::read_small(&dir.join("kaw-checkpoint")).ok();
+    let own = own.and_then(|bytes| inspect::own_checkpoint(&bytes).ok());
+    let durable = own.map_or(Offset::ZERO, |own| own.end);
+    let mut torn: Option<(PathBuf, Damage)> = None;
+    for (base, path) in segments(dir)? {
+        let unreadable = |error| failed(&path, plain(&error));
+        let file = RealFile::open_to_read(&path).map_err(unreadable)?;
+        let bytes = file.len().map_err(unreadable)?;
+        let mut pieces = Pieces::new(&file, bytes, base, None);
+        while let Some(piece) = pieces.next_piece().map_err(unreadable)? {
+            match (piece, &torn) {
+                (Piece::Batch { .. }, None) => {}
+                (Piece::Batch { .. }, Some((path, damage))) => return Err(damaged(path, damage)),
+                (Piece::Damage(damage), _) if clean || damage.offset < durable => {
+                    return Err(damaged(&path, &damage));
+                }
+                (Piece::Damage(damage), _) => torn = torn.or(Some((path.clone(), damage))),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn damaged(path: &Path, damage: &Damage) -> CatalogueError {
+    let data_dir = path.parent().and_then(Path::parent).unwrap_or(path);
+    let (position, why, dir) = (damage.position, damage.why, data_dir.display());
+    failed(path, format!("byte {position}: {why}; `kaw log repair {dir}` keeps what is whole"))
 }
 
 /// The log's segments in their order.

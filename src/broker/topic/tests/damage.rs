@@ -498,3 +498,66 @@ fn what_is_damaged_in_a_closed_segment_takes_nothing_else_with_it_after_a_kill()
         }
     }
 }
+
+#[test]
+fn a_partition_whose_directory_is_gone_is_named_and_goes_on_where_it_was() {
+    for left in [Left::Cleanly, Left::Killed] {
+        let place = Place::new();
+        make(&place.0, left);
+        fs::remove_dir_all(place.0.join("orders-0")).unwrap();
+        // Not even a broker that nobody asks for it forgets how far it came.
+        opened(&place.0).unwrap().1.close().unwrap();
+        let (start, lines) = started(&place.0);
+        let Start::Serves(found) = start else { panic!("{lines}") };
+        assert_eq!(found.len(), 1, "of the other topic");
+        let lost = "offsets that were durable are missing partition=\"orders-0\"";
+        assert!(lines.contains(lost) && lines.contains("from=0 to=12"), "{left:?} {lines}");
+        let (_home, topics) = opened(&place.0).unwrap();
+        let mut batch = BatchBuilder::new();
+        batch.push(now(), &Record { key: None, value: Some(b"new"), headers: &[] });
+        put(&topics, "orders", &batch.build());
+        let records = read(&topics, &Lines::default());
+        assert!(records.contains_key(&("orders".into(), PartitionId(0), Offset(12))));
+        topics.close().unwrap();
+        assert!(!started(&place.0).1.contains("missing"), "said once");
+
+        let id = topics.get("orders").unwrap().id();
+        drop(topics);
+        let (_home, topics) = opened(&place.0).unwrap();
+        let dirs = topics.delete(id).unwrap();
+        topics.settle_deletions().unwrap();
+        super::super::housekeeping::remove_all(dirs);
+        let orders = NewTopic { name: "orders".into(), ..NewTopic::default() };
+        topics.create(&[orders]).remove(0).unwrap_or_else(|error| panic!("{error}"));
+        drop(topics);
+        drop(_home);
+        let (start, lines) = started(&place.0);
+        assert!(matches!(start, Start::Serves(_)) && !lines.contains("missing"), "{lines}");
+    }
+}
+
+#[test]
+fn a_damaged_catalogue_is_refused_until_it_is_repaired_unless_its_end_is_torn() {
+    let check = |left: Left, done: fn(u64) -> Damage, want: &[&str]| {
+        let place = Place::new();
+        let (dir, outside) = (place.0.join("data"), place.0.join("outside"));
+        let records = make(&dir, left);
+        let name = "__cluster_metadata-0/00000000000000000000.log";
+        let log = dir.join(name);
+        let done = done(fs::metadata(&log).unwrap().len());
+        damage(&log, done, &outside);
+        let before = files(&dir);
+        match started(&dir).0 {
+            Start::Refused(why) => {
+                assert!(!want.is_empty() && want.iter().all(|part| why.contains(part)), "{why}");
+                assert!(why.contains(name) && why.contains("`kaw log repair /"), "{why}");
+                assert_eq!(files(&dir), before, "nothing is touched");
+            }
+            Start::Serves(found) => assert!(want.is_empty() && found == records, "{done:?}"),
+        }
+    };
+    for left in [Left::Cleanly, Left::Killed] {
+        check(left, |_| Damage::Bit(100 * 8), &["byte 0: CRC mismatch"]);
+    }
+    check(Left::Cleanly, |bytes| Damage::Cut(bytes - 1), &["byte "]);
+}
