@@ -10,9 +10,28 @@ use super::plan::Workload;
 #[derive(Debug)]
 pub struct Metric {
     pub name: &'static str,
+    pub quantity: Quantity,
     pub units: &'static [Unit],
     pub better: Better,
     read: Read,
+}
+
+/// What a figure is a number of, a second or in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    Records,
+    Bytes,
+    Seconds,
+}
+
+impl Quantity {
+    const fn units(self) -> &'static [Unit] {
+        match self {
+            Quantity::Records => COUNT,
+            Quantity::Bytes => BYTES,
+            Quantity::Seconds => SECONDS,
+        }
+    }
 }
 
 /// Where a figure is, in the base unit: seconds, bytes, or a plain number. None: not measured.
@@ -47,8 +66,8 @@ const BYTES: &[Unit] = &[
 ];
 
 static ALL: [Metric; 15] = [
-    rate("records/s", COUNT, |m| Some(m.window.records_per_s())),
-    rate("bytes/s", BYTES, |m| Some(m.window.bytes_per_s())),
+    rate("records/s", Quantity::Records, |m| Some(m.window.records_per_s())),
+    rate("bytes/s", Quantity::Bytes, |m| Some(m.window.bytes_per_s())),
     latency("min", |l| l.min),
     latency("mean", |l| l.mean),
     latency("p50", |l| l.p50),
@@ -58,24 +77,27 @@ static ALL: [Metric; 15] = [
     latency("p99.9", |l| l.p99_9),
     latency("p99.99", |l| l.p99_99),
     latency("max", |l| l.max),
-    cost("cpu", SECONDS, |m| Some(m.client.cpu.as_secs_f64())),
-    cost("memory", BYTES, |m| Some(m.client.memory_peak_bytes? as f64)),
-    cost("broker-cpu", SECONDS, |m| Some(m.broker?.cpu.as_secs_f64())),
-    cost("broker-memory", BYTES, |m| Some(m.broker?.memory_peak_bytes? as f64)),
+    cost("cpu", Quantity::Seconds, |m| Some(m.client.cpu.as_secs_f64())),
+    cost("memory", Quantity::Bytes, |m| Some(m.client.memory_peak_bytes? as f64)),
+    cost("broker-cpu", Quantity::Seconds, |m| Some(m.broker?.cpu.as_secs_f64())),
+    cost("broker-memory", Quantity::Bytes, |m| Some(m.broker?.memory_peak_bytes? as f64)),
 ];
 
 type OfRun = fn(&Measured) -> Option<f64>;
 
-const fn rate(name: &'static str, units: &'static [Unit], read: OfRun) -> Metric {
-    Metric { name, units, better: Better::Higher, read: Read::Run(read) }
+const fn rate(name: &'static str, quantity: Quantity, read: OfRun) -> Metric {
+    let units = quantity.units();
+    Metric { name, quantity, units, better: Better::Higher, read: Read::Run(read) }
 }
 
-const fn cost(name: &'static str, units: &'static [Unit], read: OfRun) -> Metric {
-    Metric { name, units, better: Better::Lower, read: Read::Run(read) }
+const fn cost(name: &'static str, quantity: Quantity, read: OfRun) -> Metric {
+    let units = quantity.units();
+    Metric { name, quantity, units, better: Better::Lower, read: Read::Run(read) }
 }
 
 const fn latency(name: &'static str, read: fn(&Latency) -> Duration) -> Metric {
-    Metric { name, units: SECONDS, better: Better::Lower, read: Read::Latency(read) }
+    let (quantity, read) = (Quantity::Seconds, Read::Latency(read));
+    Metric { name, quantity, units: SECONDS, better: Better::Lower, read }
 }
 
 /// Every metric there is, in the order that reports show them.

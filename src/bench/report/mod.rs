@@ -1,11 +1,16 @@
 //! A result, and its exporters: pure functions, one a format.
 //! Never knows: how it was measured, the terminal.
 
+mod bencher;
 mod checks;
 mod csv;
 pub mod document;
+mod github;
+mod html;
 mod json;
+mod junit;
 mod markdown;
+mod markup;
 mod meaning;
 mod table;
 pub mod verdict;
@@ -13,6 +18,8 @@ mod words;
 
 use document::Document;
 pub use json::json;
+pub use markdown::markdown;
+pub use table::table as text;
 
 /// What `kaw bench schema` prints: the JSON Schema of a result.
 pub const SCHEMA: &str = include_str!("schema.json");
@@ -24,19 +31,51 @@ pub struct Format {
     pub name: &'static str,
     /// What the name of such a file ends with.
     pub ending: &'static str,
-    pub render: fn(&Document) -> String,
+    /// What it is for.
+    pub about: &'static str,
+    pub files: Files,
 }
 
-const fn of(name: &'static str, ending: &'static str, render: fn(&Document) -> String) -> Format {
-    Format { name, ending, render }
+#[derive(Debug)]
+pub enum Files {
+    One(Render),
+    /// Each with a word for its name.
+    Several(&'static [(&'static str, Render)]),
+}
+
+type Render = fn(&Document) -> String;
+
+const fn one(
+    name: &'static str,
+    ending: &'static str,
+    about: &'static str,
+    render: Render,
+) -> Format {
+    Format { name, ending, about, files: Files::One(render) }
 }
 
 /// The first is what people read.
-pub static FORMATS: [Format; 4] = [
-    of("text", ".txt", table::table),
-    of("json", ".json", json::json),
-    of("csv", ".csv", csv::csv),
-    of("markdown", ".md", markdown::markdown),
+pub static FORMATS: [Format; 8] = [
+    one("text", ".txt", "For people", text),
+    one("json", ".json", "All there is, as `kaw bench schema` describes it", json::json),
+    one("csv", ".csv", "A row for each run", csv::csv),
+    one("markdown", ".md", "Tables as GitHub shows them", markdown),
+    one("html", ".html", "A page with charts that needs nothing else", html::html),
+    Format {
+        name: "github",
+        ending: ".github.json",
+        about: "NAME.bigger.json and NAME.smaller.json for github-action-benchmark \
+                (customBiggerIsBetter and customSmallerIsBetter); markdown goes to \
+                $GITHUB_STEP_SUMMARY",
+        files: Files::Several(&[("bigger", github::bigger), ("smaller", github::smaller)]),
+    },
+    one("bencher", ".bencher.json", "The metric format of bencher.dev", bencher::bencher),
+    one(
+        "junit",
+        ".xml",
+        "A test for each thing that could fail, as JUnit writes them",
+        junit::junit,
+    ),
 ];
 
 /// The format of this name.

@@ -139,6 +139,17 @@ fn the_table_names_only_the_faults_there_are() {
 }
 
 #[test]
+fn records_that_went_wrong_fail_in_every_format() {
+    let document = document(PRODUCE, Faults { lost: 3, ..Faults::default() }, 1);
+    assert!(!checks::passed(&document));
+    let failure = "<failure message=\"of 1100 records 3 lost\">of 1100 records 3 lost</failure>";
+    assert!(junit::junit(&document).contains(failure));
+    assert!(html::html(&document).contains("<title>kaw bench: failed</title>"));
+    let row = "| **failed** | every record is whole | of 1100 records 3 lost |\n";
+    assert!(markdown(&document).contains(row));
+}
+
+#[test]
 fn a_rate_that_was_not_reached_is_said() {
     let slow = Workload::Produce { pace: Pace::Rate(50_000.0) };
     let text = table(&document(slow, Faults::default(), 1));
