@@ -17,9 +17,13 @@ it!(every_format_is_read_by_programs_that_are_not_ours, |kaw| {
     let Some(python) = python_with(READERS) else { return };
     kaw.file(FOREIGN, "some bytes");
     let summary = kaw.file("summary.md", "What another step wrote\n");
-    let done = kaw
-        .cmd("bench produce --records 2000 --repeat 2 --sweep record-size=100,1000")
-        .args(["--payload", FOREIGN, "--fail-if", "p50>=0us", "--fail-if", "records/s<1"])
+    let bench = || {
+        let line = "bench produce --records 2000 --repeat 2 --sweep record-size=100,1000";
+        kaw.cmd(line).args(["--payload", FOREIGN])
+    };
+    bench().args(["--save", "before.json"]).run().ok();
+    let done = bench()
+        .args(["--compare", "before.json", "--fail-if", "p50>=0us", "--fail-if", "records/s<1"])
         .args(FILES.map(|ending| format!("-Oresult.{ending}")))
         .env("GITHUB_STEP_SUMMARY", &summary)
         .run();

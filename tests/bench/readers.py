@@ -84,9 +84,9 @@ def read_markdown():
     checks = by_head("check")
     for table, case in zip(checks, CASES, strict=True):
         assert table[0][:2] == ["passed", "every record is whole"]
-        for row, gate in zip(table[1:], case["gates"], strict=True):
-            word = "failed" if gate["failed"] else "passed"
-            assert row == [word, f"--fail-if {gate['fail_if']}", gate["reason"]]
+        for row, (name, failed, reason) in zip(table, checks(case), strict=True):
+            assert row[:2] == ["failed" if failed else "passed", name]
+            assert reason is None or row[2] == reason
     [about] = by_head("measured")
     assert dict(about)["command"] == " ".join(RESULT["command"])
 
@@ -95,7 +95,18 @@ def checks(case):
     """What junit, markdown and html say of a case: what, whether it failed, and why."""
     sound = ("every record is whole", False, None)
     gates = [(f"--fail-if {gate['fail_if']}", gate["failed"], gate["reason"]) for gate in case["gates"]]
-    return [sound] + gates
+    changes = case["comparison"]["changes"]
+    judged = [(name, found["judgement"]) for name, found in changes.items() if found["judgement"]]
+    return [sound] + gates + [(f"--compare {name}", said == "worse", None) for name, said in judged]
+
+
+def sides(case):
+    """What was measured now, and the baseline."""
+    return [case["runs"], case["comparison"]["runs"]]
+
+
+def runs(case):
+    return [run for side in sides(case) for run in side]
 
 
 def read_junit():
@@ -110,7 +121,7 @@ def read_junit():
         for found, (name, failed, reason) in zip(suite, checks(case), strict=True):
             assert (found.name, found.classname) == (name, "kaw.bench." + case["workload"])
             assert found.is_failure == failed and found.is_passed != failed
-            if failed:
+            if failed and reason:
                 assert [result.message for result in found.result] == [reason]
 
 
@@ -228,7 +239,9 @@ def curve(run):
 
 
 def each(case, name):
-    return [[(turn, run["metrics"][name]) for turn, run in enumerate(case["runs"], 1)]]
+    return [
+        [(turn, run["metrics"][name]) for turn, run in enumerate(side, 1)] for side in sides(case)
+    ]
 
 
 CHARTS = {
@@ -237,16 +250,16 @@ CHARTS = {
         "linear",
         lambda case: [
             [(at, tick["records"] / length) for at, length, tick in course(run)]
-            for run in case["runs"]
+            for run in runs(case)
         ],
     ),
-    "Latency percentiles": ("nines", "log", lambda case: [list(curve(run)) for run in case["runs"]]),
+    "Latency percentiles": ("nines", "log", lambda case: [list(curve(run)) for run in runs(case)]),
     "Latency over time (p99 of each tick)": (
         "linear",
         "log",
         lambda case: [
             [(at, tick["p99"]) for at, _, tick in course(run) if tick["p99"] is not None]
-            for run in case["runs"]
+            for run in runs(case)
         ],
     ),
     "records/s of each run": ("linear", "linear", lambda case: each(case, "records/s")),

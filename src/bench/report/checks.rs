@@ -1,6 +1,7 @@
 //! What a result was held against, and how that went: the same for every format.
 
-use super::document::{Case, Document};
+use super::document::{Case, Comparison, Document, Judgement};
+use super::verdict;
 use super::words::records;
 
 /// Something that could fail.
@@ -21,6 +22,12 @@ pub fn checks(case: &Case) -> Vec<Check> {
         failed: gate.failed,
         says: gate.reason.clone(),
     }));
+    checks.extend(case.comparison.iter().flat_map(compared));
+    checks.extend(case.search.iter().map(|search| Check {
+        name: format!("--find-max --slo {}", search.slo.join(", ")),
+        failed: search.rate.is_none(),
+        says: verdict::found(search),
+    }));
     checks
 }
 
@@ -29,14 +36,24 @@ pub fn passed(document: &Document) -> bool {
     document.results.iter().flat_map(checks).all(|check| !check.failed)
 }
 
+/// What was judged; the rest is shown beside it.
+fn compared(comparison: &Comparison) -> impl Iterator<Item = Check> {
+    let judged = comparison.changes.iter().filter(|(_, change)| change.judgement.is_some());
+    judged.map(|(name, change)| Check {
+        name: format!("--compare {name}"),
+        failed: change.judgement == Some(Judgement::Worse),
+        says: verdict::change(name, change, comparison.tolerance),
+    })
+}
+
 fn sound(case: &Case) -> Check {
-    let faulty = case.runs.iter().find_map(|run| Some((run, run.records.faults()?)));
+    let faulty = case.all_runs().find_map(|run| Some((run, run.records.faults()?)));
     let says = match &faulty {
         Some((run, faults)) => {
             let why = run.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
             format!("of {} records {faults}{why}", run.records.sent)
         }
-        None => records(&case.runs),
+        None => records(case.all_runs()),
     };
     Check { name: "every record is whole".to_owned(), failed: faulty.is_some(), says }
 }

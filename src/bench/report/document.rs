@@ -78,7 +78,8 @@ pub struct Brokers {
 pub struct Comparison {
     /// When the baseline was measured.
     pub started: String,
-    pub runs: u32,
+    /// Those of the baseline.
+    pub runs: Vec<Run>,
     /// A change of less than this part is none.
     pub tolerance: f64,
     /// By metric.
@@ -273,7 +274,7 @@ impl Case {
         let gates = self.gates.iter().filter(|gate| gate.failed).map(|gate| gate.reason.clone());
         let worse = self.comparison.iter().flat_map(Comparison::worse);
         let unfound = self.search.iter().filter(|search| search.rate.is_none());
-        let unfound = unfound.map(|search| format!("no rate keeps {}", search.slo.join(", ")));
+        let unfound = unfound.map(verdict::found);
         gates.chain(worse).chain(unfound).collect()
     }
 

@@ -3,6 +3,7 @@
 use super::super::metric;
 use super::checks::{checks, passed};
 use super::document::{Case, Document, Figure};
+use super::table::turns_and_search;
 use super::words::{COLUMNS, batches, brokers, extent, host, load, show};
 
 pub fn markdown(document: &Document) -> String {
@@ -53,6 +54,10 @@ fn section(case: &Case) -> String {
     ];
     let batches = case.runs.first().and_then(batches);
     about.extend(batches.map(|batches| ["batches", &batches].map(escaped)));
+    let told = turns_and_search(case);
+    about.extend(told.map(|(word, says)| [word.as_str(), &says].map(escaped)));
+    let warnings = case.comparison.iter().flat_map(|comparison| &comparison.warnings);
+    about.extend(warnings.map(|warning| ["warning", warning].map(escaped)));
     about.extend(case.notes.iter().map(|note| ["note", note].map(escaped)));
     text + &table(&["run", "as"], about)
 }

@@ -83,6 +83,11 @@ fn verdicts(case: &Case) -> impl Iterator<Item = Row> {
             row(word, verdict::change(name, change, comparison.tolerance))
         })
     });
+    compared.chain(turns_and_search(case))
+}
+
+/// The part of it in which nothing fails.
+pub fn turns_and_search(case: &Case) -> impl Iterator<Item = Row> {
     let turns = case.versus.iter().flat_map(|versus| {
         let shown = COLUMNS.iter().filter_map(|name| Some((name, versus.ratios.get(*name)?)));
         let other = row("other", brokers(&versus.brokers, &[]));
@@ -91,13 +96,9 @@ fn verdicts(case: &Case) -> impl Iterator<Item = Row> {
     });
     let searched = case.search.iter().flat_map(|search| {
         let step = |step: &Attempt| row("tried", format!("{}/s {}", step.rate, step.reason));
-        let found = match search.rate {
-            Some(rate) => format!("{rate} records/s keep {}", search.slo.join(", ")),
-            None => format!("no rate keeps {}", search.slo.join(", ")),
-        };
-        search.steps.iter().map(step).chain(std::iter::once(row("found", found)))
+        search.steps.iter().map(step).chain(std::iter::once(row("found", verdict::found(search))))
     });
-    compared.chain(turns).chain(searched)
+    turns.chain(searched)
 }
 
 fn gates(case: &Case) -> impl Iterator<Item = Row> {

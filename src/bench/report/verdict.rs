@@ -1,6 +1,6 @@
 //! What comparing and taking turns have shown, in words that several formats share.
 
-use super::document::{Change, Judgement, PairRatio};
+use super::document::{Change, Judgement, PairRatio, Search};
 use super::words::show;
 
 /// What has changed since a baseline, and whether that is sure.
@@ -19,6 +19,14 @@ pub fn change(name: &str, change: &Change, tolerance: f64) -> String {
         }
     };
     format!("{name} is {after} after {before}, {ratio}{verdict}")
+}
+
+/// What a search has found.
+pub fn found(search: &Search) -> String {
+    match search.rate {
+        Some(rate) => format!("{rate} records/s keep {}", search.slo.join(", ")),
+        None => format!("no rate keeps {}", search.slo.join(", ")),
+    }
 }
 
 /// What this side's figure is to the other's.

@@ -61,7 +61,7 @@ impl Baseline {
         for (case, before) in document.results.iter_mut().zip(&self.cases) {
             case.comparison = Some(Comparison {
                 started: self.document.started.clone(),
-                runs: u32::try_from(before.runs.len()).unwrap_or(u32::MAX),
+                runs: before.runs.clone(),
                 tolerance: self.tolerance,
                 changes: compare(before, case, self.tolerance),
                 warnings: warnings.clone(),

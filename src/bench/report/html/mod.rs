@@ -9,6 +9,7 @@ use super::super::metric;
 use super::checks::{checks, passed};
 use super::document::{Case, Document, Run};
 use super::markup::escaped;
+use super::table::turns_and_search;
 use super::words::{COLUMNS, batches, brokers, extent, host, load, show, spread};
 use chart::Chart;
 
@@ -58,14 +59,17 @@ fn section(number: usize, case: &Case) -> String {
         ("batches", case.runs.first().and_then(batches)),
     ];
     let facts = facts.into_iter().filter_map(|(name, says)| Some((name, says?)));
-    let notes = case.notes.iter().map(|note| ("note", note.clone()));
+    let facts = facts.map(|(name, says)| (name.to_owned(), says)).chain(turns_and_search(case));
+    let warnings = case.comparison.iter().flat_map(|comparison| &comparison.warnings);
+    let warnings = warnings.map(|warning| ("warning".to_owned(), warning.clone()));
+    let notes = case.notes.iter().map(|note| ("note".to_owned(), note.clone()));
     format!(
         "<section>\n<h2>{}</h2>\n{}{}{}{}{}</section>\n",
         escaped(&case.name),
         verdicts(case),
         charts(&format!("case{number}"), &plots::of_case(case)),
         figures(case),
-        definitions(facts.chain(notes)),
+        definitions(facts.chain(warnings).chain(notes)),
         details(case),
     )
 }
@@ -140,12 +144,15 @@ fn about(document: &Document) -> String {
         ("host", host(&document.host)),
         ("versions", format!("kaw {}, librdkafka {}", versions.kaw, versions.librdkafka)),
     ];
-    format!("<section>\n<h2>Measured on</h2>\n{}</section>\n", definitions(facts.into_iter()))
+    format!(
+        "<section>\n<h2>Measured on</h2>\n{}</section>\n",
+        definitions(facts.map(|(name, says)| (name.to_owned(), says)).into_iter())
+    )
 }
 
-fn definitions<'a>(facts: impl Iterator<Item = (&'a str, String)>) -> String {
-    let line = |(name, says): (&str, String)| {
-        format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(&says))
+fn definitions(facts: impl Iterator<Item = (String, String)>) -> String {
+    let line = |(name, says): (String, String)| {
+        format!("<dt>{}</dt><dd>{}</dd>\n", escaped(&name), escaped(&says))
     };
     format!("<dl>\n{}</dl>\n", facts.map(line).collect::<String>())
 }

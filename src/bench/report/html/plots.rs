@@ -1,7 +1,7 @@
 //! Which charts a result has.
 
 use super::super::document::{Case, Figure, Run, Tick};
-use super::super::words::{plain, show};
+use super::super::words::{brokers, plain, show};
 use super::axis::{Axis, Show};
 use super::chart::{Chart, Group, Line, Point};
 
@@ -13,7 +13,16 @@ pub struct Side<'a> {
 
 /// The side that was asked for comes first.
 pub fn sides(case: &Case) -> Vec<Side<'_>> {
-    vec![Side { name: "this run".to_owned(), runs: &case.runs }]
+    let mut sides = vec![Side { name: "measured now".to_owned(), runs: &case.runs }];
+    sides.extend(case.comparison.iter().map(|comparison| Side {
+        name: format!("baseline of {}", comparison.started),
+        runs: &comparison.runs,
+    }));
+    sides.extend(case.versus.iter().map(|versus| Side {
+        name: format!("versus {}", brokers(&versus.brokers, &[])),
+        runs: &versus.runs,
+    }));
+    sides
 }
 
 /// The charts of a case.
