@@ -7,7 +7,7 @@ use kafka_protocol::messages::{ApiKey, ApiVersionsRequest};
 use rustix::process::{Signal, kill_process};
 
 use crate::harness::raw::Raw;
-use crate::harness::{Kaw, free_port};
+use crate::harness::{Kaw, free_port, python_with};
 
 fn path() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
@@ -47,6 +47,26 @@ fn blocks(open: &str) -> Vec<String> {
     let rests = readme.split(open).skip(1);
     rests.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
+
+// GitHub's runners are not to be had here; what reads the workflow is another YAML reader, and its
+// step is run as a runner would.
+it!(readmes_workflow_measures_and_compares, |kaw| {
+    let Some(python) = python_with("pyyaml") else { return };
+    let workflow = kaw.file("bench.yml", &blocks("```yaml\n")[0]);
+    let reader = "import sys, yaml
+steps = yaml.safe_load(open(sys.argv[1]))['jobs']['bench']['steps']
+print(next(step['run'] for step in steps if 'kaw bench' in step.get('run', '')))";
+    let step = kaw.tool(python.to_str().unwrap()).args(["-c", reader]).arg(workflow).run().ok();
+    let summary = kaw.path("summary.md");
+    let done =
+        kaw.sh(&format!("set -e\n{}", step.out())).env("GITHUB_STEP_SUMMARY", &summary).run();
+    // A machine that is busy in between is slower.
+    assert!(done.code == 0 || done.err().contains(": worse by more than 10 %"), "{done}");
+    assert!(fs::read_to_string(summary).unwrap().starts_with("\n## kaw bench: "));
+    for file in ["baseline.json", "bench.html", "bench.xml", "bench.bigger.json"] {
+        assert!(kaw.path(file).exists(), "{file}");
+    }
+});
 
 it!(readmes_table_of_apis_is_what_the_broker_advertises, |kaw| {
     let broker = kaw.broker("");

@@ -81,8 +81,8 @@ def read_markdown():
     figures = by_head("metric", "median", "min", "max", "95 % sure")
     for table, case in zip(figures, CASES, strict=True):
         assert {row[0] for row in table} == set(case["summary"])
-    checks = by_head("check")
-    for table, case in zip(checks, CASES, strict=True):
+    verdicts = by_head("check")
+    for table, case in zip(verdicts, CASES, strict=True):
         assert table[0][:2] == ["passed", "every record is whole"]
         for row, (name, failed, reason) in zip(table, checks(case), strict=True):
             assert row[:2] == ["failed" if failed else "passed", name]

@@ -8,7 +8,7 @@ use super::words::{COLUMNS, batches, brokers, extent, host, load, show};
 
 pub fn markdown(document: &Document) -> String {
     let word = if passed(document) { "passed" } else { "failed" };
-    let mut text = format!("## kaw bench: {word}\n");
+    let mut text = format!("\n## kaw bench: {word}\n");
     let cases = document.results.as_slice();
     if let [_, _, ..] = cases {
         text += &columns(cases);
