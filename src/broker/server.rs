@@ -24,8 +24,9 @@ const BACKLOG: u32 = 1024;
 /// A throttled disk can block a write for long: two stuck appends must not stop the rest.
 const WORKERS_MIN: usize = 4;
 
-/// Syncs, rolls and cold reads; beyond this they queue.
-const BLOCKING_THREADS_MAX: usize = 32;
+/// Syncs, rolls, cold reads, and whoever waits for a log; beyond this they queue. A thread that has
+/// nothing to do ends soon.
+const BLOCKING_THREADS_MAX: usize = 512;
 
 /// How long clients are given to take what they are owed when the broker leaves.
 const FAREWELL: Duration = Duration::from_secs(3);

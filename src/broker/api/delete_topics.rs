@@ -22,7 +22,8 @@ pub fn handle(call: &mut Call<'_>, request: DeleteTopicsRequest) -> Outcome<Dele
     let topics: Vec<_> = by_name
         .chain(request.topics)
         .map(|wanted| {
-            let deleted = delete(node, &wanted, &mut done);
+            // A log that is being synced is closed when that is over.
+            let deleted = tokio::task::block_in_place(|| delete(node, &wanted, &mut done));
             let (error_code, error_message) = match deleted {
                 Ok(mut dirs) => {
                     leftovers.append(&mut dirs);

@@ -8,6 +8,9 @@ use tokio::sync::oneshot;
 
 use crate::record::Offset;
 
+/// Syncs of one log on end before its thread serves others.
+const ROUNDS_MAX: usize = 8;
+
 /// The disk did not take what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyncFailed;
@@ -65,38 +68,50 @@ impl GroupCommit {
         queue.waiting.push((end, teller));
         if !std::mem::replace(&mut queue.running, true) {
             let log = log.clone();
-            tokio::task::spawn_blocking(move || rounds(&*log));
+            tokio::task::spawn_blocking(move || rounds(log));
         }
         Ticket::Pending(told)
     }
 }
 
-fn rounds(log: &impl Sync) {
-    loop {
-        // A defect in it must not leave those who wait without an answer.
-        let synced = catch_unwind(AssertUnwindSafe(|| log.sync())).unwrap_or(Err(SyncFailed));
-        let mut queue = log.commit().lock();
-        let told = match synced {
-            Ok(durable) => {
-                queue.durable = queue.durable.max(durable);
-                let all = std::mem::take(&mut queue.waiting);
-                let (kept, waiting) = all.into_iter().partition(|(end, _)| *end <= durable);
-                queue.waiting = waiting;
-                kept
-            }
-            Err(SyncFailed) => std::mem::take(&mut queue.waiting),
-        };
-        queue.running = !queue.waiting.is_empty();
-        let done = !queue.running;
-        drop(queue);
-        for (_, teller) in told {
-            // Whoever asked may have gone.
-            let _ = teller.send(synced.map(drop));
-        }
-        if done {
+/// Syncs until nobody waits. Where somebody always does, other logs have their turn in between.
+fn rounds<S: Sync>(log: Arc<S>) {
+    for _ in 0..ROUNDS_MAX {
+        if round(&*log) == Round::Last {
             return;
         }
     }
+    tokio::task::spawn_blocking(move || rounds(log));
+}
+
+#[derive(PartialEq, Eq)]
+enum Round {
+    Last,
+    AnotherWaits,
+}
+
+fn round(log: &impl Sync) -> Round {
+    // A defect in it must not leave those who wait without an answer.
+    let synced = catch_unwind(AssertUnwindSafe(|| log.sync())).unwrap_or(Err(SyncFailed));
+    let mut queue = log.commit().lock();
+    let told = match synced {
+        Ok(durable) => {
+            queue.durable = queue.durable.max(durable);
+            let all = std::mem::take(&mut queue.waiting);
+            let (kept, waiting) = all.into_iter().partition(|(end, _)| *end <= durable);
+            queue.waiting = waiting;
+            kept
+        }
+        Err(SyncFailed) => std::mem::take(&mut queue.waiting),
+    };
+    queue.running = !queue.waiting.is_empty();
+    let is_last = !queue.running;
+    drop(queue);
+    for (_, teller) in told {
+        // Whoever asked may have gone.
+        let _ = teller.send(synced.map(drop));
+    }
+    if is_last { Round::Last } else { Round::AnotherWaits }
 }
 
 #[cfg(test)]
@@ -133,6 +148,39 @@ mod tests {
         assert_eq!(GroupCommit::ask(&log, Offset(5)).wait().await, Ok(()));
         assert_eq!(GroupCommit::ask(&log, Offset(3)).wait().await, Ok(()));
         assert_eq!(log.syncs.load(Ordering::SeqCst), 1);
+    }
+
+    /// One that somebody waits for again whenever it was synced.
+    #[derive(Default)]
+    struct Busy {
+        end: AtomicI64,
+        commit: GroupCommit,
+    }
+
+    impl Sync for Busy {
+        fn sync(&self) -> Result<Offset, SyncFailed> {
+            let end = Offset(self.end.fetch_add(1, Ordering::SeqCst));
+            let (teller, _) = oneshot::channel();
+            self.commit.lock().waiting.push((Offset(end.get() + 1), teller));
+            Ok(end)
+        }
+
+        fn commit(&self) -> &GroupCommit {
+            &self.commit
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_never_done_lets_others_have_their_turn() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let busy = Arc::new(Busy::default());
+            let _never_done = GroupCommit::ask(&busy, Offset(1));
+            let idle = Arc::new(Counted { end: AtomicI64::new(5), ..Counted::default() });
+            assert_eq!(GroupCommit::ask(&idle, Offset(5)).wait().await, Ok(()));
+        });
+        runtime.shutdown_background();
     }
 
     #[tokio::test]

@@ -214,8 +214,7 @@ impl Topics {
 
     /// Of the catalogue's records (`metadata.version`).
     pub fn metadata_version(&self) -> i16 {
-        let state = self.catalogue.lock();
-        state.image.features.get("metadata.version").copied().unwrap_or(1)
+        self.catalogue.metadata_version()
     }
 
     /// What the data directory takes of the disk.

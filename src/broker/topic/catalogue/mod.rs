@@ -13,7 +13,7 @@ mod read;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::commit::{self, GroupCommit, SyncFailed};
 use super::directory::Found;
@@ -100,6 +100,8 @@ pub struct Catalogue {
     commit: GroupCommit,
     /// The log's end, for those who want to wait for it without the lock.
     end: AtomicI64,
+    /// Of its records; nothing changes it while the directory is open.
+    metadata_version: i16,
 }
 
 /// The catalogue while it is changed.
@@ -156,12 +158,26 @@ impl Catalogue {
         state.complete(identity)?;
         state.fence(identity)?;
         let end = AtomicI64::new(state.end().get());
-        Ok(Catalogue { state: Mutex::new(state), commit: GroupCommit::default(), end })
+        let metadata_version = state.image.features.get("metadata.version").copied().unwrap_or(1);
+        let commit = GroupCommit::default();
+        Ok(Catalogue { state: Mutex::new(state), commit, end, metadata_version })
     }
 
-    /// For looking things up and changing them as one step.
+    /// `metadata.version`, which every client that connects is told: without the lock.
+    pub fn metadata_version(&self) -> i16 {
+        self.metadata_version
+    }
+
+    /// For looking things up and changing them as one step. Whoever has it may wait for a slow
+    /// disk; those who want it too must not take every worker meanwhile.
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => tokio::task::block_in_place(|| {
+                self.state.lock().unwrap_or_else(PoisonError::into_inner)
+            }),
+        }
     }
 
     /// Writes a change as one batch. It is durable once `end` is.
