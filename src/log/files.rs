@@ -53,7 +53,8 @@ impl Kind {
     pub(super) fn parse(name: &str) -> Option<(Kind, Offset)> {
         let (digits, _) = name.split_once('.')?;
         let kind = Kind::ALL.into_iter().find(|kind| &name[digits.len()..] == kind.suffix())?;
-        let offset = digits.parse().ok().filter(|_| digits.len() == 20)?;
+        let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let offset = digits.parse().ok().filter(|_| is_number)?;
         Some((kind, Offset(offset)))
     }
 }
@@ -130,6 +131,27 @@ impl<D: Disk> Files<D> {
         match self.disk.remove(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path)(error)),
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_twenty_digits_and_a_suffix() {
+        let of = |name| Kind::parse(name);
+        assert_eq!(of("00000000000000001200.index"), Some((Kind::OffsetIndex, Offset(1200))));
+        for other in [
+            "-0000000000000000005.log",
+            "+0000000000000000005.log",
+            "0000000000000000005.log",
+            "99999999999999999999.log",
+            "00000000000000000005.log.swap",
+            "00000000000000000005",
+        ] {
+            assert_eq!(of(other), None, "{other}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The sparse indexes of one segment: offset to position, and time to offset, in Kafka's formats.
 
-use crate::record::Timestamp;
+use std::fmt;
+
+use crate::record::{Offset, Timestamp};
 
 /// `.index`: i32 last offset of a batch minus the segment's base, i32 position of that batch.
 pub(super) const OFFSET_ENTRY_BYTES: usize = 8;
@@ -22,6 +24,13 @@ pub(super) struct TimeEntry {
 }
 
 impl OffsetEntry {
+    /// Whether a batch with this first and last offset may lie at its position, so that who seeks
+    /// what is above the entry misses nothing. Apache Kafka once wrote one entry for all batches
+    /// that came at once: the last offset of the last, the position of the first.
+    pub(super) fn fits(self, base: Offset, (first, last): (Offset, Offset)) -> bool {
+        base <= first && last.get() - base.get() <= i64::from(self.delta)
+    }
+
     pub(super) fn decode(e: &[u8; OFFSET_ENTRY_BYTES]) -> OffsetEntry {
         OffsetEntry {
             delta: u32::from_be_bytes([e[0], e[1], e[2], e[3]]),
@@ -40,6 +49,18 @@ impl TimeEntry {
     }
 }
 
+impl fmt::Display for OffsetEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "offset +{} at byte {}", self.delta, self.position)
+    }
+}
+
+impl fmt::Display for TimeEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "time {} at offset +{}", self.timestamp.get(), self.delta)
+    }
+}
+
 /// Both indexes of a segment, each strictly increasing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Index {
@@ -53,10 +74,21 @@ impl Index {
         let index = Index { offsets: decode_offsets(offsets), times: decode_times(times) };
         let whole = offsets.len() == index.offsets.len() * OFFSET_ENTRY_BYTES
             && times.len() == index.times.len() * TIME_ENTRY_BYTES;
-        let rising = index.offsets.is_sorted_by(rises)
-            && index.times.is_sorted_by(|a, b| a.timestamp < b.timestamp && a.delta < b.delta);
-        let inside = index.offsets.last().is_none_or(|last| last.position < log_bytes);
-        (whole && rising && inside).then_some(index)
+        (whole && index.may_be_of(log_bytes)).then_some(index)
+    }
+
+    /// Whether a log of so many bytes may have this index.
+    fn may_be_of(&self, log_bytes: u32) -> bool {
+        let rising = self.offsets.is_sorted_by(rises)
+            && self.times.is_sorted_by(|a, b| a.timestamp < b.timestamp && a.delta < b.delta);
+        rising && self.offsets.last().is_none_or(|last| last.position < log_bytes)
+    }
+
+    /// Whether it speaks only of offsets that are less than so many above the base: what is
+    /// appended next comes behind.
+    pub(super) fn is_below(&self, offsets: i64) -> bool {
+        self.offsets.last().is_none_or(|last| i64::from(last.delta) < offsets)
+            && self.times.last().is_none_or(|last| i64::from(last.delta) < offsets)
     }
 
     pub(super) fn offsets_from(&self, first: usize) -> Vec<u8> {
@@ -89,23 +121,23 @@ impl Index {
         self.offsets.get(behind).map(|entry| entry.position)
     }
 
-    /// Where to start looking for the record `delta` above the base offset.
-    pub(super) fn position_before(&self, delta: u32) -> u32 {
+    /// Where to start looking for the record `delta` above the base offset. `None`: at the front.
+    pub(super) fn entry_before(&self, delta: u32) -> Option<OffsetEntry> {
         let after = self.offsets.partition_point(|entry| entry.delta <= delta);
-        after.checked_sub(1).map_or(0, |at| self.offsets[at].position)
+        after.checked_sub(1).map(|at| self.offsets[at])
     }
 
     /// The last known start of a batch at or below `position`.
-    pub(super) fn boundary_before(&self, position: u32) -> u32 {
+    pub(super) fn boundary_before(&self, position: u32) -> Option<OffsetEntry> {
         let after = self.offsets.partition_point(|entry| entry.position <= position);
-        after.checked_sub(1).map_or(0, |at| self.offsets[at].position)
+        after.checked_sub(1).map(|at| self.offsets[at])
     }
 
-    /// Where to start looking for the first record at or after `time`, as an offset delta: no
-    /// earlier one is that young.
-    pub(super) fn delta_before(&self, time: Timestamp) -> u32 {
+    /// Where to start looking for the first record at or after `time`: no earlier one is that
+    /// young. `None`: at the front.
+    pub(super) fn time_before(&self, time: Timestamp) -> Option<TimeEntry> {
         let after = self.times.partition_point(|entry| entry.timestamp <= time);
-        after.checked_sub(1).map_or(0, |at| self.times[at].delta)
+        after.checked_sub(1).map(|at| self.times[at])
     }
 
     pub(super) fn push_offset(&mut self, entry: OffsetEntry) {
@@ -128,12 +160,13 @@ impl Index {
             || self.times.len() + 1 >= bytes_max / TIME_ENTRY_BYTES
     }
 
-    /// Keeps what describes the first `bytes` of the log and comes first in the files; what lies
-    /// behind was perhaps never written. `counts` are offsets and times.
+    /// Keeps what describes the first `log_bytes` of the log and comes first in the files; what
+    /// lies behind was perhaps never written. `counts` are offsets and times.
     pub(super) fn decode_prefix(
         offsets: &[u8],
         times: &[u8],
         counts: (usize, usize),
+        log_bytes: u32,
     ) -> Option<Index> {
         let mut index = Index { offsets: decode_offsets(offsets), times: decode_times(times) };
         if index.offsets.len() < counts.0 || index.times.len() < counts.1 {
@@ -141,7 +174,7 @@ impl Index {
         }
         index.offsets.truncate(counts.0);
         index.times.truncate(counts.1);
-        Some(index)
+        index.may_be_of(log_bytes).then_some(index)
     }
 }
 
@@ -181,14 +214,16 @@ mod tests {
     #[test]
     fn lookups_never_start_behind_what_they_seek() {
         let index = sample();
+        let position = |entry: OffsetEntry| entry.position;
         for (delta, want) in [(0, 0), (9, 0), (10, 5000), (29, 10000), (99, 15000)] {
-            assert_eq!(index.position_before(delta), want, "offset {delta}");
+            assert_eq!(index.entry_before(delta).map_or(0, position), want, "offset {delta}");
         }
-        for (position, want) in [(0, 0), (4999, 0), (5000, 5000), (99999, 15000)] {
-            assert_eq!(index.boundary_before(position), want, "position {position}");
+        for (at, want) in [(0, 0), (4999, 0), (5000, 5000), (99999, 15000)] {
+            assert_eq!(index.boundary_before(at).map_or(0, position), want, "position {at}");
         }
         for (time, want) in [(0, 0), (99, 0), (100, 10), (250, 20), (999, 30)] {
-            assert_eq!(index.delta_before(Timestamp(time)), want, "time {time}");
+            let before = index.time_before(Timestamp(time));
+            assert_eq!(before.map_or(0, |entry| entry.delta), want, "time {time}");
         }
     }
 
@@ -201,6 +236,27 @@ mod tests {
         assert_eq!(Index::decode(&offsets, &times[..30], 20000), None);
         assert_eq!(Index::decode(&offsets, &times, 15000), None);
         assert_eq!(Index::decode(&[&offsets[..], &[0; 8]].concat(), &times, 20000), None);
-        assert!(Index::decode_prefix(&[&offsets[..], &[0; 8]].concat(), &times, (3, 2)).is_some());
+    }
+
+    #[test]
+    fn the_front_of_a_file_is_believed_only_when_rising_and_inside() {
+        let index = sample();
+        let (offsets, times) = (index.offsets_from(0), index.times_from(0));
+        let decode = |offsets: &[u8], counts| Index::decode_prefix(offsets, &times, counts, 15001);
+        let torn = [&offsets[..], &[0; 8]].concat();
+        assert_eq!(decode(&torn, (3, 3)), Some(index));
+        assert_eq!(decode(&torn, (4, 3)), None, "it does not rise");
+        assert_eq!(decode(&torn, (5, 3)), None, "as many are not there");
+        assert_eq!(Index::decode_prefix(&offsets, &times, (3, 3), 15000), None, "it is outside");
+    }
+
+    #[test]
+    fn an_entry_fits_where_nothing_is_missed_above_it() {
+        let entry = OffsetEntry { delta: 20, position: 5000 };
+        let fits = |first, last| entry.fits(Offset(100), (Offset(first), Offset(last)));
+        assert!(fits(111, 120), "its last offset");
+        assert!(fits(111, 115), "more batches came at once");
+        assert!(!fits(111, 121), "119 and 120 may be of a batch before");
+        assert!(!fits(99, 120), "it is below the segment");
     }
 }

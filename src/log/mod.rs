@@ -6,12 +6,14 @@
 //! reported back. Appends and reads touch the page cache only.
 
 mod aborted;
+mod by_time;
 mod clean;
 mod disk;
 mod epochs;
 mod facts;
 mod files;
 mod index;
+mod indexed;
 pub mod inspect;
 mod pieces;
 mod producers;
@@ -23,6 +25,7 @@ mod saved;
 mod segment;
 mod sync;
 mod text;
+mod walk;
 mod window;
 
 #[cfg(test)]
@@ -127,7 +130,9 @@ impl<D: Disk> Log<D> {
         // What is read lies in one segment.
         let end = self.segments.get(at_segment + 1).map_or(end, |next| next.base.min(end));
         let touches = |aborted: &&Aborted| from <= aborted.last && aborted.first < end;
-        Ok(self.aborted.values().flatten().filter(touches).copied().collect())
+        // One that ended in an earlier segment touches nothing here.
+        let since = self.aborted.range(self.segments[at_segment].base..);
+        Ok(since.flat_map(|(_, of_segment)| of_segment).filter(touches).copied().collect())
     }
 
     /// What the next start should know of the log.

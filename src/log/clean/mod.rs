@@ -16,9 +16,9 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ops::{ControlFlow, Range};
 
+use super::by_time::INFLATED_BYTES_MAX;
 use super::facts::{CompactError, Compaction, Settings};
 use super::files::{Failed, Files};
-use super::read::INFLATED_BYTES_MAX;
 use super::segment::Segment;
 use super::{Disk, Log};
 use crate::record::{Offset, ProducerId, Scratch, Timestamp};

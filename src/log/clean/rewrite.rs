@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::super::by_time::INFLATED_BYTES_MAX;
 use super::super::facts::{CompactError, Settings};
 use super::super::files::{Failed, Files, Kind, Stage, at};
-use super::super::read::INFLATED_BYTES_MAX;
 use super::super::segment::Segment;
 use super::super::window::Window;
 use super::super::{Aborted, Disk, DiskFile, Open, aborted};

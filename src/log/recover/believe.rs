@@ -6,9 +6,9 @@ use super::super::facts::{Cleanup, Known, Trust};
 use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
 use super::super::producers::Producers;
-use super::super::read::Walk;
 use super::super::saved::{self, Saved};
 use super::super::segment::Largest;
+use super::super::walk::Walk;
 use super::super::{Disk, EPOCHS, Log};
 use super::Start;
 use crate::record::{BatchView, Offset, Timestamp};
@@ -87,7 +87,8 @@ impl<D: Disk> Log<D> {
         let times = self.files.read(&self.files.path(Kind::TimeIndex, base))?;
         let counts = (saved.index_entries.0 as usize, saved.index_entries.1 as usize);
         let (offsets, times) = (offsets.unwrap_or_default(), times.unwrap_or_default());
-        Ok(Index::decode_prefix(&offsets, &times, counts))
+        let index = Index::decode_prefix(&offsets, &times, counts, saved.position);
+        Ok(index.filter(|index| index.is_below(saved.end.get() - base.get())))
     }
 
     /// All before this segment is as it was left.
@@ -121,10 +122,9 @@ impl<D: Disk> Log<D> {
             next = batch.next_offset();
             self.last_batch = (place.position, batch.crc());
         }
-        let Some(epochs) = self.read_epochs()?.filter(|_| next == end && walk.position() == bytes)
-        else {
-            return Ok(None);
-        };
+        let leads_there = next == end && walk.position() == bytes;
+        let fits = leads_there && index.is_below(end.get() - base.get());
+        let Some(epochs) = self.read_epochs()?.filter(|_| fits) else { return Ok(None) };
         (self.end, self.epochs, self.recovery_point) = (end, epochs, base);
         self.believe_before(self.segments.len());
         let times = index.times.last().copied();

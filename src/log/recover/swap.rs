@@ -4,7 +4,7 @@
 
 use super::super::facts::OpenError;
 use super::super::files::{Failed, Kind, Stage, at};
-use super::super::read::Walk;
+use super::super::walk::Walk;
 use super::super::{Disk, Listed, Log, Open};
 use crate::record::Offset;
 

@@ -3,6 +3,7 @@
 mod clean;
 mod engine;
 mod faulty;
+mod indexes;
 mod real;
 mod simulation;
 

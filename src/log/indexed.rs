@@ -1,0 +1,149 @@
+//! A segment's index while it is used: believed where the log says the same, else made anew.
+//!
+//! The files have no checksum, and one bit may lead a reader behind the records that it seeks. So
+//! an entry counts only once the batch that it speaks of was looked at, which is read next anyway.
+
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::files::{Failed, Kind, at};
+use super::index::{Index, OffsetEntry, TimeEntry};
+use super::segment::Segment;
+use super::walk::{Walk, no_batch_at};
+use super::{Disk, Log};
+
+impl<D: Disk> Log<D> {
+    /// A segment's index, read from its files, or made anew where they are missing or wrong.
+    pub(super) fn index(&mut self, at_segment: usize) -> Result<&Index, Failed> {
+        if self.segments[at_segment].index.is_none() {
+            self.load_file(at_segment)?;
+            match self.read_index(at_segment)? {
+                Some(index) => {
+                    let segment = &mut self.segments[at_segment];
+                    segment.saved = (index.offsets.len(), index.times.len());
+                    segment.index = Some(index);
+                }
+                None => {
+                    let (fresh, _) = self.read_again(at_segment)?;
+                    self.take_anew(at_segment, fresh);
+                }
+            }
+        }
+        Ok(self.segments[at_segment].index.as_ref().expect("it was just loaded"))
+    }
+
+    pub(super) fn read_index(&self, at_segment: usize) -> Result<Option<Index>, Failed> {
+        let segment = &self.segments[at_segment];
+        let offsets = self.files.read(&self.files.path(Kind::OffsetIndex, segment.base))?;
+        let times = self.files.read(&self.files.path(Kind::TimeIndex, segment.base))?;
+        let decoded = offsets.zip(times);
+        Ok(decoded.and_then(|(offsets, times)| Index::decode(&offsets, &times, segment.bytes)))
+    }
+
+    /// A walk over `span` of a segment, from the entry of its index that `pick` takes, or from the
+    /// span's beginning where it takes none.
+    pub(super) fn walk_from<'f>(
+        &mut self,
+        at_segment: usize,
+        file: &'f D::File,
+        span: Range<u32>,
+        pick: impl Fn(&Index) -> Option<OffsetEntry>,
+    ) -> Result<Walk<'f, D::File>, Failed> {
+        let begin = |entry: Option<OffsetEntry>| {
+            Walk::new(file, entry.map_or(span.start, |entry| entry.position), span.end)
+        };
+        let picked = pick(self.index(at_segment)?);
+        let mut walk = begin(picked);
+        let Some(entry) = picked else { return Ok(walk) };
+        let batch = walk.peek().map_err(|error| self.of_log(at_segment, error))?;
+        let base = self.segments[at_segment].base;
+        if batch.is_some_and(|offsets| entry.fits(base, offsets)) {
+            return Ok(walk);
+        }
+        self.disbelieve(at_segment, Kind::OffsetIndex, entry)?;
+        Ok(begin(pick(self.index(at_segment)?)))
+    }
+
+    /// The entry that `pick` takes from a segment's time index, as true as its log.
+    pub(super) fn time_entry(
+        &mut self,
+        at_segment: usize,
+        pick: impl Fn(&Index) -> Option<TimeEntry>,
+    ) -> Result<Option<TimeEntry>, Failed> {
+        let Some(entry) = pick(self.index(at_segment)?) else { return Ok(None) };
+        if self.is_true(at_segment, entry)? {
+            return Ok(Some(entry));
+        }
+        self.disbelieve(at_segment, Kind::TimeIndex, entry)?;
+        Ok(pick(self.index(at_segment)?))
+    }
+
+    /// Whether the batch that an entry speaks of has its time as the largest. Where the log itself
+    /// cannot be read, nothing says otherwise.
+    fn is_true(&mut self, at_segment: usize, entry: TimeEntry) -> Result<bool, Failed> {
+        let file = self.load_file(at_segment)?;
+        let span = 0..self.segments[at_segment].bytes;
+        let before = |index: &Index| index.entry_before(entry.delta);
+        let mut walk = self.walk_from(at_segment, &*file, span, before)?;
+        let base = self.segments[at_segment].base;
+        while let Some((_, batch)) = walk.next().map_err(|error| self.of_log(at_segment, error))? {
+            if i64::from(entry.delta) <= batch.last_offset().get() - base.get() {
+                let holds = batch.base_offset().get() - base.get() <= i64::from(entry.delta);
+                return Ok(holds && batch.max_timestamp() == entry.timestamp);
+            }
+        }
+        Ok(walk.ended().is_err())
+    }
+
+    /// The log says otherwise than an entry of an index: both indexes are made anew from it.
+    fn disbelieve(
+        &mut self,
+        at_segment: usize,
+        kind: Kind,
+        entry: impl fmt::Display,
+    ) -> Result<(), Failed> {
+        let (fresh, known_bytes) = self.read_again(at_segment)?;
+        if known_bytes < fresh.bytes {
+            return Err(self.of_log(at_segment, no_batch_at(known_bytes)));
+        }
+        let file = self.files.path(kind, self.segments[at_segment].base);
+        tracing::warn!(file = %file.display(), %entry, "not as the log says; made anew");
+        self.take_anew(at_segment, fresh);
+        self.changed = true;
+        Ok(())
+    }
+
+    /// What a segment's headers say of it, and how far they lead.
+    fn read_again(&mut self, at_segment: usize) -> Result<(Segment<D::File>, u32), Failed> {
+        let file = self.load_file(at_segment)?;
+        let path = self.files.path(Kind::Log, self.segments[at_segment].base);
+        let interval_bytes = self.settings.index_interval_bytes;
+        let segment = &self.segments[at_segment];
+        let mut walk = Walk::new(&*file, 0, segment.bytes);
+        let mut fresh = Segment::new(segment.base, Arc::clone(&file), segment.born);
+        while let Some((place, batch)) = walk.next().map_err(at(&path))? {
+            if fresh.delta(batch.last_offset()).is_none() {
+                break;
+            }
+            fresh.note(&batch, place.bytes, interval_bytes);
+        }
+        fresh.finish_index();
+        let known_bytes = fresh.bytes;
+        (fresh.bytes, fresh.synced) = (segment.bytes, segment.synced);
+        fresh.modified = segment.modified;
+        Ok((fresh, known_bytes))
+    }
+
+    fn take_anew(&mut self, at_segment: usize, fresh: Segment<D::File>) {
+        self.segments[at_segment] = fresh;
+        // A full disk must not stop reading: what is in memory serves, and is made again next time.
+        let _ = self.save_index(at_segment);
+    }
+
+    /// An error about a segment's log.
+    pub(super) fn of_log(&self, at_segment: usize, error: io::Error) -> Failed {
+        Failed { path: self.files.path(Kind::Log, self.segments[at_segment].base), error }
+    }
+}

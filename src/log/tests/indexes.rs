@@ -1,0 +1,175 @@
+//! Indexes that are not as the log says. They have no checksum.
+
+use super::faulty::FaultyDisk;
+use super::*;
+
+const RECORDS: i64 = 44;
+const CLEAN: Known = Known {
+    log_start: None,
+    recovery_point: Some(Offset(RECORDS)),
+    compacted: None,
+    trust: Trust::Clean,
+};
+
+/// Batches of two records, one at a time; a closed segment and one that grows.
+fn filled(disk: &FaultyDisk) -> Log<FaultyDisk> {
+    let (mut log, _) = open(disk, Known::default());
+    for n in 0..RECORDS / 2 {
+        append(&mut log, &batch(n, &["some value", "and another"])).unwrap();
+    }
+    log
+}
+
+fn closed() -> FaultyDisk {
+    let disk = FaultyDisk::new();
+    filled(&disk).close(Timestamp(0)).unwrap();
+    disk
+}
+
+/// Killed behind a checkpoint, with acknowledged records behind it.
+fn killed() -> FaultyDisk {
+    let disk = FaultyDisk::new();
+    let mut log = filled(&disk);
+    let checkpoint = log.checkpoint().unwrap();
+    checkpoint.run().unwrap();
+    log.checkpointed(&checkpoint);
+    append(&mut log, &batch(RECORDS, &["behind it"])).unwrap();
+    sync(&mut log);
+    disk
+}
+
+fn flip(disk: &FaultyDisk, path: &Path, bit: usize) {
+    let mut bytes = disk.read(path).unwrap();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    disk.open(path, Open::Existing).unwrap().write_at([&bytes, &[]], 0).unwrap();
+}
+
+/// Whether a reader that begins at `offset` gets it, with whole batches.
+fn gets(log: &mut Log<FaultyDisk>, offset: i64, bytes_max: u32) -> Result<(), ReadError> {
+    let slice = log.read(Offset(offset), log.end(), bytes_max)?.expect("there is more");
+    let bytes = slice.load().unwrap();
+    let first = batches(&bytes).next().unwrap().unwrap();
+    let held = first.base_offset().get()..=first.last_offset().get();
+    assert!(held.contains(&offset), "{held:?} where {offset} was asked for");
+    assert!(batches(&bytes).all(|batch| batch.is_ok()), "a batch is cut off");
+    Ok(())
+}
+
+/// All that a reader may ask of the log, and then it goes on.
+fn check(mut log: Log<FaultyDisk>) {
+    for offset in 0..RECORDS {
+        for bytes_max in [1, 500] {
+            gets(&mut log, offset, bytes_max).unwrap();
+        }
+        let found = log.offset_for_timestamp(Timestamp(offset / 2)).unwrap().unwrap();
+        assert_eq!(found.offset, Offset(offset / 2 * 2));
+    }
+    let ages: Vec<_> = log.segments.iter().map(Segment::age_mark).collect();
+    let last = |n: usize| Timestamp((log.segments[n + 1].base.get() - 1) / 2);
+    assert!((0..ages.len() - 1).all(|n| ages[n] == last(n)), "{ages:?}");
+    for n in 0..20 {
+        append(&mut log, &batch(RECORDS + n, &["more", "and more"])).unwrap();
+    }
+    log.close(Timestamp(0)).unwrap();
+}
+
+#[test]
+fn no_bit_of_an_index_hides_a_record() {
+    for (left, known) in [(closed as fn() -> FaultyDisk, CLEAN), (killed, Known::default())] {
+        let is_index = |path: &std::path::PathBuf| {
+            path.extension().is_some_and(|end| end == "index" || end == "timeindex")
+        };
+        let indexes: Vec<_> = left().files().into_iter().filter(is_index).collect();
+        assert_eq!(indexes.len(), 4);
+        for path in indexes {
+            let bits = left().read(&path).unwrap().len() * 8;
+            assert!(bits > 0, "{path:?}");
+            for bit in 0..bits {
+                let mut disk = left();
+                flip(&disk, &path, bit);
+                disk.process_dies();
+                let log = std::panic::AssertUnwindSafe(|| check(open(&disk, known).0));
+                let done = std::panic::catch_unwind(log);
+                assert!(done.is_ok(), "{path:?}, bit {bit}, {:?}", known.trust);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_index_that_lied_is_right_from_then_on() {
+    let mut disk = closed();
+    let path = Path::new(DIR).join("00000000000000000000.index");
+    let before = disk.read(&path).unwrap();
+    // Of the last entry, the offset: one lower, as 9 becomes 8.
+    let entry = before.len() - index::OFFSET_ENTRY_BYTES;
+    flip(&disk, &path, (entry + 3) * 8);
+    assert_ne!(disk.read(&path).unwrap(), before);
+    disk.process_dies();
+    let (mut log, _) = open(&disk, CLEAN);
+    (0..RECORDS).for_each(|offset| gets(&mut log, offset, 1).unwrap());
+    assert_eq!(disk.read(&path).unwrap(), before);
+}
+
+/// As Apache Kafka once wrote them, when many batches came at once.
+#[test]
+fn an_entry_may_name_a_later_batch_than_the_one_at_its_position() {
+    let mut disk = closed();
+    let path = Path::new(DIR).join("00000000000000000000.index");
+    let mut bytes = disk.read(&path).unwrap();
+    let entry = bytes.len() - index::OFFSET_ENTRY_BYTES;
+    bytes[entry + 3] += 2;
+    disk.open(&path, Open::Existing).unwrap().write_at([&bytes, &[]], 0).unwrap();
+    disk.process_dies();
+    let (mut log, _) = open(&disk, CLEAN);
+    (0..RECORDS).for_each(|offset| gets(&mut log, offset, 1).unwrap());
+    assert_eq!(disk.read(&path).unwrap(), bytes, "it is believed");
+}
+
+/// Offset, length and format are outside the checksum, and who serves a batch does not compute it.
+#[test]
+fn a_header_that_is_none_does_not_pass_for_the_end_of_a_segment() {
+    let path = Path::new(DIR).join("00000000000000000000.log");
+    let size = batch(0, &["some value", "and another"]).len();
+    // Of the third batch: offset 4 becomes 12, the length, the format.
+    for bit in [2 * size * 8 + 7 * 8 + 3, (2 * size + 8) * 8 + 6, (2 * size + 16) * 8] {
+        let mut disk = closed();
+        flip(&disk, &path, bit);
+        disk.process_dies();
+        let (mut log, _) = open(&disk, CLEAN);
+        let mut failed = 0;
+        for offset in 0..RECORDS {
+            match gets(&mut log, offset, 1) {
+                Ok(()) => {}
+                Err(ReadError::Disk { path: named, error }) => {
+                    assert_eq!((named, error.kind()), (path.clone(), io::ErrorKind::InvalidData));
+                    failed += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!((1..RECORDS / 2).contains(&failed), "bit {bit}: {failed} of {RECORDS}");
+    }
+}
+
+#[test]
+fn transactions_that_ended_in_earlier_segments_are_not_looked_at() {
+    let mut log = filled(&FaultyDisk::new());
+    while log.segments.len() < 3 {
+        append(&mut log, &batch(RECORDS, &["some value"])).unwrap();
+    }
+    append(&mut log, &batch(RECORDS, &["some value"])).unwrap();
+    let bases: Vec<_> = log.segments.iter().map(|segment| segment.base).collect();
+    let aborted = |first: i64, last: i64| {
+        let (first, last) = (Offset(first), Offset(last));
+        Aborted { producer: ProducerId(5), first, last, stable_end: last }
+    };
+    let (short, long) = (aborted(0, 1), aborted(1, bases[2].get()));
+    log.aborted = BTreeMap::from([(bases[0], vec![short]), (bases[2], vec![long])]);
+    let end = log.end();
+    let mut of = |from: Offset| log.aborted(from, end).unwrap();
+    assert_eq!(of(Offset(0)), [short, long]);
+    assert_eq!(of(bases[1]), [long]);
+    assert_eq!(of(bases[2]), [long]);
+    assert_eq!(of(Offset(bases[2].get() + 1)), []);
+}
