@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::record::{Offset, Timestamp};
+use crate::record::Timestamp;
 
 /// `.index`: i32 last offset of a batch minus the segment's base, i32 position of that batch.
 pub(super) const OFFSET_ENTRY_BYTES: usize = 8;
@@ -24,13 +24,6 @@ pub(super) struct TimeEntry {
 }
 
 impl OffsetEntry {
-    /// Whether a batch with this first and last offset may lie at its position, so that who seeks
-    /// what is above the entry misses nothing. Apache Kafka once wrote one entry for all batches
-    /// that came at once: the last offset of the last, the position of the first.
-    pub(super) fn fits(self, base: Offset, (first, last): (Offset, Offset)) -> bool {
-        base <= first && last.get() - base.get() <= i64::from(self.delta)
-    }
-
     pub(super) fn decode(e: &[u8; OFFSET_ENTRY_BYTES]) -> OffsetEntry {
         OffsetEntry {
             delta: u32::from_be_bytes([e[0], e[1], e[2], e[3]]),
@@ -248,15 +241,5 @@ mod tests {
         assert_eq!(decode(&torn, (4, 3)), None, "it does not rise");
         assert_eq!(decode(&torn, (5, 3)), None, "as many are not there");
         assert_eq!(Index::decode_prefix(&offsets, &times, (3, 3), 15000), None, "it is outside");
-    }
-
-    #[test]
-    fn an_entry_fits_where_nothing_is_missed_above_it() {
-        let entry = OffsetEntry { delta: 20, position: 5000 };
-        let fits = |first, last| entry.fits(Offset(100), (Offset(first), Offset(last)));
-        assert!(fits(111, 120), "its last offset");
-        assert!(fits(111, 115), "more batches came at once");
-        assert!(!fits(111, 121), "119 and 120 may be of a batch before");
-        assert!(!fits(99, 120), "it is below the segment");
     }
 }

@@ -13,6 +13,7 @@ use super::index::{Index, OffsetEntry, TimeEntry};
 use super::segment::Segment;
 use super::walk::{Walk, no_batch_at};
 use super::{Disk, Log};
+use crate::record::Offset;
 
 impl<D: Disk> Log<D> {
     /// A segment's index, read from its files, or made anew where they are missing or wrong.
@@ -57,9 +58,17 @@ impl<D: Disk> Log<D> {
         let picked = pick(self.index(at_segment)?);
         let mut walk = begin(picked);
         let Some(entry) = picked else { return Ok(walk) };
-        let batch = walk.peek().map_err(|error| self.of_log(at_segment, error))?;
-        let base = self.segments[at_segment].base;
-        if batch.is_some_and(|offsets| entry.fits(base, offsets)) {
+        let segment = &self.segments[at_segment];
+        let named = Offset(segment.base.get().saturating_add(i64::from(entry.delta)));
+        // Apache Kafka once wrote one entry for all batches that came at once: the position of the
+        // first, the last offset of the last. That may be behind the span.
+        let is_so = match walk.ahead(|walk| walk.reach(named)) {
+            Ok(Some((_, last))) => last == named,
+            Ok(None) => span.end < segment.bytes,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => false,
+            Err(error) => return Err(self.of_log(at_segment, error)),
+        };
+        if is_so {
             return Ok(walk);
         }
         self.disbelieve(at_segment, Kind::OffsetIndex, entry)?;

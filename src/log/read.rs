@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::facts::{ReadError, Slice};
 use super::files::{Failed, Kind, at};
 use super::index::Index;
-use super::walk::{Place, Walk};
+use super::walk::{Place, Walk, no_batch_at};
 use super::{Disk, Log, Open};
 use crate::record::Offset;
 
@@ -114,7 +114,8 @@ impl<D: Disk> Log<D> {
         if let Some(position) = self.recent.position(offset) {
             let file = self.load_file(last)?;
             let mut walk = Walk::new(&*file, position, self.segments[last].bytes);
-            if let Some(place) = walk.reach(offset).map_err(|error| self.of_log(last, error))? {
+            let found = walk.reach(offset).map_err(|error| self.of_log(last, error))?;
+            if let Some((place, _)) = found {
                 return Ok(Some((last, place)));
             }
         }
@@ -133,7 +134,11 @@ impl<D: Disk> Log<D> {
                 None => continue,
             };
             let found = walk.reach(offset).map_err(|error| self.of_log(at_segment, error))?;
-            if let Some(place) = found {
+            if let Some((place, last)) = found {
+                let limit = self.segments.get(at_segment + 1).map_or(self.end, |next| next.base);
+                if limit <= last {
+                    return Err(self.of_log(at_segment, no_batch_at(place.position)));
+                }
                 return Ok(Some((at_segment, place)));
             }
         }

@@ -67,25 +67,29 @@ impl<'a, F: DiskFile> Walk<'a, F> {
         Ok(Some((place, batch)))
     }
 
-    /// Looks at the next batch without passing it: its first and its last offset.
-    pub(super) fn peek(&mut self) -> io::Result<Option<(Offset, Offset)>> {
+    /// What `look` finds from here on, where the walk then still is.
+    pub(super) fn ahead<T>(
+        &mut self,
+        look: impl FnOnce(&mut Self) -> io::Result<T>,
+    ) -> io::Result<T> {
         let (position, offset) = (self.position, self.offset);
-        let span = self.next()?.map(|(_, batch)| (batch.base_offset(), batch.last_offset()));
+        let found = look(self);
         (self.position, self.offset) = (position, offset);
-        Ok(span)
+        found
     }
 
-    /// The first batch from here on that reaches `offset`.
-    pub(super) fn reach(&mut self, offset: Offset) -> io::Result<Option<Place>> {
+    /// The first batch from here on that reaches `offset`, and its last offset.
+    pub(super) fn reach(&mut self, offset: Offset) -> io::Result<Option<(Place, Offset)>> {
         while let Some((place, batch)) = self.next()? {
-            if batch.last_offset() < offset {
+            let (first, last) = (batch.base_offset(), batch.last_offset());
+            if last < offset {
                 continue;
             }
             // Compaction leaves gaps. But if it runs ahead of what follows, its offset is wrong.
-            if offset < batch.base_offset() && self.peek()?.is_none() {
+            if offset < first && self.ahead(|walk| walk.next().map(|next| next.is_none()))? {
                 self.ended()?;
             }
-            return Ok(Some(place));
+            return Ok(Some((place, last)));
         }
         self.ended().map(|()| None)
     }

@@ -35,7 +35,7 @@ impl Identity {
             .parse()
             .map_err(|_| Error::damaged(&path, "its version is not a number"))?;
         if version != 1 {
-            let by = "another Kafka".to_owned();
+            let by = "another Kafka (so says meta.properties)".to_owned();
             return Err(match version {
                 0 => Error::damaged(&path, "it is of a broker with ZooKeeper"),
                 format => Error::Newer { dir: dir.to_owned(), by, format },

@@ -131,8 +131,9 @@ fn an_entry_may_name_a_later_batch_than_the_one_at_its_position() {
 fn a_header_that_is_none_does_not_pass_for_the_end_of_a_segment() {
     let path = Path::new(DIR).join("00000000000000000000.log");
     let size = batch(0, &["some value", "and another"]).len();
-    // Of the third batch: offset 4 becomes 12, the length, the format.
-    for bit in [2 * size * 8 + 7 * 8 + 3, (2 * size + 8) * 8 + 6, (2 * size + 16) * 8] {
+    // Of the third batch: offset 4 becomes 12, or 0; the length; the format.
+    let third = 2 * size * 8;
+    for bit in [third + 7 * 8 + 3, third + 7 * 8 + 2, (2 * size + 8) * 8 + 6, (2 * size + 16) * 8] {
         let mut disk = closed();
         flip(&disk, &path, bit);
         disk.process_dies();

@@ -64,6 +64,8 @@ enum Start {
     Serves(Records),
 }
 
+const JUMPS: &str = "jumps";
+
 /// A directory that goes with the test.
 struct Place(PathBuf);
 
@@ -125,7 +127,9 @@ fn opened(dir: &Path) -> Result<(Box<Home>, Arc<Topics>), String> {
 
 /// Three closed segments and one that grows, with a producer and an aborted transaction.
 fn fill(topics: &Topics) {
-    let configs = [("segment.ms", "1000")].map(|(key, value)| (key.into(), value.into()));
+    // An entry of the indexes for each batch.
+    let configs = [("segment.ms", "1000"), ("index.interval.bytes", "0")]
+        .map(|(key, value)| (key.into(), value.into()));
     let topic = |name: &str| NewTopic {
         name: name.into(),
         partitions: Some(1),
@@ -237,8 +241,8 @@ fn make(dir: &Path, left: Left) -> Records {
     records
 }
 
-/// All records that can be read. What cannot is in the lines: a reader sees a checksum that does
-/// not fit, an offset that does not follow, or an error.
+/// All records that can be read, by a reader that begins at each. What a reader fails at is in the
+/// lines: an error, or what is no batch; and that offsets jump, which few readers heed.
 fn read(topics: &Topics, lines: &Lines) -> Records {
     let mut records = Records::new();
     for topic in topics.all() {
@@ -251,12 +255,13 @@ fn read(topics: &Topics, lines: &Lines) -> Records {
             let Ok(extent) = partition.ask(|log| Extent::of(log)) else { continue };
             let mut next = extent.start;
             while next < extent.end {
-                let found = match partition.read(next, 1 << 20, Reader::OfAll).unwrap().batches {
+                let found = match partition.read(next, 1, Reader::OfAll).unwrap().batches {
                     Ok(Some(found)) => found.slice.load(),
                     Ok(None) => break,
                     Err(error) => {
                         see(&error);
-                        break;
+                        next = Offset(next.get() + 1);
+                        continue;
                     }
                 };
                 let before = next;
@@ -269,7 +274,7 @@ fn read(topics: &Topics, lines: &Lines) -> Records {
                         see(&"has a batch whose checksum does not fit");
                     }
                     if batch.base_offset() != next {
-                        see(&format!("has {} after {next}", batch.base_offset()));
+                        see(&format_args!("{JUMPS} from {next} to {}", batch.base_offset()));
                     }
                     let key = (topic.name().to_string(), partition.id, batch.base_offset());
                     let bytes = batch.bytes()[21..].to_vec();
@@ -277,12 +282,8 @@ fn read(topics: &Topics, lines: &Lines) -> Records {
                     next = batch.next_offset();
                 }
                 if next <= before {
-                    see(&"comes to no end");
                     break;
                 }
-            }
-            if next < extent.end {
-                see(&format!("ends at {next}, not at {}", extent.end));
             }
         }
     }
@@ -418,6 +419,11 @@ fn judged(
     }
     // A file is named by itself, or by the partition that it is of.
     let names: Vec<String> = name.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    // Offsets are outside of a batch's checksum, and a segment that was cut behind a batch looks
+    // whole: only how they jump tells.
+    let is_log = name.extension().is_some_and(|end| end == "log");
+    let lines = lines.lines().filter(|line| is_log || !line.contains(JUMPS));
+    let lines = lines.collect::<Vec<_>>().join("\n");
     let is_named = |text: &str| names.iter().any(|name| text.contains(name.as_str()));
     // What meta.properties says, it says of the directory: another format, another node.
     let is_of_all = |text: &str| {
