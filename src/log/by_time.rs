@@ -83,7 +83,6 @@ impl<D: Disk> Log<D> {
                 largest = Largest::At(TimeEntry { timestamp, delta });
             }
         }
-        walk.ended().map_err(at(&path))?;
         Ok(largest)
     }
 
@@ -110,7 +109,6 @@ impl<D: Disk> Log<D> {
                 }
             }
         }
-        walk.ended().map_err(at(&path))?;
         Ok(None)
     }
 }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use super::files::{Failed, Kind, at};
 use super::index::{Index, OffsetEntry, TimeEntry};
+use super::pieces::next_good;
 use super::segment::Segment;
-use super::walk::{Walk, no_batch_at};
+use super::walk::Walk;
 use super::{Disk, Log};
 use crate::record::Offset;
 
@@ -27,7 +28,7 @@ impl<D: Disk> Log<D> {
                     segment.index = Some(index);
                 }
                 None => {
-                    let (fresh, _) = self.read_again(at_segment)?;
+                    let fresh = self.read_again(at_segment)?;
                     self.take_anew(at_segment, fresh);
                 }
             }
@@ -113,10 +114,7 @@ impl<D: Disk> Log<D> {
         kind: Kind,
         entry: impl fmt::Display,
     ) -> Result<(), Failed> {
-        let (fresh, known_bytes) = self.read_again(at_segment)?;
-        if known_bytes < fresh.bytes {
-            return Err(self.of_log(at_segment, no_batch_at(known_bytes)));
-        }
+        let fresh = self.read_again(at_segment)?;
         let file = self.files.path(kind, self.segments[at_segment].base);
         tracing::warn!(file = %file.display(), %entry, "not as the log says; made anew");
         self.take_anew(at_segment, fresh);
@@ -124,25 +122,32 @@ impl<D: Disk> Log<D> {
         Ok(())
     }
 
-    /// What a segment's headers say of it, and how far they lead.
-    fn read_again(&mut self, at_segment: usize) -> Result<(Segment<D::File>, u32), Failed> {
+    /// What a segment's headers say of it, without what is damaged.
+    fn read_again(&mut self, at_segment: usize) -> Result<Segment<D::File>, Failed> {
         let file = self.load_file(at_segment)?;
         let path = self.files.path(Kind::Log, self.segments[at_segment].base);
         let interval_bytes = self.settings.index_interval_bytes;
         let segment = &self.segments[at_segment];
         let mut walk = Walk::new(&*file, 0, segment.bytes);
         let mut fresh = Segment::new(segment.base, Arc::clone(&file), segment.born);
-        while let Some((place, batch)) = walk.next().map_err(at(&path))? {
-            if fresh.delta(batch.last_offset()).is_none() {
-                break;
+        let mut end = segment.base;
+        loop {
+            while let Some((place, batch)) = walk.next().map_err(at(&path))? {
+                if fresh.delta(batch.last_offset()).is_none() {
+                    break;
+                }
+                fresh.note(&batch, place.bytes, interval_bytes);
+                end = batch.next_offset();
             }
-            fresh.note(&batch, place.bytes, interval_bytes);
+            let part = (fresh.bytes, segment.bytes);
+            let Some(good) = next_good(&*file, part, end).map_err(at(&path))? else { break };
+            fresh.skip_to(good);
+            walk = Walk::new(&*file, good, segment.bytes);
         }
         fresh.finish_index();
-        let known_bytes = fresh.bytes;
         (fresh.bytes, fresh.synced) = (segment.bytes, segment.synced);
         fresh.modified = segment.modified;
-        Ok((fresh, known_bytes))
+        Ok(fresh)
     }
 
     fn take_anew(&mut self, at_segment: usize, fresh: Segment<D::File>) {

@@ -273,3 +273,18 @@ impl<'f, F: DiskFile> Pieces<'f, F> {
         Ok(self.judge(position)?.is_ok())
     }
 }
+
+/// Where behind damage the next good batch begins, at or behind offset `expected`.
+pub(super) fn next_good<F: DiskFile>(
+    file: &F,
+    part: (u32, u32),
+    expected: Offset,
+) -> io::Result<Option<u32>> {
+    let mut pieces = Pieces::between(file, part, expected, None);
+    Ok(match pieces.next_piece()? {
+        Some(Piece::Damage(damage)) => {
+            Some(damage.position + damage.bytes).filter(|good| *good < part.1)
+        }
+        Some(Piece::Batch { .. }) | None => None,
+    })
+}

@@ -1,6 +1,7 @@
 //! Finding batches by their offsets, for fetches.
 //! Never knows: what is in them.
 
+use std::io;
 use std::sync::Arc;
 
 use super::facts::{ReadError, Slice};
@@ -133,8 +134,7 @@ impl<D: Disk> Log<D> {
                 None if offset < base => Walk::new(&*file, span.start, span.end),
                 None => continue,
             };
-            let found = walk.reach(offset).map_err(|error| self.of_log(at_segment, error))?;
-            if let Some((place, last)) = found {
+            if let Some((place, last)) = self.reach(at_segment, &*file, &mut walk, offset)? {
                 let limit = self.segments.get(at_segment + 1).map_or(self.end, |next| next.base);
                 if limit <= last {
                     return Err(self.of_log(at_segment, no_batch_at(place.position)));
@@ -143,6 +143,31 @@ impl<D: Disk> Log<D> {
             }
         }
         Ok(None)
+    }
+
+    /// The first batch from `walk` on that reaches `offset`, beyond what is none.
+    fn reach<'f>(
+        &mut self,
+        at_segment: usize,
+        file: &'f D::File,
+        walk: &mut Walk<'f, D::File>,
+        offset: Offset,
+    ) -> Result<Option<(Place, Offset)>, Failed> {
+        loop {
+            let error = match walk.reach(offset) {
+                Ok(found) => return Ok(found),
+                Err(error) => self.of_log(at_segment, error),
+            };
+            if error.error.kind() != io::ErrorKind::InvalidData {
+                return Err(error);
+            }
+            let (path, error) = (error.path.display(), error.error);
+            tracing::error!(file = %path, %error, "readers go on behind it");
+            let end = self.segments[at_segment].bytes;
+            let next = self.index(at_segment)?.position_behind(walk.position());
+            let Some(next) = next.filter(|next| *next < end) else { return Ok(None) };
+            *walk = Walk::new(file, next, end);
+        }
     }
 
     /// A segment's file, opened if need be; then only few others stay open.

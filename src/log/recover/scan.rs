@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::facts::{Damaged, Recovered, SetAside, Torn};
 use super::super::files::{Failed, Kind, at};
 use super::super::index::Index;
-use super::super::pieces::{Piece, Pieces};
+use super::super::pieces::{Piece, Pieces, next_good};
 use super::super::read::Recent;
 use super::super::segment::Segment;
 use super::super::window::{WINDOW_BYTES, Window};
@@ -243,17 +243,6 @@ fn good_batches<F: DiskFile>(
         count += u32::from(matches!(piece, Piece::Batch { .. }));
     }
     Ok((count, pieces.gave_up()))
-}
-
-/// Where behind damage the next good batch begins, at or behind offset `expected`.
-fn next_good<F: DiskFile>(file: &F, part: (u32, u32), expected: Offset) -> io::Result<Option<u32>> {
-    let mut pieces = Pieces::between(file, part, expected, None);
-    Ok(match pieces.next_piece()? {
-        Some(Piece::Damage(damage)) => {
-            Some(damage.position + damage.bytes).filter(|good| *good < part.1)
-        }
-        Some(Piece::Batch { .. }) | None => None,
-    })
 }
 
 /// What a transaction marker says of its coordinator: i16 version, i32 epoch.
