@@ -10,7 +10,7 @@
 #
 # K=V are added to server.properties and win; log.dirs=DIR serves another data directory. The words
 # of KAFKA_FORMAT are added to `kafka-storage format`, such as --add-scram SCRAM-SHA-256=[…], those
-# of KAFKA_UNDER stand before java, such as strace -f.
+# of KAFKA_UNDER stand before java, such as strace -f, and those of KAFKA_JVM are java's own.
 set -euo pipefail
 
 version=4.3.1
@@ -63,11 +63,14 @@ rootLogger.appenderRef.f.ref=f
 CONF
 }
 
-java_with() {   # JARS DIR CLASS [ARG…]; serial collection and no second compiler start quicker
+# Serial collection and no second compiler start quicker.
+quick='-Xmx512M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto'
+
+java_with() {   # JARS DIR CLASS [ARG…]
   local jars=$1 dir=$2
   shift 2
-  # shellcheck disable=SC2086 # It is several words, or none.
-  exec ${KAFKA_UNDER:-} java -Xmx512M -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \
+  # shellcheck disable=SC2086 # They are several words, or none.
+  exec ${KAFKA_UNDER:-} java ${KAFKA_JVM:-$quick} \
     -Dlog4j2.configurationFile="$dir/log4j2.properties" -cp "$jars/*" "$@"
 }
 

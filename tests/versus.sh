@@ -2,10 +2,15 @@
 # kaw and kcat side by side: the same work against the same broker, in turn, and the medians.
 #
 #   tests/versus.sh [WORK…]      WORK: bulk formats one start topics (default: all of them)
+#   tests/versus.sh broker       kaw's broker, the floor (tests/floor) and Apache Kafka with the same
+#                                client: throughput, the broker's CPU seconds a GiB, its peak memory
 #
 # ROUNDS=5  RECORDS=5000000  KAW=path of an optimised kaw (default: built here)
 # BROKERS=HOST:PORT  measure bulk, formats and one against this running cluster, such as an Apache Kafka;
 #                    otherwise against a `kaw broker` started for it, and start and topics too.
+# KAFKA_LIB=DIR      with `broker`: Apache Kafka's jars, as tests/apache-kafka.sh fetches them; without
+#                    them that side is left out. BYTES=536870912 are sent each time. Needs jq. kaw's
+#                    broker leaves the disk to the system as the others do, or not: DURABILITY=fsync.
 # Needs kcat and GNU time. Everything lies in a directory under TMPDIR that is removed at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,7 +28,8 @@ if [ -z "${KAW:-}" ]; then
 fi
 tmp=$(mktemp -d)
 broker=
-trap 'stop_broker; rm -rf "$tmp"' EXIT
+side=
+trap 'stop_broker; stop_side; rm -rf "$tmp"' EXIT
 
 start_broker() { # DATA_DIR: returns when the first Metadata request is answered
   "$KAW" broker --data-dir "$1" --listen "127.0.0.1:$PORT" >"$tmp/broker.out" 2>"$tmp/broker.err" &
@@ -165,6 +171,94 @@ create_all() {
   [ "$("$KAW" -q -b "127.0.0.1:$PORT" topic list | grep -c topic-)" = 1000 ]
 }
 
+# As kafka-server-start.sh and kafka-run-class.sh have them.
+stock='-Xms1G -Xmx1G -server -XX:+UseG1GC -XX:MaxGCPauseMillis=20
+  -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent'
+
+# SIDE: starts it on an empty directory; its address is in $address.
+start_side() {
+  local port=$((PORT + 10)) dir=$tmp/$1
+  named=$1
+  rm -rf "$dir" && mkdir -p "$dir"
+  : >"$tmp/side.out"
+  case $1 in
+    kaw) "$KAW" broker --data-dir "$dir" --listen 127.0.0.1:0 --durability "${DURABILITY:-os}" >"$tmp/side.out" 2>/dev/null & ;;
+    floor) "$FLOOR" "$dir" >"$tmp/side.out" & ;;
+    # It stops when its stdin ends.
+    kafka) mkfifo "$dir/hold"
+      KAFKA_JVM=$stock tests/apache-kafka.sh serve "$KAFKA_LIB" "$dir" $port <"$dir/hold" >"$tmp/side.out" &
+      exec 4>"$dir/hold" ;;
+  esac
+  side=$!
+  until grep -q . "$tmp/side.out"; do
+    kill -0 $side || { echo "versus.sh: $1 did not start" >&2; exit 1; }
+  done
+  address=$(grep -oE '127\.0\.0\.1:[0-9]+' "$tmp/side.out" | head -1) || address=127.0.0.1:$port
+}
+
+stop_side() {
+  [ -z "$side" ] && return
+  exec 4>&-
+  [ "$named" = kafka ] || kill $side
+  wait $side || true
+  side=
+  rm -rf "${tmp:?}/$named"
+}
+
+# SIDE CELL WORK…: appends "records/s, broker CPU seconds a GiB, broker peak MiB".
+bench_side() {
+  "$KAW" -q bench "${@:3}" -b "$address" --json >"$tmp/result"
+  jq -r '.results[0].runs[0] | .window.bytes as $bytes | .metrics
+    | [."records/s", ."broker-cpu" * 1073741824 / $bytes, ."broker-memory" / 1048576] | @tsv' \
+    "$tmp/result" >>"$tmp/$1.$2"
+}
+
+broker() {
+  local sides=(kaw floor) name cell records size partitions codec work
+  [ -z "${KAFKA_LIB:-}" ] || sides+=(kafka)
+  type -P jq >/dev/null || { echo "versus.sh: jq is not installed" >&2; exit 1; }
+  FLOOR=${FLOOR:-$(dirname "$KAW")/examples/floor}
+  [ -x "$FLOOR" ] || cargo build --release --quiet --example floor
+  rm -f "$tmp"/*.cell-*
+  for ((round = 0; round < ROUNDS; round++)); do
+    for name in "${sides[@]}"; do
+      start_side "$name"
+      for cell in $(cells); do
+        IFS=- read -r _ work size partitions codec <<<"$cell"
+        records=$((${BYTES:-536870912} / size))
+        bench_side "$name" "$cell" "$work" --records $records --record-size "$size" \
+          --partitions "$partitions" -z "$codec" --payload text
+      done
+      stop_side
+    done
+  done
+  printf '%-24s' 'bytes-partitions-codec'
+  for name in "${sides[@]}"; do printf ' %12s %8s %6s' "$name:rec/s" s/GiB MiB; done
+  for name in "${sides[@]:1}"; do printf ' %12s %5s' "rate/$name" CPU; done
+  echo
+  for cell in $(cells); do report_cell "$cell" "${sides[@]}"; done
+}
+
+cells() {
+  local work size partitions codec
+  for work in produce consume; do for size in 100 1024; do for partitions in 1 6; do
+    for codec in none lz4; do echo "cell-$work-$size-$partitions-$codec"; done
+  done; done; done
+}
+
+report_cell() { # CELL SIDE…
+  local cell=$1 name all=
+  shift
+  printf '%-24s' "${cell#cell-}"
+  for name in "$@"; do
+    all+="$(median "$tmp/$name.$cell" 1) $(median "$tmp/$name.$cell" 2) $(median "$tmp/$name.$cell" 3) "
+  done
+  awk 'function ratio(one, other) { return other ? sprintf("%.2f", one / other) : "-" }
+    { for (i = 1; i < NF; i += 3) printf " %12.0f %8.2f %6.1f", $i, $(i + 1), $(i + 2)
+      for (i = 4; i < NF; i += 3) printf " %12s %5s", ratio($1, $i), ratio($2, $(i + 1))
+      print "" }' <<<"$all"
+}
+
 works=${*:-bulk formats one start topics}
 case " $works " in *" bulk "* | *" formats "* | *" one "*)
   [ -n "${BROKERS:-}" ] || start_broker "$tmp/data"
@@ -172,8 +266,8 @@ case " $works " in *" bulk "* | *" formats "* | *" one "*)
 esac
 for work in $works; do
   case $work in
-    bulk | formats | one) $work ;;
+    bulk | formats | one | broker) $work ;;
     start | topics) if [ -z "${BROKERS:-}" ]; then $work; fi ;;
-    *) echo "versus.sh: no work '$work'; there are bulk, formats, one, start and topics" >&2; exit 2 ;;
+    *) echo "versus.sh: no work '$work'; there are bulk, formats, one, start, topics and broker" >&2; exit 2 ;;
   esac
 done
