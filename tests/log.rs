@@ -164,6 +164,17 @@ it!(nothing_is_mended_under_a_broker_or_of_a_newer_format, |kaw| {
     assert!(line.ends_with("is a file; name its directory"), "{line}");
 });
 
+it!(what_is_no_log_is_not_called_whole, |kaw| {
+    kaw.sh("mkdir -p empty && mkdir -p other/dir && echo x > other/notes").run().ok();
+    for dir in ["empty", "other", "/proc"] {
+        for command in ["verify", "repair", "dump"] {
+            let line = kaw.cmd(&format!("log {command} {dir}")).run().fails(1);
+            let want = "is neither a data directory, nor a backup, nor a partition's directory";
+            assert_eq!(line, format!("kaw: {dir} {want}"));
+        }
+    }
+});
+
 it!(a_broker_opens_what_was_mended, |kaw| {
     let broker = kaw.broker("");
     workload(kaw);

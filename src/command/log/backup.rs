@@ -114,7 +114,17 @@ fn find(findings: &mut Findings, trouble: Trouble) -> io::Result<()> {
             findings.damage_at(&path, from, what);
         }
         Trouble::Batch { path, at, error } => findings.damage_at(&path, at, error.to_string()),
-        Trouble::Disk { error, .. } => return Err(error),
+        Trouble::NoBackup { dir, .. } => {
+            let what = "is missing, without which a backup is not restored; take another copy of \
+                        the backup";
+            findings.damage(&dir.join(backup::MANIFEST), what);
+        }
+        Trouble::Disk { path, .. } if !path.metadata().is_ok_and(|meta| meta.is_file()) => {
+            findings.damage(&path, "is no regular file");
+        }
+        Trouble::Disk { path, error, .. } => {
+            return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+        }
         other => return Err(io::Error::other(other.to_string())),
     }
     Ok(())

@@ -17,6 +17,10 @@ use crate::record::PartitionId;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Print what files of a log hold: batches, records, index entries, producers
+///
+/// What cannot be read is told on stderr and left out; the exit code is 1 then. `kaw log dump
+/// --records -J DIR | kaw produce -J TOPIC` saves what a partition's directory still holds, one
+/// that was set aside (-stray) as well.
 #[derive(clap::Args, Debug)]
 pub struct Dump {
     /// Files of any kind; of a directory of a partition or of data, the batches

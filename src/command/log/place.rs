@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::backup;
-use crate::log::inspect::{Name, Thing, list};
+use crate::log::inspect::{Entry, Name, Thing, list};
 use crate::record::PartitionId;
 
 /// A partition by the name of its directory.
@@ -36,18 +36,38 @@ impl Place {
         let entries = list(path).with_context(shown)?;
         let has = |name| entries.iter().any(|entry| Name::parse(&entry.name) == name);
         let has_manifest = entries.iter().any(|entry| entry.name == backup::MANIFEST);
-        if has_manifest && !has(Name::Properties) {
+        if (has_manifest && !has(Name::Properties)) || is_backup_without_manifest(path, &entries) {
             return Ok(Place::Backup(path.to_owned()));
         }
         let is_data = entries.iter().any(|entry| {
             let is_dir = entry.thing == Thing::Directory && Partition::parse(&entry.name).is_some();
             is_dir || Name::parse(&entry.name) == Name::Properties
         });
-        Ok(match is_data {
-            true => Place::Data(path.to_owned()),
-            false => Place::Partition(path.to_owned()),
-        })
+        // A partition may have lost all that it had.
+        let is_log = |entry: &Entry| {
+            !matches!(Name::parse(&entry.name), Name::Other | Name::LeftOver | Name::SetAside)
+        };
+        let is_partition = entries.iter().any(is_log) || around(path).is_some();
+        match (is_data, is_partition) {
+            (true, _) => Ok(Place::Data(path.to_owned())),
+            (false, true) => Ok(Place::Partition(path.to_owned())),
+            (false, false) => bail!(
+                "{} is neither a data directory, nor a backup, nor a partition's directory",
+                path.display()
+            ),
+        }
     }
+}
+
+/// Directories of partitions and nothing else, in which segments lie and nothing else: a broker's
+/// have more.
+fn is_backup_without_manifest(path: &Path, entries: &[Entry]) -> bool {
+    let is_segment = |entry: &Entry| matches!(Name::parse(&entry.name), Name::Log(_));
+    let is_kept = |entry: &Entry| {
+        Partition::parse(&entry.name).is_some()
+            && list(&path.join(&entry.name)).is_ok_and(|files| files.iter().all(is_segment))
+    };
+    !entries.is_empty() && entries.iter().all(is_kept)
 }
 
 impl Partition {

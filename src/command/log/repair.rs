@@ -66,7 +66,6 @@ impl Repair {
     }
 
     fn conclude(&self, global: &Global, patient: &Patient, steps: usize) -> anyhow::Result<Exit> {
-        let steps = counted(i64::try_from(steps).unwrap_or(i64::MAX), "thing");
         if !self.yes {
             let damage = self.look_again(patient)?;
             return Ok(match damage.is_empty() {
@@ -74,13 +73,24 @@ impl Repair {
                     note(global, "nothing to mend");
                     Exit::Done
                 }
+                false if steps == 0 => {
+                    let said: String =
+                        damage.iter().map(|finding| line(&finding.to_string())).collect();
+                    print(&said)?;
+                    note(
+                        global,
+                        "what is damaged cannot be mended, and has to be restored by hand",
+                    );
+                    Exit::Unmet
+                }
                 false => {
+                    let steps = things(steps);
                     note(global, &format!("{steps} to mend; --yes does it, and deletes nothing"));
                     Exit::Unmet
                 }
             });
         }
-        let left = self.look_again(patient)?;
+        let (left, steps) = (self.look_again(patient)?, things(steps));
         let said: String = left.iter().map(|finding| line(&finding.to_string())).collect();
         print(&said)?;
         match left.is_empty() {
@@ -135,6 +145,10 @@ impl Repair {
         }
         Ok(done.len())
     }
+}
+
+fn things(steps: usize) -> String {
+    counted(i64::try_from(steps).unwrap_or(i64::MAX), "thing")
 }
 
 /// Whether a text at the top is a file that says something.

@@ -24,6 +24,9 @@ const LOOKS_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Check files: every checksum, index and snapshot, and whether they agree; exit code 3 on damage
+///
+/// Nothing is changed, and no broker is needed; one may be at work there. A backup that grows by
+/// `kaw backup` is checked by this alone as a whole: let it follow each run.
 #[derive(clap::Args, Debug)]
 pub struct Verify {
     /// Data directories, backups, or directories of partitions
