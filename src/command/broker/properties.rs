@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 
 use super::control::{place, stop_command};
 use crate::broker::Identity;
-use crate::command::stdio::print;
+use crate::command::stdio::{print, tell};
 use crate::command::{Exit, Global};
 
 /// Print the server.properties with which Apache Kafka takes the data directory over
@@ -22,7 +22,29 @@ pub fn properties(global: &Global, PropertiesArgs {}: PropertiesArgs) -> anyhow:
     let Some(identity) = Identity::load(&dir)? else {
         bail!("{} has no data of a broker yet; `kaw broker` makes some", dir.display());
     };
+    for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+        if entry.path().is_dir() && is_refused(&entry.file_name().to_string_lossy()) {
+            let path = entry.path();
+            let path = path.display();
+            let what = "is no partition's directory, and Apache Kafka does not start with it there";
+            tell(&format!("{path} {what}; move it elsewhere"));
+        }
+    }
     print(&text(&dir, identity.node_id)?)
+}
+
+/// Whether Apache Kafka refuses to start on a data directory with a directory of this name, as it
+/// does on lost+found (UnifiedLog.parseTopicPartitionName).
+fn is_refused(name: &str) -> bool {
+    let set_aside = ["-delete", "-future", "-stray"];
+    let whole = match set_aside.iter().find_map(|suffix| name.strip_suffix(suffix)) {
+        Some(with_id) => with_id.rsplit_once('.').map(|(whole, _)| whole),
+        None => Some(name),
+    };
+    let is_number = |number: &str| number.parse::<u32>().is_ok();
+    let partition = whole.and_then(|whole| whole.rsplit_once('-'));
+    name != "remote-log-index-cache"
+        && !partition.is_some_and(|(topic, number)| !topic.is_empty() && is_number(number))
 }
 
 /// A quorum's voter is named too, though a directory of ours has it in its log: one that began
@@ -76,6 +98,17 @@ fn escaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directories_that_apache_kafka_refuses_are_known() {
+        let id = "0123456789abcdef";
+        for name in ["t-0", "a-b-12", &format!("t-0.{id}-delete"), &format!("t-0.{id}-stray")] {
+            assert!(!is_refused(name), "{name}");
+        }
+        for name in ["bk", "lost+found", "t-x", "-0", "t-delete", "t-0-stray"] {
+            assert!(is_refused(name), "{name}");
+        }
+    }
 
     #[track_caller]
     fn log_dirs(dir: &str) -> String {
