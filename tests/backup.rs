@@ -121,7 +121,8 @@ it!(another_cluster_gets_what_the_first_one_had, |kaw| {
     kaw.ok(&format!("restore b {there}"));
     assert!(TOPICS.map(|topic| records(kaw, topic, &there)) == before);
     // The same command again has nothing to do, and does no harm.
-    kaw.ok(&format!("restore b {there}"));
+    let again = kaw.cmd(&format!("restore b {there}")).run().ok();
+    again.says("was there already: 4 topics, 7 partitions");
     assert!(TOPICS.map(|topic| records(kaw, topic, &there)) == before);
 });
 
@@ -213,6 +214,89 @@ it!(whatever_is_damaged_is_named_and_nothing_is_restored, |kaw| {
     assert!(said.contains(&format!("bad/{log}")), "{said}");
     assert_eq!(kaw.ok("topic list"), "small\n");
     kaw.cmd("restore good --dry-run").run().ok().prints("small: 1 partition, 79 B\n");
+});
+
+it!(a_backup_that_lost_its_manifest_is_not_written_over, |kaw| {
+    kaw.sh("seq 1000 | kaw produce t").run().ok();
+    kaw.ok("backup b");
+    fs::remove_file(kaw.path("b/manifest.json")).unwrap();
+    let log = kaw.path(&format!("b/t-0/{:020}.log", 0));
+    let before = fs::read(&log).unwrap();
+    kaw.sh("kaw topic delete t && seq 9 | kaw produce t").run().ok();
+    let said = kaw.cmd("backup b").run().fails(1);
+    let want = "kaw: b/t-0 may be of a backup that lost its manifest.json, and is not written \
+                over; name another directory";
+    assert_eq!(said, want);
+    assert_eq!(fs::read(&log).unwrap(), before);
+    let said = kaw.cmd("restore b").run().fails(1);
+    assert!(said.ends_with("; take another copy of it, or name another directory"), "{said}");
+    let found = kaw.cmd("log verify b").run().code(3).out();
+    assert!(found.starts_with("b/manifest.json: is missing, "), "{found}");
+});
+
+it!(a_first_backup_that_came_to_no_end_is_begun_again, |kaw| {
+    let Some(strace) = found("strace") else { return };
+    let broker = kaw.broker("");
+    let address = format!("-b {}", broker.address);
+    kaw.sh(&format!("seq 1000 | kaw produce t {address}")).run().ok();
+    let killed = kaw.tool(strace.to_str().unwrap()).args(["-f", "-o", "/dev/null", "-e"]);
+    let killed = killed.args(["inject=fdatasync:signal=SIGKILL", crate::harness::PROGRAM]);
+    killed.args(["backup", "b", "-b", &broker.address]).run().code(137);
+    assert!(kaw.path("b/t-0").exists() && !kaw.path("b/manifest.json").exists());
+    let said = kaw.cmd("restore b").run().fails(1);
+    assert!(said.ends_with("; `kaw backup b` makes one"), "{said}");
+    kaw.ok(&format!("backup b {address}"));
+    kaw.ok("log verify b");
+    broker.stop();
+});
+
+it!(a_backup_does_not_grow_on_damage, |kaw| {
+    kaw.sh("seq 1000 | kaw produce t").run().ok();
+    kaw.ok("backup b");
+    let log = kaw.path(&format!("b/t-0/{:020}.log", 0));
+    let good = fs::read(&log).unwrap();
+    let mut bad = good.clone();
+    bad[good.len() / 2] ^= 1;
+    fs::write(&log, &bad).unwrap();
+    kaw.sh("seq 9 | kaw produce t").run().ok();
+    let said = kaw.cmd("backup b").run().fails(1);
+    assert!(said.contains(".log is damaged between byte 0 and"), "{said}");
+    assert_eq!(fs::read(&log).unwrap(), bad);
+    fs::write(&log, good).unwrap();
+    kaw.ok("backup b");
+    kaw.ok("log verify b");
+});
+
+it!(a_backup_leaves_data_directories_alone_and_nothing_empty, |kaw| {
+    let broker = kaw.broker("");
+    kaw.sh("seq 9 | kaw produce t").run().ok();
+    std::os::unix::fs::symlink(kaw.data(), kaw.path("link")).unwrap();
+    for dir in ["link/bk", "link/t-0/bk/deep", "link/t-0"] {
+        let said = kaw.cmd(&format!("backup {dir}")).run().fails(1);
+        let want = format!("kaw: {dir} is inside a broker's data directory, ");
+        assert!(said.starts_with(&want), "{said}");
+    }
+    assert!(!kaw.data().join("bk").exists());
+    kaw.cmd("backup empty no-such-topic").run().fails(1);
+    assert!(!kaw.path("empty").exists());
+    assert_eq!(kaw.cmd("broker properties").run().ok().err(), "");
+    fs::create_dir(kaw.data().join("lost+found")).unwrap();
+    let said = kaw.cmd("broker properties").run().ok();
+    said.says("lost+found is no partition's directory, and Apache Kafka does not start with it");
+    broker.stop();
+});
+
+it!(what_is_no_file_in_a_backup_is_named, |kaw| {
+    kaw.sh("seq 9 | kaw produce t; seq 9 | kaw produce u").run().ok();
+    kaw.ok("backup b");
+    let logs = ["t", "u"].map(|topic| format!("b/{topic}-0/{:020}.log", 0));
+    let [pipe, circle] = [&logs[0], &logs[1]].map(|name| kaw.path(name));
+    fs::remove_file(&pipe).unwrap();
+    fs::remove_file(&circle).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let want = logs.map(|name| format!("{name}: is no regular file\n")).concat();
+    kaw.cmd("log verify b").run().code(3).prints(&want);
 });
 
 it!(a_backup_that_is_killed_anywhere_leaves_the_old_one_or_the_new, |kaw| {

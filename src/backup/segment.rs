@@ -32,7 +32,7 @@ impl Growing {
     /// came to no end.
     pub fn go_on(path: PathBuf, segment: Segment) -> Result<Growing, Trouble> {
         let failed = |error| disk("write", &path, error);
-        let mut file = match to_write(&mut OpenOptions::new(), &path) {
+        let mut file = match to_write(OpenOptions::new().read(true), &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Trouble::Missing { path });
             }
@@ -42,6 +42,7 @@ impl Growing {
         if at < segment.bytes {
             return Err(Trouble::Cut { path, at, bytes: segment.bytes });
         }
+        check_last_block(&path, &mut file, &segment)?;
         file.set_len(segment.bytes).map_err(failed)?;
         file.seek(SeekFrom::End(0)).map_err(failed)?;
         Ok(Growing { path, file, segment })
@@ -63,6 +64,21 @@ impl Growing {
     pub fn finish(self) -> Result<Segment, Trouble> {
         self.file.sync_data().map_err(|error| disk("sync", &self.path, error))?;
         Ok(self.segment)
+    }
+}
+
+/// The checksum of a block that grows must not come to cover damage.
+fn check_last_block(path: &Path, file: &mut File, segment: &Segment) -> Result<(), Trouble> {
+    let bytes = (segment.bytes % BLOCK_BYTES as u64) as usize;
+    let from = segment.bytes - bytes as u64;
+    let failed = |error| disk("read", path, error);
+    let mut block = vec![0; bytes];
+    file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    file.read_exact(&mut block).map_err(failed)?;
+    let number = (from / BLOCK_BYTES as u64) as usize;
+    match bytes == 0 || segment.sums.get(number) == Some(crc32c::crc32c(&block)) {
+        true => Ok(()),
+        false => Err(Trouble::Damaged { path: path.to_owned(), from, until: segment.bytes }),
     }
 }
 

@@ -21,13 +21,18 @@ pub struct Store {
     dir: PathBuf,
     /// Locked as long as it is open.
     lock: File,
+    /// This process made the directory.
+    is_new: bool,
 }
 
 impl Store {
     /// To write a backup, and the one that is there, if any.
     pub fn to_write(dir: &Path) -> Result<(Store, Option<Manifest>), Trouble> {
+        refuse_inside_data(dir)?;
+        let is_new = !dir.exists();
         fs::create_dir_all(dir).map_err(failed("create", dir))?;
-        let store = Store::lock(dir, FlockOperation::NonBlockingLockExclusive)?;
+        let mut store = Store::lock(dir, FlockOperation::NonBlockingLockExclusive)?;
+        store.is_new = is_new;
         let manifest = store.manifest()?;
         match &manifest {
             Some(manifest) => store.check_sizes(manifest)?,
@@ -40,8 +45,13 @@ impl Store {
     pub fn to_read(dir: &Path) -> Result<(Store, Manifest), Trouble> {
         let store = Store::lock(dir, FlockOperation::NonBlockingLockShared)?;
         let manifest = store.manifest()?;
-        let manifest = manifest.ok_or_else(|| Trouble::NoBackup { dir: dir.to_owned() })?;
-        Ok((store, manifest))
+        match manifest {
+            Some(manifest) => Ok((store, manifest)),
+            None => {
+                let is_free = store.check_that_it_is_ours().is_ok();
+                Err(Trouble::NoBackup { dir: dir.to_owned(), is_free })
+            }
+        }
     }
 
     fn lock(dir: &Path, how: FlockOperation) -> Result<Store, Trouble> {
@@ -49,7 +59,7 @@ impl Store {
         match flock(&lock, how) {
             Err(Errno::WOULDBLOCK) => Err(Trouble::Busy { dir: dir.to_owned() }),
             // Where there are no locks, nobody else has one.
-            _ => Ok(Store { dir: dir.to_owned(), lock }),
+            _ => Ok(Store { dir: dir.to_owned(), lock, is_new: false }),
         }
     }
 
@@ -95,8 +105,26 @@ impl Store {
         })
     }
 
+    /// Before the first byte is copied: a first backup that comes to no end can be told from one
+    /// whose manifest was lost, which is not written over.
+    pub fn begin(&self) -> Result<(), Trouble> {
+        let (draft, path) = (self.dir.join(DRAFT), self.dir.join(MANIFEST));
+        if path.exists() {
+            return match fs::remove_file(&draft) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    Err(failed("remove", &draft)(error))
+                }
+                _ => Ok(()),
+            };
+        }
+        let made = File::create(&draft).and_then(|_| self.lock.sync_all());
+        made.map_err(failed("write", &draft))
+    }
+
     /// Without a manifest there may be what a first backup left that came to no end.
     fn check_that_it_is_ours(&self) -> Result<(), Trouble> {
+        let was_begun = self.dir.join(DRAFT).exists();
+        let mut kept = None;
         for entry in fs::read_dir(&self.dir).map_err(failed("read", &self.dir))? {
             let entry = entry.map_err(failed("read", &self.dir))?;
             let name = entry.file_name();
@@ -105,8 +133,12 @@ impl Store {
             if name != DRAFT && !(numbered && entry.path().is_dir()) {
                 return Err(Trouble::Foreign { path: entry.path() });
             }
+            kept.get_or_insert(entry.path());
         }
-        Ok(())
+        match kept.filter(|_| !was_begun) {
+            Some(path) => Err(Trouble::NoManifest { path }),
+            None => Ok(()),
+        }
     }
 
     pub fn partition(&self, topic: &str, partition: PartitionId) -> PathBuf {
@@ -173,6 +205,34 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// A directory that was made for nothing goes again.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if self.is_new {
+            // It stays where anything lies in it.
+            let _ = fs::remove_dir(&self.dir);
+        }
+    }
+}
+
+/// Apache Kafka does not start on a data directory with a directory that is no partition's, and
+/// would take those of a backup for its own (UnifiedLog.parseTopicPartitionName).
+fn refuse_inside_data(dir: &Path) -> Result<(), Trouble> {
+    let whole = std::path::absolute(dir).map_err(failed("find", dir))?;
+    // What is not there yet is no link.
+    let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
+    let Some((above, real)) = there else { return Ok(()) };
+    let is_data = |dir: &&Path| dir.join("meta.properties").exists();
+    let data = match above == whole {
+        true => real.ancestors().skip(1).find(is_data),
+        false => real.ancestors().find(is_data),
+    };
+    match data {
+        Some(data) => Err(Trouble::InsideData { dir: dir.to_owned(), data: data.to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -17,6 +17,17 @@ pub enum Trouble {
     /// Nothing here says that it is a backup.
     NoBackup {
         dir: PathBuf,
+        /// One can be made there.
+        is_free: bool,
+    },
+    /// This may belong to a backup, of which nothing tells.
+    NoManifest {
+        path: PathBuf,
+    },
+    /// A broker's directory is no place for it.
+    InsideData {
+        dir: PathBuf,
+        data: PathBuf,
     },
     /// What lies here is something else.
     Foreign {
@@ -60,11 +71,25 @@ impl fmt::Display for Trouble {
             Trouble::Disk { doing, path, error } => {
                 write!(f, "cannot {doing} {}: {error}", path.display())
             }
-            Trouble::NoBackup { dir } => write!(
+            Trouble::NoBackup { dir, is_free } => {
+                let dir = dir.display();
+                write!(f, "{dir} holds no whole backup (it has no manifest.json); ")?;
+                match is_free {
+                    true => write!(f, "`kaw backup {dir}` makes one"),
+                    false => f.write_str("take another copy of it, or name another directory"),
+                }
+            }
+            Trouble::NoManifest { path } => write!(
                 f,
-                "{} holds no whole backup (it has no manifest.json); `kaw backup {}` makes one",
+                "{} may be of a backup that lost its manifest.json, and is not written over; name \
+                 another directory",
+                path.display()
+            ),
+            Trouble::InsideData { dir, data } => write!(
+                f,
+                "{} is inside a broker's data directory, {}; name a directory elsewhere",
                 dir.display(),
-                dir.display()
+                data.display()
             ),
             Trouble::Foreign { path } => write!(
                 f,

@@ -23,6 +23,11 @@ use copy::copy;
 use cut::Cut;
 
 /// Copy topics to a directory, with their settings and what groups have read; again: what is new
+///
+/// A backup follows its topics: what retention, compaction or `kaw topic trim` removed from them
+/// leaves it with the next run, and a topic that was deleted stays. To keep more, name another
+/// directory now and then. A run checks what it extends, and not all that is there: let `kaw log
+/// verify DIR` follow it, in a cron job too.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where the backup is, or will be
@@ -111,6 +116,7 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let raw = connected.raw(names)?;
     let mut manifest = before.unwrap_or_default();
     let cut = Cut::take(&connected.admin, &raw, &topics, !args.no_groups, &manifest)?;
+    store.begin()?;
     let mut progress = Progress::new(global, true, Ahead::Unknown);
     progress.turn_to("copying", Ahead::Records(cut.ahead()));
     let jobs = cut.jobs(&manifest);

@@ -193,7 +193,8 @@ impl Restore<'_> {
         self.settings.end(admin, &targets, &begun, |news| note(global, news))?;
         let groups = target::commit(admin, &targets, &self.groups(), &written)?;
         let bytes = written.iter().map(|written| written.bytes).sum();
-        self.report(global, Done { bytes, ..done }, groups)
+        let was_there = bytes == 0 && targets.iter().all(|target| target.there.is_some());
+        self.report(global, Done { bytes, ..done }, groups, was_there)
     }
 
     /// What is known of groups in the topics that are restored, by the names these get.
@@ -276,7 +277,13 @@ impl Restore<'_> {
         Ok(Exit::Done)
     }
 
-    fn report(&self, global: &Global, done: Done, groups: usize) -> anyhow::Result<Exit> {
+    fn report(
+        &self,
+        global: &Global,
+        done: Done,
+        groups: usize,
+        was_there: bool,
+    ) -> anyhow::Result<Exit> {
         let topics = self.wanted.len();
         let partitions: usize = self.wanted.iter().map(|it| it.topic.partitions.len()).sum();
         if self.args.json {
@@ -289,10 +296,11 @@ impl Restore<'_> {
             });
             print(&format!("{line}\n"))?;
         }
+        let done_with = if was_there { "was there already:" } else { "restored" };
         note(
             global,
             &format!(
-                "restored {}, {}, {}, {}, {}",
+                "{done_with} {}, {}, {}, {}, {}",
                 counted(topics as i64, "topic"),
                 counted(partitions as i64, "partition"),
                 counted(groups as i64, "group"),
