@@ -220,7 +220,7 @@ it!(a_backup_that_lost_its_manifest_is_not_written_over, |kaw| {
     kaw.sh("seq 1000 | kaw produce t").run().ok();
     kaw.ok("backup b");
     fs::remove_file(kaw.path("b/manifest.json")).unwrap();
-    let log = kaw.path(&format!("b/t-0/{:020}.log", 0));
+    let log = kaw.path(format!("b/t-0/{:020}.log", 0));
     let before = fs::read(&log).unwrap();
     kaw.sh("kaw topic delete t && seq 9 | kaw produce t").run().ok();
     let said = kaw.cmd("backup b").run().fails(1);
@@ -253,7 +253,7 @@ it!(a_first_backup_that_came_to_no_end_is_begun_again, |kaw| {
 it!(a_backup_does_not_grow_on_damage, |kaw| {
     kaw.sh("seq 1000 | kaw produce t").run().ok();
     kaw.ok("backup b");
-    let log = kaw.path(&format!("b/t-0/{:020}.log", 0));
+    let log = kaw.path(format!("b/t-0/{:020}.log", 0));
     let good = fs::read(&log).unwrap();
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 1;
