@@ -103,7 +103,7 @@ it!(a_partition_whose_sync_failed_is_closed_for_writing_until_it_is_reopened, |k
     assert_eq!(records(&mut raw, "broken").unwrap()[0], (0, "durable".to_owned()));
     let (trace, done) = broker.stop();
     assert_eq!(trace.matches("(INJECTED)").count(), 1, "{trace}");
-    done.code(1).says("no more writes topic=broken").says("broken-0 was not closed");
+    done.code(1).says("cannot sync; not acknowledged topic=broken").says("broken-0 was not closed");
 
     let broker = kaw.broker_on(&data);
     let mut raw = Raw::open(&broker.address).unwrap();

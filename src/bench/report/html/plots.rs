@@ -63,7 +63,7 @@ fn most(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 fn seconds(value: f64) -> String {
-    format!("{}s", (value * 1000.0).round() / 1000.0)
+    format!("{}s", (value * 1e6).round() / 1e6)
 }
 
 /// A point at the middle of each tick; the last one may be cut short by the end of the window.
