@@ -40,6 +40,29 @@ pub struct Fetched {
     pub throttle: Duration,
 }
 
+/// Asks for what begins at this offset, so many bytes or one batch; decided or not.
+pub(super) fn fetch_request(
+    (topic, partition): (&str, PartitionId),
+    from: Offset,
+    bytes_max: i32,
+) -> FetchRequest {
+    let partition = FetchPartition {
+        partition,
+        fetch_offset: from,
+        partition_max_bytes: bytes_max,
+        ..FetchPartition::default()
+    };
+    let topic =
+        FetchTopic { name: topic.into(), partitions: vec![partition], ..FetchTopic::default() };
+    FetchRequest {
+        max_wait_ms: WAIT_MS,
+        min_bytes: 1,
+        max_bytes: bytes_max,
+        topics: vec![topic],
+        ..FetchRequest::default()
+    }
+}
+
 impl Connection {
     /// What is decided from this offset on, control batches and what was aborted too.
     pub fn fetch(
@@ -48,21 +71,9 @@ impl Connection {
         from: Offset,
         deadline: Instant,
     ) -> Result<Fetched, Error> {
-        let partition = FetchPartition {
-            partition,
-            fetch_offset: from,
-            partition_max_bytes: FETCH_BYTES_MAX,
-            ..FetchPartition::default()
-        };
-        let topic =
-            FetchTopic { name: topic.into(), partitions: vec![partition], ..FetchTopic::default() };
         let request = FetchRequest {
-            max_wait_ms: WAIT_MS,
-            min_bytes: 1,
-            max_bytes: FETCH_BYTES_MAX,
             isolation: Isolation::ReadCommitted,
-            topics: vec![topic],
-            ..FetchRequest::default()
+            ..fetch_request((topic, partition), from, FETCH_BYTES_MAX)
         };
         let answer = self.call_within(&request, FETCH_VERSION_MAX, deadline)?;
         self.refuse::<FetchRequest>(answer.error_code, None)?;

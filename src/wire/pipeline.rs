@@ -12,10 +12,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::batches::{FETCH_VERSION_MAX, PRODUCE_VERSION_MAX};
+use super::batches::{FETCH_VERSION_MAX, PRODUCE_VERSION_MAX, fetch_request};
 use super::connection::Connection;
 use super::error::{Error, Stranger, Trouble};
-use crate::protocol::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use crate::protocol::fetch::FetchRequest;
 use crate::protocol::produce::{ProducePartition, ProduceRequest, ProduceTopic};
 use crate::protocol::{
     ApiKey, Part, Records, Request, decode_response, encode_request, response_correlation,
@@ -103,25 +103,11 @@ impl Pipeline {
     /// Asks for what begins at this offset, so many bytes or one batch.
     pub fn fetch(
         &mut self,
-        (topic, partition): (&str, PartitionId),
+        of: (&str, PartitionId),
         from: Offset,
         bytes_max: i32,
     ) -> Result<(), Error> {
-        let partition = FetchPartition {
-            partition,
-            fetch_offset: from,
-            partition_max_bytes: bytes_max,
-            ..FetchPartition::default()
-        };
-        let topic =
-            FetchTopic { name: topic.into(), partitions: vec![partition], ..FetchTopic::default() };
-        let request = FetchRequest {
-            max_wait_ms: WAIT_MS,
-            min_bytes: 1,
-            max_bytes: bytes_max,
-            topics: vec![topic],
-            ..FetchRequest::default()
-        };
+        let request = fetch_request(of, from, bytes_max);
         self.ask(&request, self.fetch_version, None)
     }
 

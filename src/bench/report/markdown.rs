@@ -4,7 +4,7 @@ use super::super::metric;
 use super::checks::{checks, passed};
 use super::document::{Case, Document, Figure};
 use super::table::turns_and_search;
-use super::words::{COLUMNS, batches, brokers, extent, host, load, show};
+use super::words::{batches, brokers, extent, host, load, medians, show};
 
 pub fn markdown(document: &Document) -> String {
     let word = if passed(document) { "passed" } else { "failed" };
@@ -27,15 +27,11 @@ pub fn markdown(document: &Document) -> String {
 
 /// A line for each case, its medians below the names of the metrics.
 fn columns(cases: &[Case]) -> String {
-    let is_shown = |name: &&str| cases.iter().any(|case| case.summary.contains_key(*name));
-    let names: Vec<_> = COLUMNS.into_iter().filter(is_shown).collect();
-    let head: Vec<_> = ["case"].into_iter().chain(names.iter().copied()).collect();
-    let row = |case: &Case| {
-        let median = |name: &&str| Some(show(name, case.summary.get(*name)?.median));
-        let figures = names.iter().map(|name| median(name).unwrap_or_else(|| "-".to_owned()));
-        [escaped(&case.name)].into_iter().chain(figures).collect::<Vec<_>>()
-    };
-    table(&head, cases.iter().map(row))
+    let (head, rows) = medians(cases);
+    table(
+        &head,
+        rows.into_iter().map(|row| row.iter().map(|cell| escaped(cell)).collect::<Vec<_>>()),
+    )
 }
 
 fn section(case: &Case) -> String {

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use super::super::metric;
 use super::document::{Attempt, Case, Document, Judgement};
 use super::verdict;
-use super::words::{COLUMNS, batches, brokers, disk, extent, host, load, records, show, spread};
+use super::words::{
+    COLUMNS, batches, brokers, disk, extent, host, load, medians, records, show, spread,
+};
 
 /// The percentiles that people look at; other formats have them all.
 const PERCENTILES: [&str; 7] = ["p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
@@ -33,17 +35,11 @@ pub fn table(document: &Document) -> String {
 
 /// A line for each case, its medians below the names of the metrics.
 fn columns(cases: &[Case]) -> String {
-    let is_shown = |name: &&str| cases.iter().any(|case| case.summary.contains_key(*name));
-    let names: Vec<_> = COLUMNS.into_iter().filter(is_shown).collect();
-    let cell = |case: &Case, name| case.summary.get(name).map(|figure| show(name, figure.median));
-    let line = |case: &Case| {
-        let figures = names.iter().map(|name| cell(case, name).unwrap_or_else(|| "-".into()));
-        std::iter::once(case.name.clone()).chain(figures).collect()
-    };
-    let head = std::iter::once("case").chain(names.iter().copied()).map(str::to_owned).collect();
-    let lines: Vec<Vec<String>> = std::iter::once(head).chain(cases.iter().map(line)).collect();
+    let (head, rows) = medians(cases);
+    let head = head.into_iter().map(str::to_owned).collect();
+    let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: Vec<_> = (0..=names.len()).filter_map(width).collect();
+    let widths: Vec<_> = (0..lines[0].len()).filter_map(width).collect();
     let padded = |line: &Vec<String>| {
         let cells = line.iter().zip(&widths).enumerate();
         let cells = cells.map(|(column, (cell, width))| match column {

@@ -9,6 +9,19 @@ use crate::quantity::{counted, show_bytes};
 /// What a line of many shows.
 pub const COLUMNS: [&str; 7] = ["records/s", "bytes/s", "p50", "p99", "p99.9", "cpu", "broker-cpu"];
 
+/// A head, and a line for each case: its name, then its medians below the names of the metrics.
+pub fn medians(cases: &[Case]) -> (Vec<&'static str>, Vec<Vec<String>>) {
+    let is_shown = |name: &&str| cases.iter().any(|case| case.summary.contains_key(*name));
+    let names: Vec<_> = COLUMNS.into_iter().filter(is_shown).collect();
+    let head = ["case"].into_iter().chain(names.iter().copied()).collect();
+    let row = |case: &Case| {
+        let median = |name: &&str| Some(show(name, case.summary.get(*name)?.median));
+        let figures = names.iter().map(|name| median(name).unwrap_or_else(|| "-".to_owned()));
+        [case.name.clone()].into_iter().chain(figures).collect()
+    };
+    (head, cases.iter().map(row).collect())
+}
+
 pub fn extent(case: &Case) -> String {
     let runs = case.runs.len();
     let Some(run) = case.runs.first() else { return "no run".to_owned() };

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::produce::{self, Noted, Outcome, Phase, Source};
+use super::seen::Seen;
 use super::{Stage, Watch};
 use crate::bench::measure::{Meter, Recorded, Spent, Window};
 use crate::bench::payload::{Mark, Payloads};
@@ -27,9 +27,6 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// A topic that has nothing to say for this long below its end has lost the rest.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-
-/// How often to look whether the warm-up has arrived.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// What goes through the topic, and when.
 #[derive(Clone, Copy)]
@@ -97,7 +94,7 @@ struct Progress {
     /// Once the warm-up is over.
     opened: OnceLock<Opened>,
     /// Records of this run that have come back.
-    seen: AtomicU64,
+    seen: Seen,
 }
 
 /// When the window opened.
@@ -112,7 +109,8 @@ impl Flow<'_> {
     fn send(&self, sources: &mut [Source], progress: &Progress) -> [Outcome; 2] {
         self.watch.show(Stage::WarmingUp, 0);
         let warmup = produce::run(sources, self.phase(self.warmup));
-        self.await_arrival(warmup.records - warmup.failed.len() as u64, progress);
+        let arriving = warmup.records - warmup.failed.len() as u64;
+        progress.seen.wait_for(arriving, SILENCE_MAX, self.watch);
         self.watch.show(Stage::Measuring, 0);
         let first = sources.iter().map(Source::sent).collect();
         let opened = Opened { at: Instant::now(), meter: self.meter.restarted(), first };
@@ -126,17 +124,6 @@ impl Flow<'_> {
         let pace = Pace::Rate(self.rate);
         let Flow { payloads, watch, .. } = *self;
         Phase { payloads, pace, extent, watch, noted: Noted::Nothing }
-    }
-
-    /// A reader that still catches up on the warm-up would begin late on what is measured.
-    fn await_arrival(&self, records: u64, progress: &Progress) {
-        let deadline = Instant::now() + SILENCE_MAX;
-        while progress.seen.load(Ordering::Relaxed) < records
-            && Instant::now() < deadline
-            && !self.watch.is_stopped()
-        {
-            thread::sleep(LOOK_AGAIN);
-        }
     }
 
     /// When the records of each producer are due, in one of the phases.
@@ -202,7 +189,7 @@ impl<'a> Reader<'a> {
             }
             ControlFlow::Continue(())
         })?;
-        progress.seen.fetch_add(seen, Ordering::Relaxed);
+        progress.seen.add(seen);
         Ok(came)
     }
 

@@ -7,6 +7,7 @@ pub mod end_to_end;
 pub mod log;
 pub mod pipe;
 pub mod produce;
+mod seen;
 pub mod wire;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::seen::Seen;
 use super::{Stage, Watch};
 use crate::bench::measure::{Meter, Timeline, Used, Window};
 use crate::bench::payload::{Mark, Payloads};
@@ -31,9 +32,6 @@ const QUIET: Duration = Duration::from_secs(1);
 
 /// A topic that has nothing to say for this long below its end has lost the rest.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
-
-/// How often to look whether the warm-up has arrived.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// This program, and the words that bring it to the brokers of the run.
 #[derive(Clone, Debug)]
@@ -114,7 +112,7 @@ struct Progress {
     /// Lines that were written, or will be next.
     written: AtomicU64,
     /// Lines that have come out.
-    seen: AtomicU64,
+    seen: Seen,
     /// Once the warm-up is over.
     opened: OnceLock<Opened>,
 }
@@ -176,7 +174,7 @@ impl Pipe<'_> {
     ) -> Result<Written, Error> {
         self.watch.show(Stage::WarmingUp, 0);
         let first = self.write_phase(&mut stdin, 0, self.warmup, progress)?;
-        self.await_arrival(first, progress);
+        progress.seen.wait_for(first, SILENCE_MAX, self.watch);
         self.watch.show(Stage::Measuring, 0);
         let (cpu, meter) = (cpu(both), self.meter.restarted());
         let opened = Opened { at: Instant::now(), cpu, meter, first };
@@ -220,17 +218,6 @@ impl Pipe<'_> {
         }
     }
 
-    /// A reader that still catches up on the warm-up would begin late on what is measured.
-    fn await_arrival(&self, lines: u64, progress: &Progress) {
-        let deadline = Instant::now() + SILENCE_MAX;
-        while progress.seen.load(Ordering::Relaxed) < lines
-            && Instant::now() < deadline
-            && !self.watch.is_stopped()
-        {
-            thread::sleep(LOOK_AGAIN);
-        }
-    }
-
     fn read_while(
         &self,
         lines: &mut Lines<'_>,
@@ -268,7 +255,7 @@ impl Pipe<'_> {
         let before = lines.count();
         let written = || progress.written.load(Ordering::Acquire);
         lines.read(written, || progress.opened.get())?;
-        progress.seen.store(lines.count(), Ordering::Relaxed);
+        progress.seen.add(lines.count() - before);
         Ok(before < lines.count())
     }
 }

@@ -10,7 +10,7 @@ use super::checks::{checks, passed};
 use super::document::{Case, Document, Run};
 use super::markup::escaped;
 use super::table::turns_and_search;
-use super::words::{COLUMNS, batches, brokers, extent, host, load, show, spread};
+use super::words::{batches, brokers, extent, host, load, medians, show, spread};
 use chart::Chart;
 
 const STYLE: &str = include_str!("page.css");
@@ -39,15 +39,7 @@ pub fn html(document: &Document) -> String {
 /// Several cases side by side.
 fn all(cases: &[Case]) -> String {
     let [_, _, ..] = cases else { return String::new() };
-    let is_shown = |name: &&str| cases.iter().any(|case| case.summary.contains_key(*name));
-    let names: Vec<_> = COLUMNS.into_iter().filter(is_shown).collect();
-    let head: Vec<_> = ["case"].into_iter().chain(names.iter().copied()).collect();
-    let row = |case: &Case| {
-        let median = |name: &&str| Some(show(name, case.summary.get(*name)?.median));
-        let figures = names.iter().map(|name| median(name).unwrap_or_else(|| "-".to_owned()));
-        [case.name.clone()].into_iter().chain(figures).collect()
-    };
-    let rows = cases.iter().map(row).collect::<Vec<_>>();
+    let (head, rows) = medians(cases);
     table("Medians of all cases", &head, &rows) + &charts("all", &plots::of_sweep(cases))
 }
 

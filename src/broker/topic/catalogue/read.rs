@@ -1,6 +1,7 @@
 //! Reading a catalogue: the newest checkpoint, if there is one, then the log behind it.
 //! Never knows: what the records add up to.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -80,19 +81,33 @@ pub fn look(dir: &Path) -> Result<Image, CatalogueError> {
         from = checkpoint.end;
     }
     let mut scratch = Scratch::default();
+    pieces(dir, |path, piece| {
+        let Piece::Batch { batch, .. } = piece else { return Ok(ControlFlow::Break(())) };
+        if !batch.is_control() {
+            apply(path, &batch, from, &mut image, &mut scratch)?;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(image)
+}
+
+/// Shows what lies in the segments, one after the other, until `each` has seen enough.
+fn pieces(
+    dir: &Path,
+    mut each: impl FnMut(&Path, Piece<'_>) -> Result<ControlFlow<()>, CatalogueError>,
+) -> Result<(), CatalogueError> {
     for (base, path) in segments(dir)? {
         let unreadable = |error| failed(&path, plain(&error));
         let file = RealFile::open_to_read(&path).map_err(unreadable)?;
         let bytes = file.len().map_err(unreadable)?;
         let mut pieces = Pieces::new(&file, bytes, base, None);
         while let Some(piece) = pieces.next_piece().map_err(unreadable)? {
-            let Piece::Batch { batch, .. } = piece else { return Ok(image) };
-            if !batch.is_control() {
-                apply(&path, &batch, from, &mut image, &mut scratch)?;
+            if each(&path, piece)?.is_break() {
+                return Ok(());
             }
         }
     }
-    Ok(image)
+    Ok(())
 }
 
 /// Refuses a log with damage that no torn end is: to serve what can be read of it would be to
@@ -102,23 +117,18 @@ pub fn refuse_damage(dir: &Path, clean: bool) -> Result<(), CatalogueError> {
     let own = own.and_then(|bytes| inspect::own_checkpoint(&bytes).ok());
     let durable = own.map_or(Offset::ZERO, |own| own.end);
     let mut torn: Option<(PathBuf, Damage)> = None;
-    for (base, path) in segments(dir)? {
-        let unreadable = |error| failed(&path, plain(&error));
-        let file = RealFile::open_to_read(&path).map_err(unreadable)?;
-        let bytes = file.len().map_err(unreadable)?;
-        let mut pieces = Pieces::new(&file, bytes, base, None);
-        while let Some(piece) = pieces.next_piece().map_err(unreadable)? {
-            match (piece, &torn) {
-                (Piece::Batch { .. }, None) => {}
-                (Piece::Batch { .. }, Some((path, damage))) => return Err(damaged(path, damage)),
-                (Piece::Damage(damage), _) if clean || damage.offset < durable => {
-                    return Err(damaged(&path, &damage));
-                }
-                (Piece::Damage(damage), _) => torn = torn.or(Some((path.clone(), damage))),
+    pieces(dir, |path, piece| {
+        match (piece, &torn) {
+            (Piece::Batch { .. }, None) => {}
+            (Piece::Batch { .. }, Some((path, damage))) => return Err(damaged(path, damage)),
+            (Piece::Damage(damage), _) if clean || damage.offset < durable => {
+                return Err(damaged(path, &damage));
             }
+            (Piece::Damage(damage), None) => torn = Some((path.to_owned(), damage)),
+            (Piece::Damage(_), Some(_)) => {}
         }
-    }
-    Ok(())
+        Ok(ControlFlow::Continue(()))
+    })
 }
 
 fn damaged(path: &Path, damage: &Damage) -> CatalogueError {
