@@ -147,7 +147,7 @@ impl<'a> Logs<'a> {
                 return Err(Error::Stopped);
             }
             let made = self.make(records);
-            self.lap(&made, &mut done)?;
+            self.lap(&made, extent, &mut done)?;
             let (stage, _) = self.work.watch.look();
             self.work.watch.show(stage, done.window.records);
         }
@@ -163,15 +163,15 @@ impl<'a> Logs<'a> {
         let extent = Extent { records: Some(records_max), time: None };
         let count = u32::try_from(producers).expect("producers are counted in u32");
         thread::scope(|scope| {
-            let rows = self.sent.iter_mut().zip(0..).map(|(sent, producer)| {
+            let rows = self.sent.iter().zip(0..).map(|(&sent, producer)| {
                 scope.spawn(move || {
                     let most = extent.share(producer, count).records.unwrap_or(0);
-                    let until = sent.saturating_add(most);
+                    let (mut next, until) = (sent, sent.saturating_add(most));
                     let batch = |at: usize| {
                         let partition = (producer as usize + at) % partitions;
-                        let marks = (*sent..until).map(|sequence| Mark { producer, sequence });
+                        let marks = (next..until).map(|sequence| Mark { producer, sequence });
                         let made = work.batch(marks, partition, now)?;
-                        *sent += made.records;
+                        next += made.records;
                         Some(made)
                     };
                     (0..share).map_while(batch).collect()
@@ -182,36 +182,52 @@ impl<'a> Logs<'a> {
         })
     }
 
-    /// Appends all of it, all producers at once.
-    fn lap(&self, made: &[Vec<Made>], done: &mut Appended) -> Result<(), Error> {
+    /// Appends all of it, or what the extent's time allows, all producers at once.
+    fn lap(
+        &mut self,
+        made: &[Vec<Made>],
+        extent: Extent,
+        done: &mut Appended,
+    ) -> Result<(), Error> {
         let meter = Meter::start(vec![]);
+        let until = extent.time.map(|time| Instant::now() + time.saturating_sub(done.window.time));
         let outcomes: Vec<Result<Vec<Timed>, Error>> = thread::scope(|scope| {
             let rows: Vec<_> =
-                made.iter().map(|row| scope.spawn(|| self.append_row(row))).collect();
+                made.iter().map(|row| scope.spawn(|| self.append_row(row, until))).collect();
             rows.into_iter().map(|row| row.join().expect("it does not panic")).collect()
         });
         let used = meter.spent().client;
-        let timed = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
-        done.batches += timed.len() as u64;
-        for made in made.iter().flatten() {
-            done.log_bytes += made.bytes.len() as u64;
-            done.plain_bytes += made.plain_bytes;
+        let timed = outcomes.into_iter().collect::<Result<Vec<_>, _>>()?;
+        for ((row, timed), sent) in made.iter().zip(&timed).zip(&mut self.sent) {
+            for made in &row[..timed.len()] {
+                *sent += made.records;
+                done.batches += 1;
+                done.log_bytes += made.bytes.len() as u64;
+                done.plain_bytes += made.plain_bytes;
+            }
         }
         done.used.cpu += used.cpu;
         done.used.memory_peak_bytes = used.memory_peak_bytes;
-        done.note(&timed);
+        done.note(&timed.concat());
         Ok(())
     }
 
-    fn append_row(&self, row: &[Made]) -> Result<Vec<Timed>, Error> {
+    /// Appends the row, or what there is time for (one batch always): a sync for each makes it long.
+    fn append_row(&self, row: &[Made], until: Option<Instant>) -> Result<Vec<Timed>, Error> {
         let mut timed = Vec::with_capacity(row.len());
         let mut before = Instant::now();
         for made in row {
+            if self.work.watch.is_stopped() {
+                return Err(Error::Stopped);
+            }
             self.append_one(made)?;
             let at = Instant::now();
             let Made { records, payload_bytes, .. } = *made;
             timed.push(Timed { at, latency: at - before, records, payload_bytes });
             before = at;
+            if until.is_some_and(|until| until <= at) {
+                break;
+            }
         }
         Ok(timed)
     }
