@@ -64,9 +64,9 @@ impl Aborted {
 fn is_abort(batch: &BatchView<'_>) -> bool {
     let mut scratch = Scratch::default();
     batch.is_control()
-        && batch.records(&mut scratch, MARKER_BYTES_MAX).is_ok_and(|mut records| {
-            matches!(records.next(), Some(Ok(entry)) if entry.record.key == Some(&ABORT))
-        })
+        && batch.records(&mut scratch, MARKER_BYTES_MAX).is_ok_and(
+            |mut records| matches!(records.next(), Some(Ok(entry)) if entry.key == Some(&ABORT)),
+        )
 }
 
 impl From<Vec<Entry>> for Aborted {

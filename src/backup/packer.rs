@@ -9,16 +9,14 @@ use std::ops::ControlFlow;
 
 use super::aborted::Aborted;
 use crate::record::{
-    BatchBuilder, BatchError, BatchView, Codec, HEADER_BYTES, Offset, Record, Scratch, Timestamp,
-    TimestampType,
+    BatchBuilder, BatchError, BatchView, Codec, HEADER_BYTES, INFLATED_BYTES_MAX, Offset, Record,
+    Scratch, Timestamp, TimestampType,
 };
 
 /// What is smaller is put together with its neighbours,
 const SMALL_BYTES: usize = 32 << 10;
 /// to no more than this.
 const PACKED_BYTES_MAX: usize = 512 << 10;
-/// To what a batch may decompress.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
 /// A batch has as many records as its sequence numbers have room for; this is plenty.
 const RECORDS_MAX: i32 = 1 << 20;
 
@@ -115,8 +113,9 @@ impl<'a> Packer<'a> {
         let codec = batch.codec()?;
         // It moves out while the records lend from it.
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut records = batch.records(&mut scratch, INFLATED_BYTES_MAX)?;
-        while let Some(entry) = records.next() {
+        let records = batch.records(&mut scratch, INFLATED_BYTES_MAX)?;
+        let mut headers = Vec::new();
+        for entry in records {
             let entry = entry?;
             if entry.offset < self.wanted.start {
                 continue;
@@ -124,12 +123,13 @@ impl<'a> Packer<'a> {
             if self.wanted.until.is_some_and(|until| until <= entry.timestamp) {
                 return Ok(ControlFlow::Break(()));
             }
-            if !self.has_room(codec, &entry.record) {
+            let record = entry.record(&mut headers);
+            if !self.has_room(codec, &record) {
                 out.extend(self.close());
             }
             let new = || (codec, BatchBuilder::new().codec(codec));
             let (_, builder) = self.open.get_or_insert_with(new);
-            builder.push(entry.timestamp, &entry.record);
+            builder.push(entry.timestamp, &record);
             self.translation.note(entry.offset, 1, self.count);
             self.count += 1;
             self.see(entry.timestamp);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::DiskFile;
-use crate::record::{BatchError, LeaderEpoch, Offset, Times, Timestamp, Uuid};
+use crate::record::{BatchError, INFLATED_BYTES_MAX, LeaderEpoch, Offset, Times, Timestamp, Uuid};
 
 /// The settings of one log, Kafka's topic configs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct Compaction {
     pub tombstones_ms: i64,
     /// For the offsets of keys. What does not fit is left to the next time.
     pub memory_bytes_max: usize,
+    /// A batch that decompresses to more stays as it is.
+    pub inflated_bytes_max: usize,
 }
 
 impl Default for Compaction {
@@ -74,6 +76,7 @@ impl Default for Compaction {
             lag_ms_max: i64::MAX,
             tombstones_ms: 24 * 60 * 60 * 1000,
             memory_bytes_max: 32 << 20,
+            inflated_bytes_max: INFLATED_BYTES_MAX,
         }
     }
 }

@@ -36,6 +36,7 @@ use std::io;
 use std::sync::Arc;
 
 pub use aborted::Aborted;
+pub use by_time::Newest;
 pub use clean::Pace;
 pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile, not_regular, regular};
 pub use facts::{

@@ -146,11 +146,18 @@ impl Producers {
         });
     }
 
+    /// A tenth of them at once: all must be looked at to find the oldest.
     fn forget_oldest(&mut self) {
         let last_offset = |state: &State| state.sent.last().map(|sent| sent.last_offset);
         let idle = self.states.iter().filter(|(_, state)| state.transaction.is_none());
-        let oldest = idle.min_by_key(|(_, state)| last_offset(state)).map(|(id, _)| *id);
-        oldest.and_then(|id| self.states.remove(&id));
+        let mut idle: Vec<_> = idle.map(|(id, state)| (last_offset(state), *id)).collect();
+        let count = (self.states.len() / 10 + 1).min(idle.len());
+        if count < idle.len() {
+            idle.select_nth_unstable(count);
+        }
+        for (_, id) in &idle[..count] {
+            self.states.remove(id);
+        }
     }
 
     /// Where the version number of a snapshot and the rest go is drawn in `parse_snapshot`.

@@ -3,10 +3,7 @@
 use std::fmt;
 
 use super::codec::Codec;
-use super::varint;
-use super::{
-    Header, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Record, Timestamp, TimestampType,
-};
+use super::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp, TimestampType};
 
 // 0 baseOffset i64 | 8 batchLength i32 (from 12) | 12 partitionLeaderEpoch i32 | 16 magic i8
 // 17 crc u32 (of all from 21) | 21 attributes i16 | 23 lastOffsetDelta i32 | 27 baseTimestamp i64
@@ -40,8 +37,12 @@ pub enum BatchError {
     },
     /// A codec number without a meaning.
     Codec(i16),
-    /// The compressed records do not decompress, or to more than the limit.
+    /// The compressed records do not decompress.
     Compression,
+    /// They decompress to more than they may where they are looked at.
+    Inflates {
+        bytes_max: usize,
+    },
     /// A record's fields do not fit the bytes it has.
     Record,
 }
@@ -57,6 +58,9 @@ impl fmt::Display for BatchError {
             }
             BatchError::Codec(number) => write!(f, "compression codec {number} does not exist"),
             BatchError::Compression => f.write_str("the compressed records cannot be read"),
+            BatchError::Inflates { bytes_max } => {
+                write!(f, "the compressed records take more than {bytes_max} bytes")
+            }
             BatchError::Record => f.write_str("a record does not fit its batch"),
         }
     }
@@ -239,30 +243,6 @@ impl<'a> BatchView<'a> {
         });
         own == others
     }
-
-    /// The records, decompressed into `scratch` if need be, to at most `bytes_max`.
-    pub fn records<'s>(
-        &self,
-        scratch: &'s mut Scratch,
-        bytes_max: usize,
-    ) -> Result<Records<'s>, BatchError>
-    where
-        'a: 's,
-    {
-        let rest = self.plain(scratch, bytes_max)?;
-        let append_time = match self.timestamp_type() {
-            TimestampType::CreateTime => None,
-            TimestampType::LogAppendTime => Some(self.max_timestamp()),
-        };
-        Ok(Records {
-            rest,
-            left: self.count().max(0),
-            base_offset: self.base_offset(),
-            base_timestamp: self.base_timestamp(),
-            append_time,
-            headers: Vec::new(),
-        })
-    }
 }
 
 impl fmt::Debug for BatchView<'_> {
@@ -295,85 +275,6 @@ pub struct Scratch {
     inflated: Vec<u8>,
 }
 
-/// One record with its place and time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
-    pub offset: Offset,
-    pub timestamp: Timestamp,
-    pub record: Record<'a>,
-}
-
-/// The records of one batch, in order. Not an `Iterator`: a record's headers borrow from it.
-pub struct Records<'s> {
-    rest: &'s [u8],
-    left: i32,
-    base_offset: Offset,
-    base_timestamp: Timestamp,
-    append_time: Option<Timestamp>,
-    headers: Vec<Header<'s>>,
-}
-
-impl<'s> Records<'s> {
-    /// The next record. After an error there are no more.
-    #[allow(clippy::should_implement_trait)] // An Iterator cannot lend from itself.
-    pub fn next(&mut self) -> Option<Result<Entry<'_>, BatchError>> {
-        if self.left == 0 {
-            // DefaultRecordBatch.java refuses what lies behind the last record as well.
-            let left_over = !std::mem::take(&mut self.rest).is_empty();
-            return left_over.then_some(Err(BatchError::Record));
-        }
-        self.left -= 1;
-        let entry = self.take().ok_or(BatchError::Record);
-        if entry.is_err() {
-            self.left = 0;
-            self.rest = &[];
-        }
-        Some(entry.map(|(offset, timestamp, key, value)| {
-            let record = Record { key, value, headers: &self.headers };
-            Entry { offset, timestamp, record }
-        }))
-    }
-
-    /// Length varint, attributes i8, timestamp delta varlong, offset delta varint, key, value,
-    /// count of headers varint, headers; lengths of -1 are null.
-    fn take(&mut self) -> Option<Fields<'s>> {
-        let length = usize::try_from(varint::take(&mut self.rest)?).ok()?;
-        let (mut body, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        let body = &mut body;
-        let _attributes = body.split_off_first()?;
-        let timestamp_delta = varint::take_long(body)?;
-        let offset_delta = varint::take(body)?;
-        let key = take_bytes(body)?;
-        let value = take_bytes(body)?;
-        let count = usize::try_from(varint::take(body)?).ok()?;
-        self.headers.clear();
-        for _ in 0..count {
-            let name = take_bytes(body)??;
-            let value = take_bytes(body)?;
-            self.headers.push(Header { name, value });
-        }
-        let offset = self.base_offset.get().checked_add(i64::from(offset_delta))?;
-        let created = Timestamp(self.base_timestamp.get().wrapping_add(timestamp_delta));
-        let timestamp = self.append_time.unwrap_or(created);
-        body.is_empty().then_some((Offset(offset), timestamp, key, value))
-    }
-}
-
-/// A record without its headers: offset, timestamp, key, value.
-type Fields<'s> = (Offset, Timestamp, Option<&'s [u8]>, Option<&'s [u8]>);
-
-/// Bytes behind their length. The outer `None`: they are not there; the inner: null.
-fn take_bytes<'s>(from: &mut &'s [u8]) -> Option<Option<&'s [u8]>> {
-    let length = varint::take(from)?;
-    if length == -1 {
-        return Some(None);
-    }
-    let (bytes, rest) = from.split_at_checked(usize::try_from(length).ok()?)?;
-    *from = rest;
-    Some(Some(bytes))
-}
-
 /// The batches that lie one after another in `bytes`; ends with an error at the first that is not
 /// one, so what was read so far is good.
 pub fn batches(bytes: &[u8]) -> impl Iterator<Item = Result<BatchView<'_>, BatchError>> {
@@ -388,8 +289,10 @@ pub fn batches(bytes: &[u8]) -> impl Iterator<Item = Result<BatchView<'_>, Batch
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::*;
-    use crate::record::BatchBuilder;
+    use crate::record::{BatchBuilder, Header, Record};
 
     const CODECS: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
 
@@ -421,15 +324,17 @@ mod tests {
             let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
             let first = records.next().unwrap().unwrap();
             assert_eq!((first.offset, first.timestamp), (Offset(7), Timestamp(1000)));
-            assert_eq!((first.record.key, first.record.value), (None, None));
-            assert_eq!(first.record.headers.len(), 3);
-            assert_eq!(first.record.headers[1].value, Some(&b""[..]));
-            assert_eq!(first.record.headers[2].value, Some(&b"\xff\0"[..]));
+            assert_eq!((first.key, first.value), (None, None));
+            let mut headers = Vec::new();
+            let headers = first.record(&mut headers).headers;
+            assert_eq!(headers.len(), 3);
+            assert_eq!(headers[1].value, Some(&b""[..]));
+            assert_eq!(headers[2].value, Some(&b"\xff\0"[..]));
             let second = records.next().unwrap().unwrap();
-            assert_eq!((second.timestamp, second.record.key), (Timestamp(900), Some(&b""[..])));
-            assert_eq!(second.record.headers, []);
+            assert_eq!((second.timestamp, second.key), (Timestamp(900), Some(&b""[..])));
+            assert_eq!(second.headers.count(), 0);
             let third = records.next().unwrap().unwrap();
-            assert_eq!(third.record.value.unwrap().len(), 100_000);
+            assert_eq!(third.value.unwrap().len(), 100_000);
             assert!(records.next().is_none());
         }
     }
@@ -451,12 +356,11 @@ mod tests {
                 let batch = BatchView::parse(&bytes).unwrap();
                 let mut scratch = Scratch::default();
                 let all = match batch.records(&mut scratch, 1 << 20) {
-                    Ok(mut records) => {
-                        std::iter::from_fn(|| Some(records.next()?.is_ok())).all(|ok| ok)
-                    }
+                    Ok(mut records) => records.all(|record| record.is_ok()),
                     Err(_) => false,
                 };
-                assert!(!all, "{codec:?} cut at {cut}");
+                let skimmed = batch.skim(1 << 20, |_| ControlFlow::Continue(()));
+                assert!(!all && skimmed.is_err(), "{codec:?} cut at {cut}");
             }
         }
     }
@@ -468,7 +372,10 @@ mod tests {
             let batch = BatchView::parse(&bytes).unwrap();
             let mut scratch = Scratch::default();
             let error = batch.records(&mut scratch, 50_000).err();
-            assert_eq!(error, Some(BatchError::Compression), "{codec:?}");
+            let inflates = BatchError::Inflates { bytes_max: 50_000 };
+            assert_eq!(error, Some(inflates), "{codec:?}");
+            let skimmed = batch.skim(50_000, |_| ControlFlow::Continue(()));
+            assert_eq!(skimmed, Err(inflates), "{codec:?}");
             assert!(scratch.inflated.capacity() <= 200_000, "{codec:?}");
         }
     }

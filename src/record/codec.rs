@@ -49,17 +49,41 @@ impl Codec {
         out: &mut Vec<u8>,
         bytes_max: usize,
     ) -> Result<(), BatchError> {
+        if self == Codec::Snappy {
+            return unsnap(stored, out, bytes_max);
+        }
+        let room = bytes_max.saturating_sub(out.len()) as u64;
+        let mut plain = self.reader(stored)?.take(room + 1);
+        let read = plain.read_to_end(out).map_err(|_| BatchError::Compression)?;
+        if read as u64 > room { Err(BatchError::Inflates { bytes_max }) } else { Ok(()) }
+    }
+
+    /// What `stored` holds, as it is read. Snappy has no end to its blocks: `decompress` does it.
+    pub(super) fn reader(self, stored: &[u8]) -> Result<Box<dyn Read + '_>, BatchError> {
+        Ok(match self {
+            Codec::None => Box::new(stored),
+            Codec::Snappy => return Err(BatchError::Compression),
+            Codec::Gzip => Box::new(flate2::read::MultiGzDecoder::new(stored)),
+            Codec::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(stored)),
+            Codec::Zstd => Box::new(
+                zstd::stream::read::Decoder::with_buffer(stored)
+                    .map_err(|_| BatchError::Compression)?,
+            ),
+        })
+    }
+
+    /// To how many bytes one can inflate at the very best.
+    pub(super) const fn ratio_max(self) -> u64 {
         match self {
-            Codec::None => {
-                out.extend_from_slice(stored);
-                Ok(())
-            }
-            Codec::Snappy => unsnap(stored, out, bytes_max),
-            Codec::Gzip => inflate(flate2::read::MultiGzDecoder::new(stored), out, bytes_max),
-            Codec::Lz4 => inflate(lz4_flex::frame::FrameDecoder::new(stored), out, bytes_max),
-            Codec::Zstd => zstd::stream::read::Decoder::with_buffer(stored)
-                .map_err(|_| BatchError::Compression)
-                .and_then(|decoder| inflate(decoder, out, bytes_max)),
+            Codec::None => 1,
+            // A copy of 64 bytes takes three.
+            Codec::Snappy => 22,
+            // DEFLATE: 258 bytes in two bits.
+            Codec::Gzip => 1032,
+            // A length grows by 255 with each byte.
+            Codec::Lz4 => 255,
+            // A block of 128 KiB that repeats one byte takes four (RFC 8878, 3.1.1.2).
+            Codec::Zstd => 32 << 10,
         }
     }
 
@@ -74,12 +98,6 @@ impl Codec {
         };
         packed.expect("writing to memory does not fail")
     }
-}
-
-fn inflate(reader: impl Read, out: &mut Vec<u8>, bytes_max: usize) -> Result<(), BatchError> {
-    let room = bytes_max.saturating_sub(out.len()) as u64;
-    let read = reader.take(room + 1).read_to_end(out).map_err(|_| BatchError::Compression)?;
-    if read as u64 > room { Err(BatchError::Compression) } else { Ok(()) }
 }
 
 /// Raw snappy, as librdkafka writes it, or snappy-java's stream of blocks, as Java does.
@@ -101,10 +119,12 @@ fn unsnap(stored: &[u8], out: &mut Vec<u8>, bytes_max: usize) -> Result<(), Batc
 fn unsnap_block(block: &[u8], out: &mut Vec<u8>, bytes_max: usize) -> Result<(), BatchError> {
     let size = snap::raw::decompress_len(block).map_err(|_| BatchError::Compression)?;
     let start = out.len();
-    // The block names its own size: checked before it is believed. Snappy packs 64 bytes into
-    // 3 at the very best, so more than that is a lie as well.
-    if size > bytes_max.saturating_sub(start) || size / 32 > block.len() {
+    // The block names its own size: checked before it is believed.
+    if size as u64 > block.len() as u64 * Codec::Snappy.ratio_max() {
         return Err(BatchError::Compression);
+    }
+    if size > bytes_max.saturating_sub(start) {
+        return Err(BatchError::Inflates { bytes_max });
     }
     out.resize(start + size, 0);
     snap::raw::Decoder::new()

@@ -4,9 +4,11 @@
 mod batch;
 mod builder;
 mod codec;
+mod entries;
 mod ids;
 #[allow(clippy::module_inception)] // A record is what it holds.
 mod record;
+mod skim;
 mod stencil;
 mod thin;
 mod validate;
@@ -17,6 +19,10 @@ pub use builder::{BatchBuilder, send_again};
 pub use codec::Codec;
 pub use ids::{LeaderEpoch, Offset, PartitionId, ProducerEpoch, ProducerId, Timestamp, Uuid};
 pub use record::{Delivered, Header, Outgoing, Record, TimestampType, Watermarks};
+pub use skim::Glimpse;
 pub use stencil::Stencil;
-pub use thin::{Sketch, emptied, thin};
+pub use thin::{Sketch, Sketches, emptied, thin};
 pub use validate::{Invalid, Keys, Rules, Times, Zstd, validate};
+
+/// To what the records of one batch may decompress where they are all held at once.
+pub const INFLATED_BYTES_MAX: usize = 256 << 20;

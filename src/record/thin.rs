@@ -23,6 +23,7 @@ pub struct Sketch<'a> {
 }
 
 /// The records of a batch, in order. After an error there are no more.
+#[derive(Clone)]
 pub struct Sketches<'s> {
     bytes: &'s [u8],
     left: i32,
@@ -107,31 +108,31 @@ impl<'s> Iterator for Sketches<'s> {
 /// Appends `batch` to `out` with only the records `kept`, at least one. A `horizon` is when the
 /// tombstones among them may go: from now on the batch carries it, as its base timestamp
 /// (MemoryRecordsBuilder.java).
-pub fn thin(
+pub fn thin<'a>(
     batch: &BatchView<'_>,
-    kept: &[Sketch<'_>],
+    kept: impl Iterator<Item = Sketch<'a>>,
     horizon: Option<Timestamp>,
     out: &mut Vec<u8>,
 ) {
-    assert!(!kept.is_empty(), "an empty batch is an emptied one");
     let codec = batch.codec().expect("its records were read");
     let start = begin(batch, out);
     let mut plain = Vec::new();
     let records = if codec == Codec::None { &mut *out } else { &mut plain };
+    let (mut count, mut newest) = (0i32, None);
     for record in kept {
         match horizon {
             None => records.extend_from_slice(record.whole),
-            Some(horizon) => put_rebased(record, horizon, records),
+            Some(horizon) => put_rebased(&record, horizon, records),
         }
+        count += 1;
+        newest = newest.max(Some(record.created));
     }
     if codec != Codec::None {
         out.extend_from_slice(&codec.compress(&plain));
     }
     let max = match batch.timestamp_type() {
         TimestampType::LogAppendTime => batch.max_timestamp(),
-        TimestampType::CreateTime => {
-            kept.iter().map(|record| record.created).max().expect("there is one")
-        }
+        TimestampType::CreateTime => newest.expect("an empty batch is an emptied one"),
     };
     let header = &mut out[start..];
     if let Some(horizon) = horizon {
@@ -139,7 +140,7 @@ pub fn thin(
         put(header, 27, &horizon.get().to_be_bytes());
     }
     put(header, 35, &max.get().to_be_bytes());
-    put(header, 57, &(kept.len() as i32).to_be_bytes());
+    put(header, 57, &count.to_be_bytes());
     seal(header);
 }
 
@@ -207,14 +208,14 @@ mod tests {
         let batch = BatchView::parse(bytes).unwrap();
         batch.check_crc().unwrap();
         let mut scratch = Scratch::default();
-        let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
+        let records = batch.records(&mut scratch, 1 << 20).unwrap();
         let mut all = Vec::new();
-        while let Some(entry) = records.next() {
+        for entry in records {
             let entry = entry.unwrap();
-            let key = str::from_utf8(entry.record.key.unwrap()).unwrap();
-            let value = entry.record.value.map_or("-", |value| str::from_utf8(value).unwrap());
+            let key = str::from_utf8(entry.key.unwrap()).unwrap();
+            let value = entry.value.map_or("-", |value| str::from_utf8(value).unwrap());
             let (offset, time) = (entry.offset, entry.timestamp);
-            all.push(format!("{offset} {time} {key} {value} {}", entry.record.headers.len()));
+            all.push(format!("{offset} {time} {key} {value} {}", entry.headers.count()));
         }
         all
     }
@@ -223,9 +224,9 @@ mod tests {
         let batch = BatchView::parse(bytes).unwrap();
         let mut scratch = Scratch::default();
         let all = batch.sketches(&mut scratch, 1 << 20).unwrap().map(Result::unwrap);
-        let kept: Vec<_> = all.filter(|r| keys.as_bytes().contains(&r.key.unwrap()[0])).collect();
+        let kept = all.filter(|r| keys.as_bytes().contains(&r.key.unwrap()[0]));
         let mut out = b"before".to_vec();
-        thin(&batch, &kept, horizon, &mut out);
+        thin(&batch, kept, horizon, &mut out);
         out.split_off(6)
     }
 

@@ -3,8 +3,14 @@
 //! LogValidator.java), so that the first fault found, and with it the error code, is the same.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
-use super::{BatchError, BatchView, Codec, Offset, Scratch, Timestamp, TimestampType};
+use super::batch::HEADER_BYTES;
+use super::entries::RECORD_BYTES_MIN;
+use super::{BatchError, BatchView, Codec, Glimpse, Offset, Timestamp, TimestampType};
+
+/// So many records at fault are named: a small batch may hold millions.
+const CULPRITS_MAX: usize = 100;
 
 /// Which codecs the request's version may carry: zstd came with Produce 7 (KIP-110).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +32,8 @@ pub struct Rules {
     pub zstd: Zstd,
     /// `max.message.bytes`, of the whole batch.
     pub batch_bytes_max: usize,
-    /// To what the records may decompress, where they must be looked at.
+    /// To what the records may decompress. It is seen where they must be looked at; else a header
+    /// is refused that says there are more records than could be in so much.
     pub inflated_bytes_max: usize,
     pub keys: Keys,
     /// `message.timestamp.type`.
@@ -75,17 +82,23 @@ pub enum Invalid {
     Corrupt(BatchError),
     /// The count of records disagrees with the offsets (INVALID_RECORD).
     Count,
+    /// So few bytes cannot hold so many records (INVALID_RECORD).
+    Unlikely { count: i32, size: usize },
+    /// The records decompress to more than the topic takes (MESSAGE_TOO_LARGE, at which Java's
+    /// producer sends them in smaller batches).
+    Inflates { bytes_max: usize },
     /// Control records are the broker's to write (INVALID_RECORD).
     Control,
     /// A producer id without a sequence (INVALID_RECORD).
     Sequence,
     /// The records cannot be read (INVALID_RECORD).
     Records(BatchError),
-    /// These records have no key, by their place in the batch (INVALID_RECORD).
+    /// These records, the first of them, have no key, by their place in the batch (INVALID_RECORD).
     KeylessRecords(Vec<i32>),
     /// LogAppendTime is the broker's to set (INVALID_TIMESTAMP).
     TimestampType,
-    /// These records' times are out of bounds, by their place in the batch (INVALID_TIMESTAMP).
+    /// These records' times, the first of them, are out of bounds, by their place in the batch
+    /// (INVALID_TIMESTAMP).
     /// Empty: only the batch's header was read.
     TimestampRange(Vec<i32>),
 }
@@ -94,17 +107,15 @@ pub enum Invalid {
 ///
 /// Uncompressed records are walked one by one. Compressed ones only where the topic asks for what
 /// their header cannot tell: Apache Kafka decompresses always, which costs more than all else.
-pub fn validate<'a>(
-    records: &'a [u8],
-    rules: &Rules,
-    scratch: &mut Scratch,
-) -> Result<Valid<'a>, Invalid> {
+pub fn validate<'a>(records: &'a [u8], rules: &Rules) -> Result<Valid<'a>, Invalid> {
     let batch = only_batch(records, rules)?;
     check_header(&batch, rules)?;
+    let codec = batch.codec().map_err(Invalid::Records)?;
+    check_count(&batch, codec, rules)?;
     let keyless = rules.keys == Keys::Required;
     let bounded = rules.before_max_ms != i64::MAX && batch.max_timestamp().get() >= 0;
-    let times = match batch.codec().map_err(Invalid::Records)? {
-        codec if codec == Codec::None || keyless || bounded => walk(&batch, rules, scratch)?,
+    let times = match codec {
+        codec if codec == Codec::None || keyless || bounded => walk(&batch, rules)?,
         _ => check_times_of_header(&batch, rules)?,
     };
     Ok(Valid { batch, times })
@@ -146,32 +157,56 @@ fn check_header(batch: &BatchView<'_>, rules: &Rules) -> Result<(), Invalid> {
     Ok(())
 }
 
+/// The offsets that the log gives away are as many as the header says there are records: that it
+/// can be so is seen without them. Uncompressed ones are counted.
+fn check_count(batch: &BatchView<'_>, codec: Codec, rules: &Rules) -> Result<(), Invalid> {
+    let (count, size) = (batch.count(), batch.size());
+    let least = u64::from(count.unsigned_abs()) * RECORD_BYTES_MIN as u64;
+    if (size - HEADER_BYTES) as u64 * codec.ratio_max() < least {
+        return Err(Invalid::Unlikely { count, size });
+    }
+    match codec {
+        Codec::None => Ok(()),
+        _ if least <= rules.inflated_bytes_max as u64 => Ok(()),
+        _ => Err(Invalid::Inflates { bytes_max: rules.inflated_bytes_max }),
+    }
+}
+
 /// Reads every record.
-fn walk(batch: &BatchView<'_>, rules: &Rules, scratch: &mut Scratch) -> Result<Times, Invalid> {
+fn walk(batch: &BatchView<'_>, rules: &Rules) -> Result<Times, Invalid> {
     let mut max = Timestamp(-1);
     let (mut keyless, mut untimely, mut kind) = (Vec::new(), Vec::new(), None);
-    let mut records = batch.records(scratch, rules.inflated_bytes_max).map_err(Invalid::Records)?;
     let mut place = 0;
-    while let Some(entry) = records.next() {
-        let entry = entry.map_err(Invalid::Records)?;
-        if rules.keys == Keys::Required && entry.record.key.is_none() {
-            keyless.push(place);
+    let skimmed = batch.skim(rules.inflated_bytes_max, |Glimpse { timestamp, has_key, .. }| {
+        if rules.keys == Keys::Required && !has_key {
+            blame(&mut keyless, place);
         } else {
-            match check_time(entry.timestamp, batch, rules) {
+            match check_time(timestamp, batch, rules) {
                 Ok(()) => {}
                 Err(Invalid::TimestampType) => kind = Some(Invalid::TimestampType),
-                Err(_) => untimely.push(place),
+                Err(_) => blame(&mut untimely, place),
             }
         }
-        max = max.max(entry.timestamp);
+        max = max.max(timestamp);
         place += 1;
-    }
+        ControlFlow::Continue(())
+    });
+    skimmed.map_err(|error| match error {
+        BatchError::Inflates { bytes_max } => Invalid::Inflates { bytes_max },
+        error => Invalid::Records(error),
+    })?;
     // LogValidator.processRecordErrors: a wrong timestamp outweighs a missing key.
     match (kind, untimely.is_empty(), keyless.is_empty()) {
         (Some(kind), ..) => Err(kind),
         (None, false, _) => Err(Invalid::TimestampRange(untimely)),
         (None, true, false) => Err(Invalid::KeylessRecords(keyless)),
         (None, true, true) => Ok(times(batch, rules, max)),
+    }
+}
+
+fn blame(culprits: &mut Vec<i32>, place: i32) {
+    if culprits.len() < CULPRITS_MAX {
+        culprits.push(place);
     }
 }
 
@@ -214,6 +249,14 @@ impl fmt::Display for Invalid {
             }
             Invalid::Corrupt(error) | Invalid::Records(error) => error.fmt(f),
             Invalid::Count => f.write_str("the count of records disagrees with their offsets"),
+            Invalid::Unlikely { count, size } => {
+                write!(f, "{count} records cannot be in a batch of {size} bytes")
+            }
+            Invalid::Inflates { bytes_max } => write!(
+                f,
+                "the records take more than {bytes_max} bytes decompressed, which is as much as \
+                 the topic's max.message.bytes allows"
+            ),
             Invalid::Control => f.write_str("clients may not write control records"),
             Invalid::Sequence => f.write_str("a producer id without a sequence"),
             Invalid::KeylessRecords(_) => {
@@ -261,7 +304,7 @@ mod tests {
 
     #[track_caller]
     fn check(records: &[u8], rules: Rules, want: Result<Times, Invalid>) {
-        let got = validate(records, &rules, &mut Scratch::default());
+        let got = validate(records, &rules);
         assert_eq!(got.map(|valid| valid.times), want);
     }
 
@@ -287,7 +330,7 @@ mod tests {
         let mut damaged = good.clone();
         *damaged.last_mut().unwrap() ^= 1;
         assert!(matches!(
-            validate(&damaged, &RULES, &mut Scratch::default()),
+            validate(&damaged, &RULES),
             Err(Invalid::Corrupt(BatchError::Crc { .. }))
         ));
         let producer = Producer { id: ProducerId(1), epoch: ProducerEpoch(0), base_sequence: -1 };
@@ -334,5 +377,54 @@ mod tests {
             let refused = Err(Invalid::ZstdTooNew);
             check(&batch, old, if codec == Codec::Zstd { refused } else { Ok(Times::Keep) });
         }
+    }
+
+    /// A batch whose header says that there are so many records.
+    fn counted(count: i32, codec: Codec) -> Vec<u8> {
+        let mut batch = builder(&["a"]).codec(codec).build();
+        batch[23..27].copy_from_slice(&(count - 1).to_be_bytes());
+        batch[57..61].copy_from_slice(&count.to_be_bytes());
+        let crc = crc32c::crc32c(&batch[21..]);
+        batch[17..21].copy_from_slice(&crc.to_be_bytes());
+        batch
+    }
+
+    #[test]
+    fn a_few_bytes_cannot_hold_two_billion_records() {
+        for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+            let batch = counted(i32::MAX, codec);
+            let unlikely = Invalid::Unlikely { count: i32::MAX, size: batch.len() };
+            check(&batch, RULES, Err(unlikely));
+        }
+        // They might, but the topic takes no batch that holds them.
+        let rules = Rules { inflated_bytes_max: 7 * 50_000, ..RULES };
+        let inflates = Invalid::Inflates { bytes_max: 7 * 50_000 };
+        check(&counted(50_001, Codec::Zstd), rules, Err(inflates));
+        check(&counted(50_000, Codec::Zstd), rules, Ok(Times::Keep));
+    }
+
+    #[test]
+    fn records_inflate_so_far_and_no_further() {
+        let values = vec!["a"; 10_000];
+        for codec in [Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
+            let batch = builder(&values).codec(codec).build();
+            let plain = builder(&values).build().len() - HEADER_BYTES;
+            let rules = |inflated_bytes_max| Rules {
+                inflated_bytes_max,
+                batch_bytes_max: 1 << 20,
+                before_max_ms: 1000,
+                ..RULES
+            };
+            check(&batch, rules(plain), Ok(Times::Keep));
+            let inflates = Invalid::Inflates { bytes_max: plain - 1 };
+            check(&batch, rules(plain - 1), Err(inflates));
+        }
+    }
+
+    #[test]
+    fn of_many_culprits_the_first_are_named() {
+        let batch = builder(&vec!["a"; 10_000]).codec(Codec::Zstd).build();
+        let keyed = Rules { keys: Keys::Required, batch_bytes_max: 1 << 20, ..RULES };
+        check(&batch, keyed, Err(Invalid::KeylessRecords((0..100).collect())));
     }
 }

@@ -29,12 +29,13 @@ fn unpacked(parcels: &[Parcel]) -> Vec<Own> {
         assert_eq!((batch.base_offset(), batch.producer()), (Offset::ZERO, Some(id)));
         assert_eq!(batch.next_offset(), Offset(parcel.records.into()));
         let mut scratch = Scratch::default();
-        let mut records = batch.records(&mut scratch, 1 << 24).unwrap();
-        while let Some(entry) = records.next() {
+        let records = batch.records(&mut scratch, 1 << 24).unwrap();
+        for entry in records {
             let entry = entry.unwrap();
-            let [header] = entry.record.headers else { panic!("one header") };
+            let headers: Vec<_> = entry.headers.collect();
+            let [header] = headers[..] else { panic!("one header") };
             let own = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
-            let (key, value) = (own(entry.record.key), own(entry.record.value));
+            let (key, value) = (own(entry.key), own(entry.value));
             all.push((entry.timestamp.get(), key, value, own(header.value)));
         }
     }

@@ -372,9 +372,9 @@ fn enter(
         let readable =
             batch.check_crc().and_then(|()| batch.records(&mut scratch, PLAIN_BYTES_MAX));
         // What cannot be read is missing in the account.
-        let Ok(mut records) = readable else { continue };
-        while let Some(Ok(entry)) = records.next() {
-            let (key, value) = (entry.record.key, entry.record.value);
+        let Ok(records) = readable else { continue };
+        for entry in records.map_while(Result::ok) {
+            let (key, value) = (entry.key, entry.value);
             ledger.see(partition, key, value);
             window.records += 1;
             let bytes: usize = [key, value].into_iter().flatten().map(<[u8]>::len).sum();

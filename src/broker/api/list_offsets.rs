@@ -7,7 +7,7 @@ use tokio::task::block_in_place;
 use super::fetch::check_epoch;
 use super::{Call, Outcome, unusable};
 use crate::broker::topic::{Partition, Topic};
-use crate::log::Found;
+use crate::log::{Found, Log, Newest, ReadError, RealDisk};
 use crate::protocol::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, ListedPartition, ListedTopic,
     OffsetSpec,
@@ -89,33 +89,69 @@ fn find(
     isolation: Isolation,
 ) -> Result<Option<Place>, ErrorCode> {
     let epoch = partition.leader_epoch();
-    let asked = partition.ask(|log| {
-        let place =
-            |offset, leader_epoch| Ok(Some(Place { offset, timestamp: None, leader_epoch }));
-        let end = match isolation {
-            Isolation::ReadUncommitted => log.end(),
-            Isolation::ReadCommitted => log.stable_end(),
-        };
-        // What this client cannot fetch yet is not there for it
-        // (Partition.fetchOffsetForTimestamp).
-        let visible =
-            |found: Option<Found>| Ok(found.filter(|found| found.offset < end).map(Place::from));
-        match spec {
-            OffsetSpec::Latest => place(end, Some(epoch)),
-            OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
-                let start = log.start();
-                place(start, log.epoch_at(start))
-            }
-            // A search may read the index of every segment.
-            OffsetSpec::MaxTimestamp => visible(block_in_place(|| log.offset_of_max_timestamp())?),
-            OffsetSpec::At(time) => visible(block_in_place(|| log.offset_for_timestamp(time))?),
-            OffsetSpec::LatestTiered | OffsetSpec::Unknown(_) => Ok(None),
+    let end = |log: &Log<RealDisk>| match isolation {
+        Isolation::ReadUncommitted => log.end(),
+        Isolation::ReadCommitted => log.stable_end(),
+    };
+    let place = |offset, leader_epoch| Some(Place { offset, timestamp: None, leader_epoch });
+    let find = match spec {
+        OffsetSpec::Latest => {
+            let end = partition.ask(|log| end(log)).map_err(unusable)?;
+            return Ok(place(end, Some(epoch)));
         }
-    });
-    let found: Result<_, crate::log::ReadError> = asked.map_err(unusable)?;
-    found.map_err(|error| {
-        let topic = &partition.core.name;
-        tracing::error!(%topic, partition = %partition.id, %error, "cannot read");
-        ErrorCode::KAFKA_STORAGE_ERROR
-    })
+        OffsetSpec::Earliest | OffsetSpec::EarliestLocal => {
+            let start = partition.ask(|log| (log.start(), log.epoch_at(log.start())));
+            let (start, epoch) = start.map_err(unusable)?;
+            return Ok(place(start, epoch));
+        }
+        OffsetSpec::LatestTiered | OffsetSpec::Unknown(_) => return Ok(None),
+        OffsetSpec::MaxTimestamp => find_newest(partition),
+        OffsetSpec::At(time) => find_at(partition, time, Offset::ZERO),
+    };
+    // What this client cannot fetch yet is not there for it (Partition.fetchOffsetForTimestamp).
+    let end = partition.ask(|log| end(log)).map_err(unusable)?;
+    Ok(find?.filter(|found| found.offset < end).map(Place::from))
+}
+
+/// The first record from `from` on that is at `time` or later.
+fn find_at(
+    partition: &Partition,
+    time: Timestamp,
+    mut from: Offset,
+) -> Result<Option<Found>, ErrorCode> {
+    // A search may read the index of every segment. The batch itself is read without the lock.
+    while let Some(sought) = asked(partition, |log| block_in_place(|| log.seek(time, from)))? {
+        let found = block_in_place(|| sought.first_at(time));
+        if let Some(found) = found.map_err(|error| unreadable(partition, &error))? {
+            return Ok(Some(found));
+        }
+        from = sought.next();
+    }
+    Ok(None)
+}
+
+/// The first record that has the largest timestamp of all (KIP-734).
+fn find_newest(partition: &Partition) -> Result<Option<Found>, ErrorCode> {
+    let Newest { first, time } = asked(partition, |log| block_in_place(|| log.newest()))?;
+    let first = first.map(|first| block_in_place(|| first.newest())).transpose();
+    let first = first.map_err(|error| unreadable(partition, &error))?.flatten();
+    match (first, time) {
+        (Some(first), time) if time <= Some(first.timestamp) => Ok(Some(first)),
+        (_, Some(time)) => find_at(partition, time, Offset::ZERO),
+        (_, None) => Ok(None),
+    }
+}
+
+fn asked<R>(
+    partition: &Partition,
+    ask: impl FnOnce(&mut Log<RealDisk>) -> Result<R, ReadError>,
+) -> Result<R, ErrorCode> {
+    let answer = partition.ask(ask).map_err(unusable)?;
+    answer.map_err(|error| unreadable(partition, &error))
+}
+
+fn unreadable(partition: &Partition, error: &ReadError) -> ErrorCode {
+    let topic = &partition.core.name;
+    tracing::error!(%topic, partition = %partition.id, %error, "cannot read");
+    ErrorCode::KAFKA_STORAGE_ERROR
 }

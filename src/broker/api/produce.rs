@@ -14,11 +14,8 @@ use crate::protocol::produce::{
     Acks, ProducePartition, ProduceRequest, ProduceResponse, ProduceResponsePartition,
     ProduceResponseTopic, ProduceTopic, RecordError,
 };
-use crate::record::{Invalid, Keys, Offset, Rules, Scratch, Timestamp, Zstd, validate};
+use crate::record::{Invalid, Keys, Offset, Rules, Timestamp, Zstd, validate};
 use std::sync::Arc;
-
-/// To what compressed records may inflate where they must be looked at.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
 
 pub fn handle(call: &mut Call<'_>, request: ProduceRequest) -> Outcome<ProduceResponse> {
     let acks = request.acks;
@@ -28,7 +25,6 @@ pub fn handle(call: &mut Call<'_>, request: ProduceRequest) -> Outcome<ProduceRe
         version: call.version,
         now: call.now,
         refusal: refusal(&request),
-        scratch: Scratch::default(),
         promises: Vec::new(),
         failed: false,
     };
@@ -123,7 +119,6 @@ struct Appender<'a> {
     version: i16,
     now: Timestamp,
     refusal: Option<ErrorCode>,
-    scratch: Scratch,
     promises: Vec<Promise>,
     failed: bool,
 }
@@ -179,7 +174,7 @@ impl Appender<'_> {
         records: &Bytes,
     ) -> Result<(ProduceResponsePartition, Offset), Box<ProduceResponsePartition>> {
         let rules = self.rules(partition);
-        let valid = validate(records, &rules, &mut self.scratch).map_err(|why| invalid(&why))?;
+        let valid = validate(records, &rules).map_err(|why| invalid(&why))?;
         if valid.batch.is_transactional() {
             // Without a transactional id nobody could ever decide it (KafkaApis.scala).
             return Err(refused(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
@@ -202,7 +197,7 @@ impl Appender<'_> {
         Rules {
             zstd: if self.version < 7 { Zstd::TooNew } else { Zstd::Allowed },
             batch_bytes_max: config.batch_bytes_max as usize,
-            inflated_bytes_max: INFLATED_BYTES_MAX,
+            inflated_bytes_max: config.inflated_bytes_max(),
             keys: if config.compact.is_some() { Keys::Required } else { Keys::Optional },
             timestamp_type: config.timestamp_type,
             before_max_ms: config.timestamp_before_max_ms,
@@ -248,7 +243,7 @@ fn refused(error_code: ErrorCode) -> Box<ProduceResponsePartition> {
 
 fn invalid(why: &Invalid) -> Box<ProduceResponsePartition> {
     let error_code = match why {
-        Invalid::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+        Invalid::TooLarge { .. } | Invalid::Inflates { .. } => ErrorCode::MESSAGE_TOO_LARGE,
         Invalid::Corrupt(_) => ErrorCode::CORRUPT_MESSAGE,
         Invalid::ZstdTooNew => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
         Invalid::TimestampType | Invalid::TimestampRange(_) => ErrorCode::INVALID_TIMESTAMP,
@@ -257,6 +252,7 @@ fn invalid(why: &Invalid) -> Box<ProduceResponsePartition> {
         | Invalid::OldFormat(_)
         | Invalid::BaseOffset
         | Invalid::Count
+        | Invalid::Unlikely { .. }
         | Invalid::Control
         | Invalid::Sequence
         | Invalid::Records(_)

@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use super::topic_rows::{self, TOPIC_ROWS, TopicRow};
 use super::{Kind, Settings, canonical, check, has_effect};
 use crate::log::Compaction;
-use crate::record::TimestampType;
+use crate::record::{INFLATED_BYTES_MAX, TimestampType};
+
+/// Enough for Java's batches, whose `batch.size` (16 KiB) is of what they are expected to take
+/// compressed: those pack a thousand to one before they are refused.
+const INFLATED_BYTES_MIN: usize = 32 << 20;
 
 /// What a topic sets itself, by name.
 pub type TopicOverrides = BTreeMap<String, String>;
@@ -165,6 +169,7 @@ impl TopicConfig {
         let policy = value("cleanup.policy");
         let has = |word: &str| policy.split(',').any(|item| item.trim() == word);
         let log_append = value("message.timestamp.type") == "LogAppendTime";
+        let batch_bytes_max = bytes("max.message.bytes");
         let memory_bytes = settings.number("log.cleaner.dedupe.buffer.size");
         let compact = has("compact").then(|| Compaction {
             dirty_ratio_min: value("min.cleanable.dirty.ratio").parse().unwrap_or_default(),
@@ -172,6 +177,7 @@ impl TopicConfig {
             lag_ms_max: number("max.compaction.lag.ms"),
             tombstones_ms: number("delete.retention.ms"),
             memory_bytes_max: usize::try_from(memory_bytes).unwrap_or_default(),
+            inflated_bytes_max: inflated_bytes_max(batch_bytes_max),
         });
         TopicConfig {
             segment_bytes: bytes("segment.bytes"),
@@ -186,7 +192,7 @@ impl TopicConfig {
             retention_bytes: u64::try_from(number("retention.bytes")).ok(),
             delete: has("delete"),
             compact,
-            batch_bytes_max: bytes("max.message.bytes"),
+            batch_bytes_max,
             timestamp_type: match log_append {
                 true => TimestampType::LogAppendTime,
                 false => TimestampType::CreateTime,
@@ -196,6 +202,16 @@ impl TopicConfig {
             min_insync_replicas: number("min.insync.replicas"),
         }
     }
+
+    /// To what the records of a batch may decompress. Whoever compacts holds them all at once, so
+    /// it goes by what a broker may take of memory rather than by how well data may pack.
+    pub fn inflated_bytes_max(&self) -> usize {
+        inflated_bytes_max(self.batch_bytes_max)
+    }
+}
+
+fn inflated_bytes_max(batch_bytes_max: u32) -> usize {
+    (batch_bytes_max as usize).saturating_mul(16).clamp(INFLATED_BYTES_MIN, INFLATED_BYTES_MAX)
 }
 
 /// The value in force. A recorded value that Kafka would refuse is passed over.

@@ -5,10 +5,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use crate::record::{BatchError, BatchView, Offset, ProducerId, Scratch};
-
-/// To what a batch may inflate: far beyond `max.message.bytes` of any such topic.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
+use crate::record::{BatchError, BatchView, INFLATED_BYTES_MAX, Offset, ProducerId, Scratch};
 
 /// A value and where it lies; a null takes its key away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +28,12 @@ impl Replay {
     pub fn apply(&mut self, batch: &BatchView<'_>) -> Result<(), BatchError> {
         batch.check_crc()?;
         let producer = batch.producer().map(|producer| producer.id);
-        let mut records = batch.records(&mut self.scratch, INFLATED_BYTES_MAX)?;
+        let records = batch.records(&mut self.scratch, INFLATED_BYTES_MAX)?;
         let of_transaction = producer.filter(|_| batch.is_transactional());
-        while let Some(entry) = records.next() {
+        for entry in records {
             let entry = entry?;
             // Nobody writes one without a key; it could not be compacted either.
-            let Some(key) = entry.record.key else { continue };
+            let Some(key) = entry.key else { continue };
             if batch.is_control() {
                 let pending = producer.and_then(|id| self.undecided.remove(&id));
                 if is_commit(key) {
@@ -44,7 +41,7 @@ impl Replay {
                 }
                 continue;
             }
-            let value = entry.record.value.map(Bytes::copy_from_slice);
+            let value = entry.value.map(Bytes::copy_from_slice);
             let into = match of_transaction {
                 Some(id) => self.undecided.entry(id).or_default(),
                 None => &mut self.latest,

@@ -36,6 +36,7 @@ struct Dirty {
 struct Outcome {
     bytes_before: u64,
     bytes_after: u64,
+    kept_whole: u64,
 }
 
 /// Compacts all logs that are dirty enough, while `go_on` says so. Whether there were any: with
@@ -57,8 +58,14 @@ pub fn compact(topics: &Topics, which: Which, go_on: &dyn Fn() -> bool) -> bool 
         let (topic, id) = (&partition.core.name, partition.id);
         match clean(&partition, &rules, &mut pace) {
             Ok(None) => {}
-            Ok(Some(Outcome { bytes_before, bytes_after })) => {
+            Ok(Some(Outcome { bytes_before, bytes_after, kept_whole })) => {
                 any = true;
+                if 0 < kept_whole {
+                    tracing::warn!(
+                        %topic, partition = %id, batches = kept_whole,
+                        "batches that cannot be decompressed, or to too much, stay as they are"
+                    );
+                }
                 let ms = begun.elapsed().as_millis();
                 tracing::info!(%topic, partition = %id, bytes_before, bytes_after, ms, "compacted");
             }
@@ -127,6 +134,7 @@ fn clean(
         outcome.bytes_before += swapped.bytes_before;
         outcome.bytes_after += swapped.bytes_after;
     }
+    outcome.kept_whole = cleaning.kept_whole();
     partition.if_open(|log| log.compacted(cleaning.end()));
     Ok(Some(outcome))
 }

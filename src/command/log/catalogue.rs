@@ -10,12 +10,9 @@ use crate::log::inspect::{self, Findings, Name, Piece, Pieces, Thing};
 use crate::log::{DiskFile, RealFile};
 use crate::protocol::catalogue::{CatalogueRecord, LEADER_UNCHANGED};
 use crate::protocol::describe_configs::ResourceType;
-use crate::record::{BatchView, LeaderEpoch, Offset, Scratch, Uuid};
+use crate::record::{BatchView, INFLATED_BYTES_MAX, LeaderEpoch, Offset, Scratch, Uuid};
 
 pub const DIRECTORY: &str = "__cluster_metadata-0";
-
-/// To what a batch may inflate: far beyond any that Apache writes (MAX_BATCH_SIZE_BYTES, 8 MiB).
-const INFLATED_BYTES_MAX: usize = 256 << 20;
 
 /// Topics that are compacted whatever their settings say.
 const COMPACTED: [&str; 2] = ["__consumer_offsets", "__transaction_state"];
@@ -82,13 +79,13 @@ impl Catalogue {
     ) -> Result<(), (Offset, String)> {
         let bad = |what: String| (batch.base_offset(), what);
         let records = batch.records(scratch, INFLATED_BYTES_MAX);
-        let mut records = records.map_err(|error| bad(error.to_string()))?;
-        while let Some(entry) = records.next() {
+        let records = records.map_err(|error| bad(error.to_string()))?;
+        for entry in records {
             let entry = entry.map_err(|error| bad(error.to_string()))?;
             if entry.offset < from {
                 continue;
             }
-            let value = Bytes::copy_from_slice(entry.record.value.unwrap_or_default());
+            let value = Bytes::copy_from_slice(entry.value.unwrap_or_default());
             let record = CatalogueRecord::decode(value);
             self.apply(record.map_err(|error| (entry.offset, error.to_string()))?);
         }

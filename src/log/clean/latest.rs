@@ -8,6 +8,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::record::Offset;
 
+/// So many keys are looked up together: see `warm`.
+pub(super) const KEYS_AT_ONCE: usize = 1024;
+
 /// Two halves of a hash, and the offset, counted from `first` and 1: 0 is no entry.
 type Slot = [u32; 3];
 

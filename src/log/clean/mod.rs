@@ -16,13 +16,12 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::ops::{ControlFlow, Range};
 
-use super::by_time::INFLATED_BYTES_MAX;
 use super::facts::{CompactError, Compaction, Settings};
 use super::files::{Failed, Files};
 use super::segment::Segment;
 use super::{Disk, Log};
-use crate::record::{Offset, ProducerId, Scratch, Timestamp};
-use latest::{Full, Latest, Spot};
+use crate::record::{Offset, ProducerId, Scratch, Sketches, Timestamp};
+use latest::{Full, KEYS_AT_ONCE, Latest};
 use plan::{Due, Span};
 use rewrite::{Judge, LastOf, each_batch, rewrite};
 use transactions::Transactions;
@@ -85,6 +84,8 @@ impl<D: Disk> Log<D> {
             producers: self.last_of_producers(),
             now,
             horizon: Timestamp(now.get().saturating_add(rules.tombstones_ms)),
+            inflated_bytes_max: rules.inflated_bytes_max,
+            kept_whole: 0,
         };
         Ok(Some(Cleaning {
             files: self.files.clone(),
@@ -177,6 +178,11 @@ impl<D: Disk> Cleaning<D> {
         }
     }
 
+    /// How many batches stayed whole so far although records of them may have been replaced.
+    pub fn kept_whole(&self) -> u64 {
+        self.judge.kept_whole
+    }
+
     /// Up to here the log is compacted once all is done.
     pub fn end(&self) -> Offset {
         self.judge.end
@@ -186,7 +192,7 @@ impl<D: Disk> Cleaning<D> {
     fn learn(&mut self, pace: &mut Pace<'_>) -> Result<(), CompactError> {
         let (first, end) = (self.first_dirty, self.judge.end);
         let mut latest = Latest::new(first, end, self.memory_bytes_max);
-        let (mut scratch, mut keys) = (Scratch::default(), Vec::new());
+        let mut scratch = Scratch::default();
         let dirty = |span: &Span| first < span.next && span.base < end;
         let at = self.spans.iter().position(dirty).unwrap_or(self.spans.len());
         let from = self.spans.get(at).map_or(end, |span| span.base);
@@ -196,20 +202,16 @@ impl<D: Disk> Cleaning<D> {
             each_batch(&self.files, source, pace, |batch, _, _| {
                 let is_done_with = transactions.is_done_with(batch);
                 if is_done_with || batch.is_control() || batch.last_offset() < first {
-                    return Ok(ControlFlow::Continue(()));
+                    return ControlFlow::Continue(());
                 }
-                let inside = first..self.judge.end;
-                keys.clear();
-                for record in batch.sketches(&mut scratch, INFLATED_BYTES_MAX)? {
-                    let record = record?;
-                    let key = record.key.filter(|_| inside.contains(&record.offset));
-                    keys.extend(key.map(|key| (latest.spot(key), record.offset)));
-                }
-                let Some(full) = put_all(&keys, &mut latest) else {
-                    return Ok(ControlFlow::Continue(()));
+                let Ok(all) = batch.sketches(&mut scratch, self.judge.inflated_bytes_max) else {
+                    return ControlFlow::Continue(());
+                };
+                let Err(full) = put_all(all, first..self.judge.end, &mut latest) else {
+                    return ControlFlow::Continue(());
                 };
                 self.judge.end = full;
-                Ok(ControlFlow::Break(()))
+                ControlFlow::Break(())
             })?;
             if self.judge.end < end {
                 break;
@@ -220,9 +222,23 @@ impl<D: Disk> Cleaning<D> {
     }
 }
 
-/// The offset of the first record that did not fit any more.
-fn put_all(keys: &[(Spot, Offset)], latest: &mut Latest) -> Option<Offset> {
-    latest.warm(keys.iter().map(|(spot, _)| *spot));
-    let full = keys.iter().find(|(spot, offset)| latest.put(*spot, *offset) == Err(Full));
-    full.map(|(_, offset)| *offset)
+/// Puts the keys of a batch that can be read to its end: of one that cannot, nobody knows what
+/// readers get. An error is the offset of the first record that did not fit any more.
+fn put_all(all: Sketches<'_>, inside: Range<Offset>, latest: &mut Latest) -> Result<(), Offset> {
+    if all.clone().any(|record| record.is_err()) {
+        return Ok(());
+    }
+    let mut inside = all.flatten().filter(|record| inside.contains(&record.offset));
+    let mut keys = Vec::with_capacity(KEYS_AT_ONCE);
+    loop {
+        let some = inside.by_ref().take(KEYS_AT_ONCE);
+        keys.extend(some.map(|record| (record.key.map(|key| latest.spot(key)), record.offset)));
+        if keys.is_empty() {
+            return Ok(());
+        }
+        latest.warm(keys.iter().filter_map(|(spot, _)| *spot));
+        for (spot, offset) in keys.drain(..) {
+            spot.map_or(Ok(()), |spot| latest.put(spot, offset)).map_err(|Full| offset)?;
+        }
+    }
 }

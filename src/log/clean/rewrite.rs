@@ -6,18 +6,17 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::super::by_time::INFLATED_BYTES_MAX;
 use super::super::facts::{CompactError, Settings};
 use super::super::files::{Failed, Files, Kind, Stage, at};
 use super::super::segment::Segment;
 use super::super::window::Window;
 use super::super::{Aborted, Disk, DiskFile, Open, aborted};
-use super::latest::{Latest, Spot};
+use super::latest::{KEYS_AT_ONCE, Latest, Spot};
 use super::transactions::Transactions;
 use super::{Pace, Source};
 use crate::record::{
-    BatchError, BatchView, Offset, ProducerEpoch, ProducerId, Scratch, Sketch, Timestamp, emptied,
-    thin,
+    BatchError, BatchView, Offset, ProducerEpoch, ProducerId, Scratch, Sketch, Sketches, Timestamp,
+    emptied, thin,
 };
 
 /// So much is written at once.
@@ -44,6 +43,35 @@ pub(super) struct Judge {
     pub now: Timestamp,
     /// Of tombstones that are met for the first time.
     pub horizon: Timestamp,
+    /// To what a batch may decompress to be thinned.
+    pub inflated_bytes_max: usize,
+    /// Batches that stayed whole because their records cannot be read, or take too much memory.
+    pub kept_whole: u64,
+}
+
+/// Which records of a batch stay: a bit for each, since a small batch may hold millions.
+#[derive(Default)]
+struct Verdict {
+    bits: Vec<u64>,
+    count: usize,
+    kept: usize,
+    keeps_tombstones: bool,
+}
+
+impl Verdict {
+    fn push(&mut self, stays: bool, record: &Sketch<'_>) {
+        if self.count.is_multiple_of(64) {
+            self.bits.push(0);
+        }
+        self.bits[self.count / 64] |= u64::from(stays) << (self.count % 64);
+        self.count += 1;
+        self.kept += usize::from(stays);
+        self.keeps_tombstones |= stays && !record.has_value;
+    }
+
+    fn stays(&self, at: usize) -> bool {
+        self.bits[at / 64] >> (at % 64) & 1 == 1
+    }
 }
 
 impl Judge {
@@ -54,55 +82,66 @@ impl Judge {
         must_stay: bool,
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
-    ) -> Result<(), BatchError> {
+    ) {
         let is_done_with = self.transactions.is_done_with(batch);
         let is_past = batch.delete_horizon().is_some_and(|horizon| horizon <= self.now);
         // A marker may be what tells readers of a transaction that it ended: it goes with a delay.
         let is_nothing = is_done_with && (!batch.is_control() || is_past);
         let must_stay = must_stay || self.is_last_of_producer(batch);
-        if is_nothing && !must_stay {
-            return Ok(());
+        if is_nothing {
+            if must_stay {
+                emptied(batch, out);
+            }
+            return;
         }
-        let kept = match is_nothing {
-            true => Vec::new(),
-            false => self.kept(batch, is_past, scratch)?,
+        let all = batch.sketches(scratch, self.inflated_bytes_max);
+        let judged = all.and_then(|all| Ok((self.judge(batch, is_past, all.clone())?, all)));
+        let Ok((verdict, all)) = judged else {
+            self.kept_whole += 1;
+            return out.extend_from_slice(batch.bytes());
         };
-        let has_tombstones = kept.iter().any(|record| !record.has_value);
-        let is_whole = kept.len() as i64 == i64::from(batch.count());
+        let is_whole = verdict.kept == verdict.count;
         let needs_horizon = batch.delete_horizon().is_none()
-            && (has_tombstones || (is_done_with && batch.is_control()));
-        match kept.is_empty() {
-            true if must_stay => emptied(batch, out),
-            true => {}
-            false if is_whole && !needs_horizon => out.extend_from_slice(batch.bytes()),
-            false => thin(batch, &kept, needs_horizon.then_some(self.horizon), out),
+            && (verdict.keeps_tombstones || (is_done_with && batch.is_control()));
+        if verdict.kept == 0 {
+            if must_stay {
+                emptied(batch, out);
+            }
+        } else if is_whole && !needs_horizon {
+            out.extend_from_slice(batch.bytes());
+        } else {
+            let kept = all.flatten().enumerate().filter(|(at, _)| verdict.stays(*at));
+            let kept = kept.map(|(_, record)| record);
+            thin(batch, kept, needs_horizon.then_some(self.horizon), out);
         }
-        Ok(())
     }
 
-    /// The records of a batch that nothing later replaces.
-    fn kept<'s>(
+    /// Which records of a batch nothing later replaces.
+    fn judge(
         &self,
-        batch: &BatchView<'s>,
+        batch: &BatchView<'_>,
         is_past_horizon: bool,
-        scratch: &'s mut Scratch,
-    ) -> Result<Vec<Sketch<'s>>, BatchError> {
-        let all: Result<Vec<_>, _> = batch.sketches(scratch, INFLATED_BYTES_MAX)?.collect();
-        let mut all = all?;
-        if batch.is_control() {
-            return Ok(all);
+        mut all: Sketches<'_>,
+    ) -> Result<Verdict, BatchError> {
+        let (mut verdict, mut some) = (Verdict::default(), Vec::with_capacity(KEYS_AT_ONCE));
+        loop {
+            some.clear();
+            for record in all.by_ref().take(KEYS_AT_ONCE) {
+                let record = record?;
+                some.push((record, record.key.map(|key| self.latest.spot(key))));
+            }
+            if some.is_empty() {
+                return Ok(verdict);
+            }
+            self.latest.warm(some.iter().filter_map(|(_, spot)| *spot));
+            for (record, spot) in &some {
+                let is_latest = || spot.is_some_and(|spot| self.is_latest(spot, record.offset));
+                let is_done = !record.has_value && is_past_horizon;
+                let is_behind = self.end <= record.offset;
+                let stays = batch.is_control() || is_behind || (!is_done && is_latest());
+                verdict.push(stays, record);
+            }
         }
-        let spots: Vec<_> =
-            all.iter().map(|record| record.key.map(|key| self.latest.spot(key))).collect();
-        self.latest.warm(spots.iter().copied().flatten());
-        let mut spots = spots.into_iter();
-        all.retain(|record| {
-            let spot = spots.next().expect("one for each");
-            let is_latest = || spot.is_some_and(|spot| self.is_latest(spot, record.offset));
-            let is_done = !record.has_value && is_past_horizon;
-            self.end <= record.offset || (!is_done && is_latest())
-        });
-        Ok(all)
     }
 
     fn is_latest(&self, spot: Spot, offset: Offset) -> bool {
@@ -142,9 +181,9 @@ pub(super) fn rewrite<D: Disk>(
         each_batch(files, source, pace, |batch, is_last, pace| {
             // It says how far the segment reaches: readers get there, and nothing seems lost.
             let must_stay = is_last_source && is_last;
-            judge.pass(batch, must_stay, &mut scratch, &mut output.pending)?;
+            judge.pass(batch, must_stay, &mut scratch, &mut output.pending);
             failed = output.write_if(WRITE_BYTES, pace);
-            Ok(if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         failed?;
     }
@@ -158,7 +197,7 @@ pub(super) fn each_batch<D: Disk>(
     files: &Files<D>,
     source: &Source,
     pace: &mut Pace<'_>,
-    mut see: impl FnMut(&BatchView<'_>, bool, &mut Pace<'_>) -> Result<ControlFlow<()>, BatchError>,
+    mut see: impl FnMut(&BatchView<'_>, bool, &mut Pace<'_>) -> ControlFlow<()>,
 ) -> Result<(), CompactError> {
     let path = files.path(Kind::Log, source.base);
     let file = files.open(&path, Open::Existing)?;
@@ -176,7 +215,7 @@ pub(super) fn each_batch<D: Disk>(
         batch.check_crc().map_err(damaged)?;
         let size = batch.size();
         go_on(pace, size)?;
-        if see(&batch, size == left, pace).map_err(damaged)?.is_break() {
+        if see(&batch, size == left, pace).is_break() {
             break;
         }
         position += size as u32;

@@ -252,6 +252,6 @@ fn coordinator_epoch(batch: &BatchView<'_>) -> Option<i32> {
     }
     let mut scratch = Scratch::default();
     let mut records = batch.records(&mut scratch, WINDOW_BYTES).ok()?;
-    let marker = records.next()?.ok()?.record.value?;
+    let marker = records.next()?.ok()?.value?;
     marker.get(2..6)?.try_into().ok().map(i32::from_be_bytes)
 }

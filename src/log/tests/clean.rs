@@ -12,6 +12,7 @@ const RULES: Compaction = Compaction {
     lag_ms_max: i64::MAX,
     tombstones_ms: 1000,
     memory_bytes_max: 1 << 20,
+    inflated_bytes_max: 1 << 20,
 };
 
 const COMPACTED: Settings = Settings { cleanup: Cleanup::Compact, ..SMALL };
@@ -89,12 +90,12 @@ fn shown<D: Disk>(log: &mut Log<D>) -> Vec<String> {
             if batch.is_control() {
                 text.push('!');
             }
-            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
-            while let Some(entry) = records.next().filter(|_| !batch.is_control()) {
+            let records = batch.records(&mut scratch, 1 << 20).unwrap();
+            for entry in records.take_while(|_| !batch.is_control()) {
                 let entry = entry.unwrap();
                 let text_of = |bytes| String::from_utf8_lossy(bytes);
-                let key = text_of(entry.record.key.unwrap());
-                let value = entry.record.value.map_or("-".into(), |v| "=".to_owned() + &text_of(v));
+                let key = text_of(entry.key.unwrap());
+                let value = entry.value.map_or("-".into(), |v| "=".to_owned() + &text_of(v));
                 text.push_str(&format!(" {}:{key}{value}", entry.offset));
             }
             all.push(text);
@@ -296,6 +297,46 @@ fn damage_is_named_and_nothing_of_it_is_touched() {
     assert_eq!(staged(&disk), 0);
 }
 
+/// A batch whose header says that there are more records than it holds.
+fn lying(records: &str) -> Vec<u8> {
+    let mut bytes = keyed(records).codec(Codec::Zstd).build();
+    bytes[23..27].copy_from_slice(&(1000i32 - 1).to_be_bytes());
+    bytes[57..61].copy_from_slice(&1000i32.to_be_bytes());
+    let crc = crc32c::crc32c(&bytes[21..]);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn what_cannot_be_read_or_is_too_much_stays_whole() {
+    let disk = FaultyDisk::new();
+    let mut log = open_compacted(&disk, Known::default());
+    let large = format!("a={}", "x".repeat(2000));
+    let large = keyed(&large).codec(Codec::Zstd).build();
+    append(&mut log, &keyed("a=1 b=1").build()).unwrap();
+    append(&mut log, &lying("b=2")).unwrap();
+    append(&mut log, &large).unwrap();
+    append(&mut log, &keyed("c=1").build()).unwrap();
+    append(&mut log, &keyed("c=2").build()).unwrap();
+    log.roll(Timestamp(0)).unwrap();
+    let checkpoint = log.checkpoint().unwrap();
+    checkpoint.run().unwrap();
+    log.checkpointed(&checkpoint);
+    let rules = Compaction { inflated_bytes_max: 1000, ..RULES };
+    let mut cleaning = log.cleaning(&rules, Timestamp(0)).unwrap().unwrap();
+    while let Some(cleaned) = cleaning.next(&mut |_| ControlFlow::Continue(())).unwrap() {
+        log.swap(cleaned).unwrap().sync().unwrap();
+    }
+    assert_eq!(cleaning.kept_whole(), 2);
+    let bytes = log.read(Offset(0), log.end(), 1 << 20).unwrap().unwrap().load().unwrap();
+    let left: Vec<_> = batches(&bytes).map(Result::unwrap).collect();
+    // Nobody knows which keys they hold: what they may replace stays as well.
+    let counts: Vec<_> = left.iter().map(|batch| batch.count()).collect();
+    assert_eq!(counts, [2, 1000, 1, 1]);
+    assert!(left[2].holds_the_same_as(&BatchView::parse(&large).unwrap()));
+    assert_eq!(left[3].base_offset(), Offset(1004));
+}
+
 #[test]
 fn what_was_removed_meanwhile_stays_removed() {
     let disk = FaultyDisk::new();
@@ -435,12 +476,12 @@ impl Model {
                         of == Some(aborted.producer) && (first..last).contains(&batch.base_offset())
                     });
                 let counts = !is_aborted && !batch.is_control() && from <= stable_end;
-                let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
-                while let Some(entry) = records.next().filter(|_| counts) {
+                let records = batch.records(&mut scratch, 1 << 20).unwrap();
+                for entry in records.take_while(|_| counts) {
                     let entry = entry.unwrap();
                     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-                    let key = text(entry.record.key.unwrap())[4..].parse().unwrap();
-                    let value = entry.record.value.map(text);
+                    let key = text(entry.key.unwrap())[4..].parse().unwrap();
+                    let value = entry.value.map(text);
                     assert_eq!(seen.insert(entry.offset.get(), (key, value)), None);
                 }
             }
@@ -572,8 +613,8 @@ fn check_left(files: &[&str], gone: &[&str], want: &[&str]) {
     let whole = BatchView::parse(&whole).unwrap();
     let mut scratch = Scratch::default();
     let all = whole.sketches(&mut scratch, 1 << 20).unwrap().map(Result::unwrap);
-    let kept: Vec<_> = all.filter(|record| record.key == Some(b"b")).collect();
-    crate::record::thin(&whole, &kept, None, &mut compacted);
+    let kept = all.filter(|record| record.key == Some(b"b"));
+    crate::record::thin(&whole, kept, None, &mut compacted);
     for name in files {
         let file = disk.open(&path(name), Open::OrCreate).unwrap();
         let bytes = if name.starts_with(".log.") { &compacted[..] } else { &[] };

@@ -118,10 +118,10 @@ fn the_latest_time_is_that_of_a_record_that_is_still_there() {
     sync(&mut log);
     for (start, want) in [(0, 1), (2, 2), (3, 3)] {
         log.remove_before(Offset(start), Timestamp(0)).unwrap();
-        assert_eq!(log.offset_of_max_timestamp().unwrap().unwrap().offset, Offset(want));
+        assert_eq!(offset_of_max_timestamp(&mut log).unwrap().offset, Offset(want));
     }
     log.remove_before(Offset(4), Timestamp(0)).unwrap();
-    assert_eq!(log.offset_of_max_timestamp().unwrap(), None);
+    assert_eq!(offset_of_max_timestamp(&mut log), None);
 }
 
 #[test]
@@ -336,8 +336,7 @@ fn records_are_found_by_time() {
         let time = times[n % 7] + (n / 7) as i64 * 10_000;
         append(&mut log, &batch(time, &[&format!("{n} {}", "x".repeat(40))])).unwrap();
     }
-    let mut find =
-        |time| log.offset_for_timestamp(Timestamp(time)).unwrap().map(|f| f.offset.get());
+    let mut find = |time| offset_for_timestamp(&mut log, time).map(|f| f.offset.get());
     assert_eq!(find(0), Some(0));
     assert_eq!(find(100), Some(0));
     assert_eq!(find(101), Some(2));
@@ -346,7 +345,7 @@ fn records_are_found_by_time() {
     assert_eq!(find(50_200), Some(37));
     assert_eq!(find(91_000), Some(68));
     assert_eq!(find(91_001), None);
-    let max = log.offset_of_max_timestamp().unwrap().unwrap();
+    let max = offset_of_max_timestamp(&mut log).unwrap();
     assert_eq!((max.offset, max.timestamp), (Offset(68), Timestamp(91_000)));
 }
 
@@ -409,6 +408,42 @@ fn expired_segments_go_and_the_end_stays() {
 }
 
 #[test]
+fn records_that_cannot_be_read_are_sought_where_their_batch_begins() {
+    let (_, mut log) = fresh();
+    append(&mut log, &batch(100, &["a"])).unwrap();
+    let mut bad = batch(200, &["b", "c"]);
+    *bad.last_mut().unwrap() = 1;
+    append(&mut log, &bad).unwrap();
+    append(&mut log, &batch(150, &["d"])).unwrap();
+    let mut find = |time| offset_for_timestamp(&mut log, time).map(|f| f.offset.get());
+    assert_eq!((find(100), find(101), find(200), find(201)), (Some(0), Some(1), Some(1), None));
+    assert_eq!(offset_of_max_timestamp(&mut log).unwrap().offset, Offset(1));
+    log.remove_before(Offset(2), Timestamp(0)).unwrap();
+    assert_eq!(offset_of_max_timestamp(&mut log).unwrap().offset, Offset(2));
+}
+
+#[test]
+fn of_many_producers_the_oldest_are_forgotten() {
+    let (_, mut log) = fresh();
+    log.configure(Settings { producers_max: 20, ..SMALL });
+    for id in 0..21 {
+        append(&mut log, &idempotent(id, 0, 0, &["a"])).unwrap();
+    }
+    let known = |log: &Log<FaultyDisk>| {
+        let mut ids: Vec<_> = log.producers.states().map(|(id, _)| id.get()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(known(&log), (3..21).collect::<Vec<_>>());
+    // Who wrote again is not the oldest any more.
+    append(&mut log, &idempotent(3, 0, 1, &["a"])).unwrap();
+    for id in 21..24 {
+        append(&mut log, &idempotent(id, 0, 0, &["a"])).unwrap();
+    }
+    assert_eq!(known(&log), [3].into_iter().chain(7..24).collect::<Vec<_>>());
+}
+
+#[test]
 fn append_time_is_stamped_on_every_record() {
     let (_, mut log) = fresh();
     let bytes = batch(5, &["a", "b"]);
@@ -423,7 +458,7 @@ fn append_time_is_stamped_on_every_record() {
     let mut scratch = Scratch::default();
     let mut records = stored.records(&mut scratch, 1000).unwrap();
     assert_eq!(records.next().unwrap().unwrap().timestamp, Timestamp(777));
-    let found = log.offset_for_timestamp(Timestamp(700)).unwrap().unwrap();
+    let found = offset_for_timestamp(&mut log, 700).unwrap();
     assert_eq!((found.offset, found.leader_epoch), (Offset(0), LeaderEpoch(4)));
 }
 

@@ -61,7 +61,7 @@ fn check(mut log: Log<FaultyDisk>) {
         for bytes_max in [1, 500] {
             gets(&mut log, offset, bytes_max).unwrap();
         }
-        let found = log.offset_for_timestamp(Timestamp(offset / 2)).unwrap().unwrap();
+        let found = offset_for_timestamp(&mut log, offset / 2).unwrap();
         assert_eq!(found.offset, Offset(offset / 2 * 2));
     }
     let ages: Vec<_> = log.segments.iter().map(Segment::age_mark).collect();

@@ -59,10 +59,10 @@ pub fn contents_by<D: Disk>(log: &mut Log<D>, bytes_max: u32) -> Vec<(i64, Strin
         for batch in batches(&bytes) {
             let batch = batch.expect("slices hold whole batches");
             batch.check_crc().unwrap();
-            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
-            while let Some(entry) = records.next() {
+            let records = batch.records(&mut scratch, 1 << 20).unwrap();
+            for entry in records {
                 let entry = entry.unwrap();
-                let value = String::from_utf8(entry.record.value.unwrap_or(b"-").to_vec()).unwrap();
+                let value = String::from_utf8(entry.value.unwrap_or(b"-").to_vec()).unwrap();
                 all.push((entry.offset.get(), value));
             }
             from = batch.next_offset();
@@ -73,6 +73,27 @@ pub fn contents_by<D: Disk>(log: &mut Log<D>, bytes_max: u32) -> Vec<(i64, Strin
 
 pub fn append<D: Disk>(log: &mut Log<D>, bytes: &[u8]) -> Result<Appended, AppendError> {
     log.append(&BatchView::parse(bytes).unwrap(), stamp(0))
+}
+
+/// As the broker does it, which takes the lock for each batch anew.
+pub fn offset_for_timestamp<D: Disk>(log: &mut Log<D>, time: i64) -> Option<Found> {
+    let mut from = Offset::ZERO;
+    while let Some(sought) = log.seek(Timestamp(time), from).unwrap() {
+        if let Some(found) = sought.first_at(Timestamp(time)).unwrap() {
+            return Some(found);
+        }
+        from = sought.next();
+    }
+    None
+}
+
+pub fn offset_of_max_timestamp<D: Disk>(log: &mut Log<D>) -> Option<Found> {
+    let Newest { first, time } = log.newest().unwrap();
+    let first = first.and_then(|first| first.newest().unwrap());
+    match first.filter(|first| time <= Some(first.timestamp)) {
+        Some(first) => Some(first),
+        None => offset_for_timestamp(log, time?.get()),
+    }
 }
 
 pub fn sync<D: Disk>(log: &mut Log<D>) {

@@ -12,13 +12,10 @@ use crate::broker::home::plain;
 use crate::log::inspect::{self, Damage, Name, Piece, Pieces};
 use crate::log::{DiskFile, Log, RealDisk, RealFile};
 use crate::protocol::catalogue::CatalogueRecord;
-use crate::record::{BatchView, LeaderEpoch, Offset, Scratch, batches};
+use crate::record::{BatchView, INFLATED_BYTES_MAX, LeaderEpoch, Offset, Scratch, batches};
 
 /// What is read of the log at once.
 const READ_BYTES: u32 = 4 << 20;
-
-/// To what a batch may inflate: far beyond any that Apache writes (MAX_BATCH_SIZE_BYTES, 8 MiB).
-const INFLATED_BYTES_MAX: usize = 256 << 20;
 
 /// A checkpoint file: the catalogue as of `end`, and the epoch of its last record.
 pub struct CheckpointFile {
@@ -222,16 +219,16 @@ fn apply(
     image: &mut Image,
     scratch: &mut Scratch,
 ) -> Result<(), CatalogueError> {
-    let mut records =
+    let records =
         batch.records(scratch, INFLATED_BYTES_MAX).map_err(|error| failed(path, error))?;
-    while let Some(entry) = records.next() {
+    for entry in records {
         let entry = entry.map_err(|error| failed(path, error))?;
         if entry.offset < from {
             continue;
         }
         let at =
             |why: &dyn std::fmt::Display| failed(path, format!("record {}: {why}", entry.offset));
-        let value = entry.record.value.ok_or_else(|| at(&"it has no value"))?;
+        let value = entry.value.ok_or_else(|| at(&"it has no value"))?;
         let record =
             CatalogueRecord::decode(Bytes::copy_from_slice(value)).map_err(|error| at(&error))?;
         image.apply(record).map_err(|misfit| at(&misfit.0))?;

@@ -16,11 +16,9 @@ use crate::log::{DiskFile, RealFile};
 use crate::output::Json;
 use crate::protocol::decoded::{self, Kind};
 use crate::record::{
-    BatchView, Codec, Delivered, HEADER_BYTES, Offset, Record, Scratch, TimestampType,
+    BatchView, Codec, Delivered, HEADER_BYTES, INFLATED_BYTES_MAX, Offset, Record, Scratch,
+    TimestampType,
 };
-
-/// To what the records of one batch may decompress.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
 
 /// Prints the batches of a file, or their records. `base`: the segment's, where the name says it.
 pub fn dump(dumping: &mut Dumping, path: &Path, base: Option<Offset>) -> anyhow::Result<()> {
@@ -138,16 +136,17 @@ impl Records {
             true => Some(Kind::Control),
             false => Kind::of_topic(&self.partition.topic),
         };
-        let mut records = match batch.records(&mut self.scratch, INFLATED_BYTES_MAX) {
+        let records = match batch.records(&mut self.scratch, INFLATED_BYTES_MAX) {
             Ok(records) => records,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        let epoch = batch.leader_epoch();
-        while let Some(entry) = records.next() {
+        let (epoch, mut headers) = (batch.leader_epoch(), Vec::new());
+        for entry in records {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => return Ok(Err(error.to_string())),
             };
+            let record = entry.record(&mut headers);
             let delivered = Delivered {
                 topic: &self.partition.topic,
                 partition: self.partition.partition,
@@ -155,9 +154,9 @@ impl Records {
                 timestamp: Some((batch.timestamp_type(), entry.timestamp)),
                 leader_epoch: Some(epoch),
                 watermarks: None,
-                record: entry.record,
+                record,
             };
-            let decoded = kind.and_then(|kind| decode(kind, &entry.record));
+            let decoded = kind.and_then(|kind| decode(kind, &record));
             self.line.clear();
             match dumping.rows.json {
                 true => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::Expected;
@@ -10,10 +11,10 @@ use super::state::Pass;
 use crate::log::files::{Kind, Stage};
 use crate::log::inspect::{Damage, Entries, Entry, Piece, Pieces, Thing};
 use crate::log::{Aborted, DiskFile, RealFile};
-use crate::record::{BatchError, BatchView, Offset, ProducerId, Scratch, Timestamp, TimestampType};
+use crate::record::{BatchView, Glimpse, Offset, ProducerId, Scratch, Timestamp, TimestampType};
 
-/// To what the records of one batch may decompress.
-const INFLATED_BYTES_MAX: usize = 256 << 20;
+/// A transaction marker is a few bytes.
+const MARKER_BYTES_MAX: usize = 1 << 16;
 /// Entries of one index of aborted transactions that are compared.
 const ABORTED_MAX: usize = 1 << 20;
 
@@ -72,7 +73,6 @@ impl Pass<'_> {
             None => None,
         };
         let mut largest = Timestamp(-1);
-        let mut scratch = Scratch::default();
         let mut pieces = Pieces::new(&file, bytes, base, self.expected.limit(next));
         // Unknown behind damage.
         let mut expected = Some(base);
@@ -87,7 +87,7 @@ impl Pass<'_> {
             };
             self.continues(path, position, expected, batch.base_offset());
             expected = Some(batch.next_offset());
-            let time = self.time(path, position, &batch, &mut scratch);
+            let time = self.time(path, position, &batch);
             let findings = &mut self.verified.findings;
             if let Some(offsets) = &mut offsets {
                 offsets.pass(position, &batch, findings)?;
@@ -162,17 +162,11 @@ impl Pass<'_> {
 
     /// The largest timestamp of a batch: its header's, or what its records say, where all are
     /// read.
-    fn time(
-        &mut self,
-        path: &Path,
-        position: u32,
-        batch: &BatchView<'_>,
-        scratch: &mut Scratch,
-    ) -> Timestamp {
+    fn time(&mut self, path: &Path, position: u32, batch: &BatchView<'_>) -> Timestamp {
         if !self.expected.records || batch.count() == 0 {
             return batch.max_timestamp();
         }
-        match read_records(batch, scratch, self.expected.compacted) {
+        match read_records(batch, self.expected.compacted) {
             Ok(largest) => largest,
             Err(what) => {
                 self.findings().damage_of(path, position.into(), batch.base_offset(), what);
@@ -330,25 +324,25 @@ pub(in crate::log::inspect) fn aborted_in(
 }
 
 /// Reads every record of a batch; the largest timestamp among them.
-fn read_records(
-    batch: &BatchView<'_>,
-    scratch: &mut Scratch,
-    compacted: bool,
-) -> Result<Timestamp, String> {
-    let said = |error: BatchError| error.to_string();
-    let mut records = batch.records(scratch, INFLATED_BYTES_MAX).map_err(said)?;
+fn read_records(batch: &BatchView<'_>, compacted: bool) -> Result<Timestamp, String> {
     let (mut largest, mut next) = (Timestamp(-1), batch.base_offset());
-    while let Some(entry) = records.next() {
-        let entry = entry.map_err(said)?;
+    let mut misplaced = None;
+    let skimmed = batch.skim(usize::MAX, |Glimpse { offset, timestamp, .. }| {
         let fits = match compacted {
-            true => next <= entry.offset && entry.offset <= batch.last_offset(),
-            false => next == entry.offset,
+            true => next <= offset && offset <= batch.last_offset(),
+            false => next == offset,
         };
         if !fits {
-            return Err(format!("a record has offset {}, where {next} was due", entry.offset));
+            misplaced = Some(offset);
+            return ControlFlow::Break(());
         }
-        next = entry.offset.plus(1);
-        largest = largest.max(entry.timestamp);
+        next = offset.plus(1);
+        largest = largest.max(timestamp);
+        ControlFlow::Continue(())
+    });
+    skimmed.map_err(|error| error.to_string())?;
+    if let Some(offset) = misplaced {
+        return Err(format!("a record has offset {offset}, where {next} was due"));
     }
     let whole = compacted || next == batch.next_offset() || batch.count() == 0;
     match whole {
@@ -367,8 +361,8 @@ fn marker(batch: &BatchView<'_>) -> Option<Marker> {
         return None;
     }
     let mut scratch = Scratch::default();
-    let mut records = batch.records(&mut scratch, INFLATED_BYTES_MAX).ok()?;
-    let record = records.next()?.ok()?.record;
+    let mut records = batch.records(&mut scratch, MARKER_BYTES_MAX).ok()?;
+    let record = records.next()?.ok()?;
     let kind = i16::from_be_bytes(record.key?.get(2..4)?.try_into().ok()?);
     let epoch = record.value.and_then(|value| value.get(2..6)?.try_into().ok());
     Some(Marker { is_abort: kind == 0, coordinator_epoch: epoch.map(i32::from_be_bytes) })

@@ -57,10 +57,10 @@ pub fn entries(log: &mut Log<FaultyDisk>) -> Vec<Entry> {
             let batch = batch.expect("slices hold whole batches");
             batch.check_crc().unwrap();
             let epoch = batch.leader_epoch().get();
-            let mut records = batch.records(&mut scratch, 1 << 20).unwrap();
-            while let Some(entry) = records.next() {
+            let records = batch.records(&mut scratch, 1 << 20).unwrap();
+            for entry in records {
                 let entry = entry.unwrap();
-                let value = String::from_utf8(entry.record.value.unwrap().to_vec()).unwrap();
+                let value = String::from_utf8(entry.value.unwrap().to_vec()).unwrap();
                 let (offset, timestamp) = (entry.offset.get(), entry.timestamp.get());
                 // The first batch may begin before the log does.
                 if log.start() <= entry.offset {
@@ -158,10 +158,10 @@ fn times(log: &mut Log<FaultyDisk>, found: &[Entry], context: &str) {
     let asked = found.iter().step_by(7).map(|entry| entry.timestamp).chain(latest);
     for time in asked {
         let first = found.iter().find(|entry| time <= entry.timestamp).map(|entry| entry.offset);
-        let by_index = log.offset_for_timestamp(Timestamp(time)).unwrap();
+        let by_index = offset_for_timestamp(log, time);
         assert_eq!(by_index.map(|f| f.offset.get()), first, "at {time}: {context}");
     }
-    let found_latest = log.offset_of_max_timestamp().unwrap().map(|found| found.timestamp.get());
+    let found_latest = offset_of_max_timestamp(log).map(|found| found.timestamp.get());
     assert_eq!(found_latest, latest, "the latest: {context}");
 }
 
