@@ -394,6 +394,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::bench::payload::Shape;
+    use crate::bench::plan::{Acks, Compression, Payload};
 
     #[test]
     fn a_lap_lasts_from_its_first_batch_to_its_last() {
@@ -422,5 +424,34 @@ mod tests {
         assert_eq!(left(extent, &at(9, 999)), Some(1));
         assert_eq!(left(extent, &at(10, 0)), None);
         assert_eq!(left(extent, &at(0, 1000)), None);
+    }
+
+    #[test]
+    fn a_lap_ends_after_a_batch_where_time_is_up_or_the_run_is_stopped() {
+        let payloads = Payloads::random(Shape { record_size: 100, keys: None, seed: 1 });
+        let load = Load {
+            record_size: 100,
+            partitions: 1,
+            producers: 1,
+            acks: Acks::All,
+            compression: Compression::None,
+            payload: Payload::Random,
+            keys: None,
+        };
+        let (watch, batch) = (Watch::default(), Batch::Records(10));
+        let durability = Durability::Os;
+        let work = Work { payloads: &payloads, load: &load, durability, batch, watch: &watch };
+        let dir = std::env::temp_dir().join(format!("kaw-bench-lap-{}", std::process::id()));
+        std::fs::create_dir(&dir).unwrap();
+        let mut logs = Logs::open(work, &dir, now()).unwrap();
+        let made = logs.make(100);
+        assert_eq!(made[0].len(), 10);
+        let mut done = Appended::default();
+        let over = Extent { records: None, time: Some(Duration::ZERO) };
+        logs.lap(&made, over, &mut done).unwrap();
+        assert_eq!((done.window.records, done.batches, &logs.sent[..]), (10, 1, &[10][..]));
+        watch.stop();
+        assert!(matches!(logs.lap(&made, over, &mut done), Err(Error::Stopped)));
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }
