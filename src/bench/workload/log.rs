@@ -212,7 +212,7 @@ impl<'a> Logs<'a> {
         Ok(())
     }
 
-    /// Appends the row, or what there is time for (one batch always): a sync for each makes it long.
+    /// Appends the row, or what there is time for, one batch at least: syncs make it long.
     fn append_row(&self, row: &[Made], until: Option<Instant>) -> Result<Vec<Timed>, Error> {
         let mut timed = Vec::with_capacity(row.len());
         let mut before = Instant::now();
