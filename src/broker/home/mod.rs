@@ -248,6 +248,18 @@ pub fn hold(dir: &Path) -> Result<Lock, Error> {
     }
 }
 
+/// An error where somebody holds the directory's lock. Nothing is written. Never for the process
+/// that holds it itself.
+pub fn refuse_held(dir: &Path) -> Result<(), Error> {
+    match lock::holder(dir)? {
+        None => Ok(()),
+        Some(holder) => {
+            let (dir, by) = (dir.to_owned(), holder.describe());
+            Err(Error::Held { dir, by, what: "stop it first" })
+        }
+    }
+}
+
 /// An error where a later version has written what this one cannot know.
 pub fn refuse_newer(dir: &Path) -> Result<(), Error> {
     for error in [Door::load(dir).err(), Identity::load(dir).err()].into_iter().flatten() {
