@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::apache::{DUMP_LOG, complains};
-use crate::harness::{Kaw, until};
+use crate::harness::{Kaw, found, until};
 
 /// Small batches, so that indexes have entries and segments are rolled.
 fn workload(kaw: &Kaw) {
@@ -171,6 +171,113 @@ it!(a_compacted_log_has_no_findings, |kaw| {
     kaw.cmd(&verify).run().ok().prints("");
     broker.stop();
     kaw.cmd(&verify).run().ok().prints("");
+});
+
+it!(what_a_kill_left_half_written_is_no_damage, |kaw| {
+    let broker = kaw.broker("");
+    workload(kaw);
+    let before = kaw.ok("consume -e u");
+    broker.kill();
+    let log = kaw.data().join("u-0/00000000000000000000.log");
+    let whole = fs::read(&log).unwrap();
+    let batch = usize::try_from(u32::from_be_bytes(whole[8..12].try_into().unwrap())).unwrap() + 12;
+    let verify = format!("log verify {}", dir(kaw));
+    for (torn, is_damage) in [
+        (&whole[..20], false),
+        (&whole[..batch - 1], false),
+        (&[0; 100][..], false),
+        (b"what no broker writes, and no kill leaves, which is more than a header", true),
+    ] {
+        fs::write(&log, [&whole[..], torn].concat()).unwrap();
+        let done = kaw.cmd(&verify).run().code(if is_damage { 3 } else { 0 });
+        let told = format!(".log: byte {}: ", whole.len());
+        assert!(done.out().contains(&told) == is_damage, "{done}");
+        if !is_damage {
+            let count = torn.len();
+            let what = "bytes at the end were not complete when the broker was killed";
+            done.says(&told).says(&format!("{count} {what}; the next start cuts them"));
+            let repair = format!("log repair {}", dir(kaw));
+            kaw.cmd(&repair).run().ok().prints("").says("nothing to mend");
+        }
+    }
+    // A batch that was whole once.
+    let harm: [fn(&mut Vec<u8>); 2] =
+        [|bytes| *bytes.last_mut().unwrap() ^= 1, |bytes| bytes[8] ^= 1];
+    let first = &whole[..batch];
+    for harm in harm {
+        let mut bytes = first.to_vec();
+        harm(&mut bytes);
+        fs::write(&log, bytes).unwrap();
+        kaw.cmd(&verify).run().code(3);
+    }
+    fs::write(&log, [&whole[..], &whole[..20]].concat()).unwrap();
+    assert_eq!(kaw.ok("consume -e u"), before);
+    kaw.ok("broker stop");
+    assert_eq!(fs::read(&log).unwrap(), whole);
+    // What was durable is not cut without a word.
+    fs::write(&log, &whole[..whole.len() - 1]).unwrap();
+    kaw.cmd(&verify).run().code(3);
+});
+
+it!(a_file_that_cannot_be_read_is_no_damage_and_the_others_are_checked, |kaw| {
+    let Some(strace) = found("strace") else { return };
+    let broker = kaw.broker("");
+    workload(kaw);
+    broker.stop();
+    let log = segment(kaw, ".log");
+    for (fault, why) in
+        [("openat:error=EACCES", "Permission denied"), ("pread64:error=EIO", "Input/output error")]
+    {
+        let run = |json: &str| {
+            let traced = kaw.tool(strace.to_str().unwrap()).args(["-f", "-o", "/dev/null", "-P"]);
+            let traced = traced.arg(&log).args(["-e", &format!("inject={fault}")]);
+            let kaw_itself = [crate::harness::PROGRAM, "log", "verify", &dir(kaw)];
+            traced.args(kaw_itself).args(json.split_whitespace()).run()
+        };
+        let told = format!("kaw: {}: cannot be read: {why}\n", log.display());
+        let done = run("").code(1).prints("").says("no damage; 1 file could not be read");
+        assert!(done.err().contains(&told), "{done}");
+        assert!(run("-J").code(1).out().contains(r#""damage":null,"#));
+        let other = kaw.data().join("u-0/00000000000000000000.log");
+        flip(&other, 200);
+        let done = run("").code(3);
+        assert!(done.out().contains("u-0/") && !done.out().contains("t-0/"), "{done}");
+        flip(&other, 200);
+    }
+});
+
+it!(what_only_looks_writes_nothing, |kaw| {
+    let broker = kaw.broker("");
+    kaw.cmd("produce t").stdin("a\n").run().ok();
+    broker.stop();
+    let names = || {
+        let names = fs::read_dir(kaw.data()).unwrap().flatten().map(|entry| entry.file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    };
+    fs::remove_file(kaw.data().join(".lock")).unwrap();
+    let before = names();
+    kaw.cmd(&format!("log verify {}", dir(kaw))).run().ok();
+    kaw.cmd(&format!("log repair {}", dir(kaw))).run().ok().says("nothing to mend");
+    assert_eq!(names(), before);
+    let broker = kaw.broker("");
+    let line = kaw.cmd(&format!("log repair {}", dir(kaw))).run().fails(1);
+    assert!(line.contains(" is in use by kaw (pid "), "{line}");
+    broker.stop();
+});
+
+it!(a_partition_that_is_gone_is_told_by_repair_which_cannot_mend_it, |kaw| {
+    let broker = kaw.broker("");
+    kaw.cmd("produce t").stdin("a\n").run().ok();
+    broker.stop();
+    fs::remove_dir_all(kaw.data().join("t-0")).unwrap();
+    for yes in ["", " --yes"] {
+        let done = kaw.cmd(&format!("log repair {}{yes}", dir(kaw))).run().code(3);
+        let gone = "t-0 reached offset 1, and has no directory any more\n";
+        assert!(done.out().contains(gone), "{done}");
+        done.says("has to be restored by hand");
+    }
 });
 
 it!(nothing_is_mended_under_a_broker_or_of_a_newer_format, |kaw| {

@@ -111,9 +111,7 @@ fn find(findings: &mut Findings, trouble: Trouble) -> io::Result<()> {
         Trouble::Disk { path, .. } if !path.metadata().is_ok_and(|meta| meta.is_file()) => {
             findings.damage(&path, "is no regular file");
         }
-        Trouble::Disk { path, error, .. } => {
-            return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
-        }
+        Trouble::Disk { path, error, .. } => findings.unread(&path, &error),
         other => return Err(io::Error::other(other.to_string())),
     }
     Ok(())

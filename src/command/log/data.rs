@@ -66,8 +66,12 @@ impl Data {
         let log_starts = offsets("log-start-offset-checkpoint");
         let high_watermarks = offsets("replication-offset-checkpoint");
         let cleaned = offsets("cleaner-offset-checkpoint");
-        if let Err(error) = Identity::load(dir) {
-            findings.damage(&dir.join("meta.properties"), what_of(&error.to_string()));
+        match Identity::load(dir) {
+            Ok(_) => {}
+            Err(home::Error::Io { path, source, .. }) => findings.unread(&path, &source),
+            Err(error) => {
+                findings.damage(&dir.join("meta.properties"), what_of(&error.to_string()));
+            }
         }
         let catalogue = Catalogue::read(dir, &mut findings);
         let mut partitions = Vec::new();
@@ -138,7 +142,9 @@ impl Data {
         expected.compacted |=
             self.catalogue.is_compacted(&partition.topic) || self.cleaned.contains_key(&partition);
         expected.log_start = self.log_starts.get(&partition).copied();
-        expected.recovery_point = self.recovery_points.get(&partition).copied();
+        // Of a log that was never synced there is no line.
+        let never = (self.condition == Condition::Unclean).then_some(Offset::ZERO);
+        expected.recovery_point = self.recovery_points.get(&partition).copied().or(never);
         expected.high_watermark = self.high_watermarks.get(&partition).copied();
         expected
     }
@@ -159,7 +165,7 @@ fn offsets(path: &Path, empty: bool, findings: &mut Findings) -> Offsets {
     let bytes = match inspect::read_small(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Offsets::new(),
         Err(error) => {
-            findings.damage(path, format!("cannot be read: {error}"));
+            findings.unread(path, &error);
             return Offsets::new();
         }
         Ok(bytes) if bytes.is_empty() && empty => return Offsets::new(),
@@ -208,7 +214,7 @@ fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
 fn look_at_json(path: &Path, findings: &mut Findings) {
     match inspect::read_small(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => findings.damage(path, format!("cannot be read: {error}")),
+        Err(error) => findings.unread(path, &error),
         Ok(bytes) => {
             if let Err(error) = serde_json::from_slice::<serde_json::Value>(&bytes) {
                 findings.damage(path, format!("is not JSON: {error}"));

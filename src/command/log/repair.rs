@@ -42,8 +42,8 @@ struct Patient {
 impl Repair {
     pub fn run(&self, global: &Global) -> anyhow::Result<Exit> {
         let options = Options { compacted: self.compacted, records: false };
-        let patient = Patient::admit(&self.dir)?;
         let mode = if self.yes { Mode::Do } else { Mode::Say };
+        let patient = Patient::admit(&self.dir, mode)?;
         let mut steps = 0;
         if let Some(data) = &patient.data {
             steps += self.mend_top(data)?;
@@ -105,7 +105,7 @@ impl Repair {
         }
     }
 
-    /// What is damaged now.
+    /// What is damaged now. An error: something cannot be read.
     fn look_again(&self, patient: &Patient) -> anyhow::Result<Vec<Finding>> {
         let data = patient.data.as_ref().map(|data| Data::look_own(&data.dir)).transpose()?;
         let options = Options { compacted: self.compacted, records: false };
@@ -118,6 +118,9 @@ impl Repair {
             left.extend(inspect::verify(dir, &expected)?.findings.into_list());
         }
         left.extend(data.into_iter().flat_map(|data| data.findings.into_list()));
+        if let Some(unread) = left.iter().find(|finding| finding.severity == Severity::Unread) {
+            anyhow::bail!("{unread}");
+        }
         left.retain(|finding| finding.severity == Severity::Damage);
         Ok(left)
     }
@@ -163,7 +166,7 @@ fn is_readable(path: &Path) -> bool {
 }
 
 impl Patient {
-    fn admit(dir: &Path) -> anyhow::Result<Patient> {
+    fn admit(dir: &Path, mode: Mode) -> anyhow::Result<Patient> {
         let (top, one) = match Place::find(dir)? {
             Place::File(path) => {
                 let what = format!("{} is a file; name its directory", path.display());
@@ -179,7 +182,15 @@ impl Patient {
             Place::Partition(dir) => (around(&dir), Some(dir)),
             Place::Data(dir) => (Some(dir), None),
         };
-        let lock = top.as_deref().map(home::hold).transpose()?;
+        let lock = match (top.as_deref(), mode) {
+            (None, _) => None,
+            (Some(top), Mode::Do) => Some(home::hold(top)?),
+            // Who only looks writes nothing, not even the lock's file.
+            (Some(top), Mode::Say) => {
+                home::refuse_held(top)?;
+                None
+            }
+        };
         let data = top.as_deref().map(Data::look_own).transpose()?;
         let all = data.as_ref().map(|data| data.partitions.clone()).unwrap_or_default();
         let partitions = one.map_or(all, |one| vec![one]);

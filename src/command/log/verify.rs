@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::json;
 
 use super::super::stdio::{Stdout, stdout_failed};
-use super::super::{Exit, Global, note};
+use super::super::{Exit, Global, complain, note};
 use super::backup::{self, Kept};
 use super::data::{Data, Options};
 use super::place::{Place, around};
@@ -26,7 +26,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Check files: every checksum, index and snapshot, and whether they agree; exit code 3 on damage
 ///
 /// Nothing is changed, and no broker is needed; one may be at work there. A backup that grows by
-/// `kaw backup` is checked by this alone as a whole: let it follow each run.
+/// `kaw backup` is checked by this alone as a whole: let it follow each run. What a killed broker
+/// left half written at a log's end is told of and is no damage. A file that cannot be read is an
+/// error, exit code 1, and the others are checked.
 #[derive(clap::Args, Debug)]
 pub struct Verify {
     /// Data directories, backups, or directories of partitions
@@ -71,6 +73,7 @@ struct Total {
     records: u64,
     bytes: u64,
     damages: u64,
+    unread: u64,
 }
 
 impl Verify {
@@ -83,17 +86,29 @@ impl Verify {
         }
         let mut total = Total { partitions: tasks.len() as u64, ..Total::default() };
         for (dir, verified) in run_all(tasks) {
-            let verified = verified.with_context(|| format!("cannot read {}", dir.display()))?;
+            let verified = match verified {
+                // The others are looked at all the same.
+                Err(error) if error.raw_os_error().is_some() => {
+                    findings.unread(&dir, &error);
+                    continue;
+                }
+                verified => verified.with_context(|| format!("cannot read {}", dir.display()))?,
+            };
             total.segments += verified.segments;
             total.records += verified.records;
             total.bytes += verified.bytes;
             findings.append(verified.findings);
         }
         let findings = findings.into_list();
-        total.damages = damages(&findings).count() as u64;
+        let count = |severity| findings.iter().filter(|it| it.severity == severity).count() as u64;
+        (total.damages, total.unread) = (count(Severity::Damage), count(Severity::Unread));
         self.print(global, &findings)?;
         note(global, &total.said(began.elapsed()));
-        Ok(if total.damages == 0 { Exit::Done } else { Exit::Unmet })
+        Ok(match (total.damages, total.unread) {
+            (0, 0) => Exit::Done,
+            (0, _) => Exit::Refused,
+            _ => Exit::Unmet,
+        })
     }
 
     fn plan(
@@ -145,11 +160,17 @@ impl Verify {
         for finding in findings {
             match (self.json, finding.severity) {
                 (true, severity) => {
+                    let is_damage = match severity {
+                        Severity::Damage => Some(true),
+                        Severity::Note => Some(false),
+                        // Nobody knows.
+                        Severity::Unread => None,
+                    };
                     let line = json!({
                         "file": finding.path.to_string_lossy(),
                         "byte": finding.byte,
                         "offset": finding.offset.map(|offset| offset.get()),
-                        "damage": severity == Severity::Damage,
+                        "damage": is_damage,
                         "what": finding.what,
                     });
                     out += &format!("{line}\n");
@@ -157,25 +178,28 @@ impl Verify {
                 (false, Severity::Damage) => {
                     out += &super::super::stdio::line(&finding.to_string())
                 }
+                (false, Severity::Unread) => {}
                 (false, Severity::Note) => note(global, &finding.to_string()),
+            }
+            if finding.severity == Severity::Unread {
+                complain(&anyhow::anyhow!("{finding}"));
             }
         }
         Stdout::open()?.write_all(out.as_bytes()).map_err(stdout_failed)
     }
 }
 
-fn damages(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    findings.iter().filter(|finding| finding.severity == Severity::Damage)
-}
-
 impl Total {
     fn said(&self, took: Duration) -> String {
         let rate = self.bytes as f64 / took.as_secs_f64().max(1e-9);
         let counted = |count: u64, noun| quantity::counted(i64::try_from(count).unwrap_or(0), noun);
-        let result = match self.damages {
+        let mut result = match self.damages {
             0 => "no damage".to_owned(),
             some => counted(some, "damage"),
         };
+        if 0 < self.unread {
+            result += &format!("; {} could not be read", counted(self.unread, "file"));
+        }
         format!(
             "read {}, {}, {}, {} at {}/s: {result}",
             counted(self.partitions, "partition"),

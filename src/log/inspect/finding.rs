@@ -1,6 +1,7 @@
 //! What looking at files found: which file, where in it, what is wrong.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::record::Offset;
@@ -9,6 +10,8 @@ use crate::record::Offset;
 pub enum Severity {
     /// Something is not as it was written, or not there.
     Damage,
+    /// Nobody knows what it holds: the system would not give it.
+    Unread,
     /// Good to know; nothing is lost.
     Note,
 }
@@ -64,6 +67,16 @@ impl Findings {
         self.push(Severity::Damage, path, None, Some(offset), what.into());
     }
 
+    /// A file that was not read. What the system says no to may be whole; what is no file, or far
+    /// too large for what it is, is damage.
+    pub fn unread(&mut self, path: &Path, error: &io::Error) {
+        let severity = match error.raw_os_error() {
+            Some(_) => Severity::Unread,
+            None => Severity::Damage,
+        };
+        self.push(severity, path, None, None, format!("cannot be read: {error}"));
+    }
+
     pub fn note(&mut self, path: &Path, what: impl Into<String>) {
         self.push(Severity::Note, path, None, None, what.into());
     }
@@ -110,6 +123,11 @@ impl Findings {
 
     pub fn is_damaged(&self) -> bool {
         self.list.iter().any(|finding| finding.severity == Severity::Damage)
+    }
+
+    /// The first file that could not be read.
+    pub fn first_unread(&self) -> Option<&Finding> {
+        self.list.iter().find(|finding| finding.severity == Severity::Unread)
     }
 }
 

@@ -17,7 +17,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-pub use super::pieces::{Damage, Piece, Pieces};
+pub use super::pieces::{Damage, Piece, Pieces, Why};
 use super::saved::Saved;
 use super::{DiskFile, RealFile};
 use crate::record::{LeaderEpoch, Offset, Timestamp, Uuid};

@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::verify::{Expected, Verified, segments, verify};
-use super::{Name, Severity, Thing, list, read_small, topic_id};
+use super::{Finding, Name, Severity, Thing, list, read_small, topic_id};
 use crate::log::files::Kind;
 use crate::log::saved;
 use crate::log::{Cleanup, Known, Log, METADATA, OpenError, RealDisk, Settings, Trust};
@@ -80,6 +80,8 @@ pub enum RepairError {
         error: io::Error,
     },
     Open(OpenError),
+    /// What is in a file that is not read is not mended by a guess.
+    Unread(Finding),
     /// Neither the catalogue nor the directory says whose it is.
     NoTopic {
         dir: PathBuf,
@@ -91,6 +93,7 @@ impl fmt::Display for RepairError {
         match self {
             RepairError::Disk { path, error } => write!(f, "{}: {error}", path.display()),
             RepairError::Open(error) => error.fmt(f),
+            RepairError::Unread(finding) => write!(f, "{finding}; its partition is left as it is"),
             RepairError::NoTopic { dir } => write!(
                 f,
                 "{}: nothing says which topic it belongs to; write its id into {METADATA}",
@@ -130,6 +133,9 @@ pub fn repair(
     now: Timestamp,
 ) -> Result<Repair, RepairError> {
     let verified = verify(dir, expected).map_err(at(dir))?;
+    if let Some(unread) = verified.findings.first_unread() {
+        return Err(RepairError::Unread(unread.clone()));
+    }
     if !verified.findings.is_damaged() {
         return Ok(Repair { steps: Vec::new(), end: None });
     }

@@ -77,7 +77,7 @@ fn found<T>(
     let bytes = match read_small(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            findings.damage(path, format!("cannot be read: {error}"));
+            findings.unread(path, &error);
             return None;
         }
         Ok(bytes) => bytes,

@@ -1,20 +1,25 @@
 //! Checks the files of one partition against each other, from end to end.
 //!
 //! What a log is made of is checked in its own file: `segment` walks the batches, with the two
-//! indexes beside it (`index`); `beside` has the small files.
+//! indexes beside it (`index`) and that of aborted transactions (`aborted`); `records` reads what
+//! is in a batch; `beside` has the small files. What a kill leaves is no damage: `torn` knows the
+//! ends of such logs, and `unfinished` the names.
 
+mod aborted;
 mod beside;
 mod index;
+mod records;
 mod segment;
 mod state;
+mod torn;
 mod unfinished;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+pub(super) use aborted::aborted_in;
 pub(super) use beside::epochs;
-pub(super) use segment::aborted_in;
 use unfinished::Unfinished;
 
 use super::{Entry, Findings, Name, Thing, list};
@@ -44,6 +49,7 @@ pub struct Expected {
     /// None that the log has is higher.
     pub leader_epoch: Option<LeaderEpoch>,
     pub log_start: Option<Offset>,
+    /// Up to here all is durable. `None`: nobody knows.
     pub recovery_point: Option<Offset>,
     pub high_watermark: Option<Offset>,
 }

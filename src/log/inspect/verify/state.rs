@@ -35,6 +35,8 @@ pub(super) struct Pass<'a> {
     last_epoch: Option<LeaderEpoch>,
     /// The last disagreement about epochs, so that it is told once.
     odd_epoch: Option<(LeaderEpoch, Option<LeaderEpoch>)>,
+    /// A segment was not read: nobody knows where the log ends.
+    is_unread: bool,
 }
 
 impl<'a> Pass<'a> {
@@ -63,6 +65,7 @@ impl<'a> Pass<'a> {
             },
             last_epoch: None,
             odd_epoch: None,
+            is_unread: false,
         }
     }
 
@@ -149,6 +152,18 @@ impl<'a> Pass<'a> {
         self.told_from = None;
     }
 
+    /// A segment could not be read: whatever is in it, nothing else can be held against it.
+    pub fn forget(&mut self) {
+        self.lose();
+        self.producers = self.producers.take().map(|_| Producers::default());
+        self.is_unread = true;
+    }
+
+    /// Up to where all was durable, as far as other files know.
+    pub fn durable(&self) -> Option<Offset> {
+        self.expected.recovery_point.max(self.small.own_end)
+    }
+
     fn check_epoch(&mut self, path: &Path, position: u32, batch: &BatchView<'_>) {
         let (epoch, offset) = (batch.leader_epoch(), batch.base_offset());
         let goes_back = self.last_epoch.filter(|&last| epoch < last);
@@ -196,7 +211,7 @@ impl<'a> Pass<'a> {
         let snapshot = match read_small(path) {
             // Removed meanwhile, as those of older segments are.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => return self.findings().damage(path, format!("cannot be read: {error}")),
+            Err(error) => return self.findings().unread(path, &error),
             Ok(bytes) => producers(&bytes),
         };
         match snapshot {
@@ -244,12 +259,12 @@ impl<'a> Pass<'a> {
             let path = self.dir.join(METADATA);
             self.findings().damage(&path, what);
         }
-        if !self.is_live() {
+        if !self.is_live() && !self.is_unread {
             self.check_end(end);
         }
         for (offset, path) in std::mem::take(&mut self.snapshots) {
             self.compare(offset, &path);
-            if self.is_clean() {
+            if self.is_clean() && !self.is_unread {
                 let what = format!("it is of offset {offset}, and the log ends at {end}");
                 self.findings().damage(&path, what);
             }

@@ -1,0 +1,157 @@
+//! Transactions as the batches tell of them, and as the index of aborted ones does.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::Expected;
+use super::segment::Beside;
+use super::state::Pass;
+use crate::log::files::Kind;
+use crate::log::inspect::{Entries, Piece, Pieces};
+use crate::log::{Aborted, DiskFile, RealFile};
+use crate::record::{BatchView, Offset, ProducerId, Scratch};
+
+/// A transaction marker is a few bytes.
+const MARKER_BYTES_MAX: usize = 1 << 16;
+/// Entries of one index of aborted transactions that are compared.
+const ABORTED_MAX: usize = 1 << 20;
+
+/// Transactions that are open at once and remembered.
+const OPEN_MAX: usize = 1 << 20;
+
+/// What a batch that ends a transaction says.
+pub(super) struct Marker {
+    is_abort: bool,
+    pub coordinator_epoch: Option<i32>,
+}
+
+impl Pass<'_> {
+    /// A transaction ended here: one that was aborted stands in the index.
+    pub(super) fn ended(
+        &mut self,
+        path: &Path,
+        position: u32,
+        batch: &BatchView<'_>,
+        marker: Option<&Marker>,
+        aborted: &mut std::iter::Peekable<std::vec::IntoIter<(u64, Aborted)>>,
+        beside: &Beside,
+    ) {
+        while let Some((byte, entry)) =
+            aborted.next_if(|(_, entry)| entry.last < batch.base_offset())
+        {
+            let (path, _) = beside.aborted.as_ref().expect("its entries are there");
+            let what = "there is no marker that aborts this transaction";
+            self.findings().damage_of(path, byte, entry.last, what);
+        }
+        let Some(producer) = batch.producer().filter(|_| marker.is_some()) else { return };
+        let open = self.producers.as_ref().and_then(|producers| producers.get(producer.id));
+        let began = open.and_then(|state| state.transaction);
+        let is_abort = marker.is_some_and(|marker| marker.is_abort);
+        let told = aborted.next_if(|(_, entry)| entry.last == batch.base_offset());
+        match (is_abort, told) {
+            (true, None) if began.is_some() && !self.expected.compacted => {
+                let what = "the transaction was aborted, but is not in the .txnindex";
+                self.findings().damage_of(path, position.into(), batch.base_offset(), what);
+            }
+            (_, None) => {}
+            (is_abort, Some((byte, entry))) => {
+                let Aborted { producer: id, first, .. } = entry;
+                let same_first = began.is_none_or(|began| began == first);
+                if !is_abort || id != producer.id || !same_first && !self.expected.compacted {
+                    let (path, _) = beside.aborted.as_ref().expect("its entries are there");
+                    let what = format!(
+                        "it says that producer {id} aborted what it began at offset {first}"
+                    ) + "; the log does not";
+                    self.findings().damage_of(path, byte, entry.last, what);
+                }
+            }
+        }
+    }
+
+    /// The entries of the index of aborted transactions, if there is one.
+    pub(super) fn aborted(
+        &mut self,
+        beside: &Beside,
+        base: Offset,
+        next: Option<Offset>,
+    ) -> io::Result<Vec<(u64, Aborted)>> {
+        let Some((path, file)) = &beside.aborted else { return Ok(Vec::new()) };
+        let mut entries = Entries::<{ Aborted::BYTES }>::new(file)?;
+        let odd = entries.odd_bytes();
+        if odd > 0 {
+            let byte = file.len()?.saturating_sub(odd);
+            let what = format!("its last {odd} bytes are no whole entry");
+            self.findings().damage_at(path, byte, what);
+        }
+        let mut all: Vec<(u64, Aborted)> = Vec::new();
+        while let Some((byte, bytes)) = entries.next()? {
+            let entry = Aborted::parse(&bytes).filter(|entry| {
+                let last = entry.last;
+                let rises = all.last().is_none_or(|(_, before)| before.last < last);
+                rises
+                    && base <= last
+                    && next.is_none_or(|next| last < next)
+                    && Offset::ZERO <= entry.first
+                    && entry.stable_end.get() <= last.get().saturating_add(1)
+            });
+            match entry {
+                Some(entry) if all.len() < ABORTED_MAX => all.push((byte, entry)),
+                Some(_) => break,
+                None => self.findings().damage_at(path, byte, "no transaction can be like this"),
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// The aborted transactions by the segments in which they ended, as the batches tell.
+pub(in crate::log::inspect) fn aborted_in(
+    dir: &Path,
+    bases: &[Offset],
+    expected: &Expected,
+) -> io::Result<Vec<(Offset, Vec<Aborted>)>> {
+    let mut open: BTreeMap<ProducerId, Offset> = BTreeMap::new();
+    let mut all = Vec::new();
+    for (at, &base) in bases.iter().enumerate() {
+        let path = dir.join(format!("{:020}{}", base.get(), Kind::Log.suffix()));
+        let file = RealFile::open_to_read(&path)?;
+        let next = bases.get(at + 1).copied();
+        let mut pieces = Pieces::new(&file, file.len()?, base, next);
+        let mut aborted = Vec::new();
+        while let Some(piece) = pieces.next_piece()? {
+            let Piece::Batch { batch, .. } = piece else { continue };
+            let Some(producer) = batch.producer() else { continue };
+            let offset = batch.base_offset();
+            let Some(marker) = marker(&batch) else {
+                if batch.is_transactional() && open.len() < OPEN_MAX {
+                    open.entry(producer.id).or_insert(offset);
+                }
+                continue;
+            };
+            // One that began before the log does is taken to have begun with it.
+            let first = open.remove(&producer.id).or(expected.log_start.or(bases.first().copied()));
+            if let Some(first) = first.filter(|_| marker.is_abort) {
+                let stable_end = open.values().min().copied().unwrap_or(offset.plus(1));
+                let (producer, last) = (producer.id, offset);
+                aborted.push(Aborted { producer, first, last, stable_end });
+            }
+        }
+        all.push((base, aborted));
+    }
+    Ok(all)
+}
+
+/// What a batch says that ends a transaction: i16 version and i16 type (0 aborts, 1 commits) as
+/// its key, i16 version and i32 coordinator epoch as its value.
+pub(super) fn marker(batch: &BatchView<'_>) -> Option<Marker> {
+    if !batch.is_control() || batch.producer().is_none() {
+        return None;
+    }
+    let mut scratch = Scratch::default();
+    let mut records = batch.records(&mut scratch, MARKER_BYTES_MAX).ok()?;
+    let record = records.next()?.ok()?;
+    let kind = i16::from_be_bytes(record.key?.get(2..4)?.try_into().ok()?);
+    let epoch = record.value.and_then(|value| value.get(2..6)?.try_into().ok());
+    Some(Marker { is_abort: kind == 0, coordinator_epoch: epoch.map(i32::from_be_bytes) })
+}
