@@ -118,6 +118,13 @@ it!(only_the_record_that_is_too_large_fails, |kaw| {
     assert_eq!(kaw.ok("consume -e t"), "before\nafter\n");
 });
 
+it!(nobody_writes_to_the_catalogue_and_nobody_waits_to_hear_it, |kaw| {
+    let at_once = Duration::from_secs(2);
+    for line in ["produce -q __cluster_metadata", "produce -q __cluster_metadata -p 0"] {
+        refused(kaw, line, 1, at_once, &["__cluster_metadata", "let nobody write"]);
+    }
+});
+
 it!(a_data_directory_that_cannot_be_is_named, |kaw| {
     let file = kaw.file("a-file", "not a directory");
     for line in ["produce -q t", "consume -e t", "topic list", "broker --listen 127.0.0.1:0"] {

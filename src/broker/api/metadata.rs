@@ -92,6 +92,9 @@ fn create(node: &Node, name: &Text) -> Result<Arc<Topic>, ErrorCode> {
         Err(ChangeError::Exists(_)) => {
             node.topics.get(name).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
         }
+        // INVALID_REQUEST, which CreateTopics says, would have librdkafka ask again until its time
+        // is over (rd_kafka_topic_metadata_update).
+        Err(ChangeError::Reserved(_)) => Err(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
         Err(error) => Err(super::create_topics::code(&error)),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::super::stdio::say;
+use super::super::topic::is_internal;
 use super::shape::Origin;
 use crate::client::Code;
 use crate::client::produce::{Refusal, Rule};
@@ -176,6 +177,9 @@ impl Why<'_> {
                 "topic {topic} is not there and the broker does not create it; \
                  run `kaw topic create {topic}`"
             ),
+            Code::INVALID_TOPIC | Code::TOPIC_AUTHORIZATION_FAILED if is_internal(topic) => {
+                format!("topic {topic} is the brokers' own, and they let nobody write to it")
+            }
             Code::INVALID_TIMESTAMP => "the broker refuses its timestamp".to_owned(),
             Code::STORAGE_ERROR => "the broker cannot write to its disk; is it full?".to_owned(),
             Code::PURGE_QUEUE | Code::PURGE_INFLIGHT => "given up".to_owned(),
