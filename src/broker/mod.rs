@@ -13,6 +13,7 @@ pub mod detach;
 mod fetch_session;
 mod group;
 pub mod home;
+mod journal;
 pub mod life;
 mod node;
 mod options;
@@ -23,6 +24,7 @@ mod topic;
 use std::path::Path;
 
 pub use config::{broker_configs, topic_configs};
+pub use journal::{Journal, Troubles};
 pub use options::{
     Door, Durability, Guise, Identity, Listener, Options, Ready, StartError, TopicSpec,
 };

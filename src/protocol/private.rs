@@ -49,6 +49,11 @@ message! {
         bytes_free: i64,
         bytes_resident: i64,
         clients: Vec<StatusClient>,
+        /// What went wrong since it began.
+        trouble_count: i64,
+        /// The last of it, as the log has it, and when.
+        trouble: Option<Text>,
+        trouble_at: Timestamp,
     }
 }
 

@@ -4,10 +4,10 @@
 use std::sync::atomic::Ordering;
 
 use super::{Call, Outcome, text};
-use crate::broker::Durability;
 use crate::broker::node::Node;
 use crate::broker::session::Guest;
 use crate::broker::topic::names;
+use crate::broker::{Durability, Troubles};
 use crate::protocol::private::{
     LeaveRequest, LeaveResponse, StatusClient, StatusListener, StatusRequest, StatusResponse,
 };
@@ -19,6 +19,8 @@ pub fn status(call: &mut Call<'_>, _: StatusRequest) -> Outcome<StatusResponse> 
     topics.retain(|topic| !names::is_internal(topic.name()));
     let partitions = topics.iter().flat_map(|topic| &topic.partitions);
     let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    let troubles = Troubles::so_far();
+    let (trouble_at, trouble) = troubles.last.unzip();
     let linger_ms = node.linger.map_or(-1, |linger| linger.as_millis() as i64);
     StatusResponse {
         version: text(env!("CARGO_PKG_VERSION")),
@@ -41,6 +43,9 @@ pub fn status(call: &mut Call<'_>, _: StatusRequest) -> Outcome<StatusResponse> 
         bytes_free: bytes_free(node),
         bytes_resident: bytes_resident(),
         clients: node.guests.all().iter().map(|guest| client(guest)).collect(),
+        trouble_count: i64::try_from(troubles.count).unwrap_or(i64::MAX),
+        trouble: trouble.map(text),
+        trouble_at: trouble_at.unwrap_or_default(),
         ..StatusResponse::default()
     }
     .into()

@@ -165,5 +165,5 @@ fn end_before(
 
 /// What could not be written stays as it was, and is tried again.
 fn said(id: &Text, done: Result<(), StoreError>) -> Option<()> {
-    done.map_err(|error| tracing::error!(group = %id, %error, "cannot write offsets")).ok()
+    done.map_err(|error| error.log(id)).ok()
 }

@@ -296,7 +296,7 @@ impl Groups {
             let now = Moment::now();
             let record = GroupRecord::Generation(id.into(), value);
             let written = store.append(id, &[record], now.wall).map_err(|error| {
-                tracing::error!(group = ?id, %error, "cannot write a group's generation");
+                error.log(id);
                 code(&error)
             });
             actions = group.membership.persisted(now, &self.rules, then, written);

@@ -53,6 +53,13 @@ impl StoreError {
             _ => ErrorCode::COORDINATOR_NOT_AVAILABLE,
         }
     }
+
+    /// Logs what was not logged where it happened.
+    pub fn log(&self, group: &str) {
+        if let StoreError::TooLarge { .. } | StoreError::Record(_) = self {
+            tracing::error!(group, error = %self, "cannot write what a group knows");
+        }
+    }
 }
 
 impl fmt::Display for StoreError {
@@ -160,8 +167,9 @@ impl Store {
                 self.topics.get(TOPIC).ok_or(StoreError::Partition(Unusable::Gone))
             }
             created => {
+                let topic = created.map_err(StoreError::Create)?;
                 tracing::info!(topic = TOPIC, "topic created");
-                created.map_err(StoreError::Create)
+                Ok(topic)
             }
         }
     }

@@ -179,6 +179,8 @@ fn running_json(notice: &Notice, status: &Status) -> Value {
         "bytes_resident": status.bytes_resident,
         "listeners": listeners.collect::<Vec<_>>(),
         "clients": clients.collect::<Vec<_>>(),
+        "errors": status.trouble_count,
+        "last_error": status.trouble.as_deref(),
     })
 }
 
@@ -192,6 +194,10 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         Err(_) => "stays until it is stopped".to_owned(),
     };
     let partitions = quantity::counted(status.partition_count, "partition");
+    let errors = match &status.trouble {
+        None => "-".to_owned(),
+        Some(last) => format!("{}, the last: {last}", status.trouble_count),
+    };
     facts(&[
         ("state", format!("running, {stays}")),
         ("broker", format!("kaw {}, pid {}", status.version, status.pid)),
@@ -201,6 +207,7 @@ fn running_text(dir: &Path, notice: &Notice, status: &Status) -> String {
         ("topics", format!("{} with {partitions}", status.topic_count)),
         ("durability", status.durability.to_string()),
         ("listeners", or_dash(&notice.listeners.join(" "))),
+        ("errors", errors),
         ("wipe", format!("{} && rm -r {}", stop_command(dir), quoted(dir))),
     ])
 }

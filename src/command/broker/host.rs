@@ -1,6 +1,6 @@
 //! Serves a data directory that this process holds: what is the same for every kind of broker.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::broker::home::{self, Home, Locality, Mode, Notice};
 use crate::broker::life::Action;
 use crate::broker::{
-    self, Door, Durability, Guise, Listener, Options, Ready, StartError, TopicSpec,
+    self, Door, Durability, Guise, Journal, Listener, Options, Ready, StartError, TopicSpec,
 };
 
 /// Ports tried before the system is left to pick one.
@@ -147,40 +147,9 @@ pub fn durability(text: &str) -> Result<Durability, String> {
 pub fn log_to(level: tracing::Level, writer: impl Write + Send + 'static) {
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(Mutex::new(Unfailing(writer)))
+        .with_writer(Mutex::new(Journal::new(writer)))
         .with_ansi(false)
         .with_target(false);
     // A second one in a process would be a mistake of ours, and no reason not to serve.
     let _ = subscriber.try_init();
-}
-
-/// A line of the log that cannot be written is lost, and nothing else. Told of an error, the
-/// subscriber prints it with `eprintln!` while it holds the writer; where stderr fails too, as on
-/// the same full disk, that panics, and the panic is logged: a deadlock.
-struct Unfailing<W>(W);
-
-impl<W: Write> Write for Unfailing<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let _ = self.0.write_all(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let _ = self.0.flush();
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_on_a_full_disk_is_no_error() {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
-        let Ok(full) = full else { return };
-        let mut log = Unfailing(full);
-        assert_eq!(log.write(b"a line\n").unwrap(), 7);
-        log.flush().unwrap();
-    }
 }
