@@ -63,3 +63,32 @@ it!(a_full_disk_refuses_writes_serves_reads_and_goes_on_when_there_is_room, |kaw
     assert_eq!(all.len(), taken.len());
     broker.stop();
 });
+
+it!(a_group_on_a_full_disk_is_told_why_it_waits_and_goes_on_when_there_is_room, |kaw| {
+    let Some(disk) = SmallDisk::mount(kaw, 12) else { return };
+    let data = disk.0.join("data");
+    fs::create_dir(&data).unwrap();
+    let broker = kaw.broker_on(&data);
+    let here = |line: &str| kaw.cmd(line).env("KAW_DATA_DIR", &data);
+    here("produce -q t").stdin("one\ntwo\n").run().ok();
+    // The topic of offsets is there; a partition of it that nobody used takes no record any more.
+    here("consume -e t -g before").run().ok();
+    let ballast = disk.0.join("ballast");
+    let _ = fs::write(&ballast, vec![0; 12 << 20]);
+    let member = here("consume -e t -g g").start();
+    member.until_err("group 'g' has given it no partitions yet, and its broker says: ");
+    member.until_err("__consumer_offsets");
+    // It tried again and again, as once did librdkafka some thousand times a second.
+    let status = here("broker status -J").run().ok().out();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let client = |client: &&serde_json::Value| client["client_id"] == "kaw";
+    let requests = status["clients"].as_array().unwrap().iter().filter(client);
+    let requests: u64 = requests.map(|client| client["requests"].as_u64().unwrap()).sum();
+    assert!(0 < requests && requests < 100, "{status}");
+    fs::remove_file(&ballast).unwrap();
+    let done = member.done().ok();
+    assert_eq!(done.out(), "one\ntwo\n");
+    let log = broker.stop().err();
+    let said = log.lines().filter(|line| line.contains("cannot append")).count();
+    assert!(0 < said && said < 10, "{log}");
+});

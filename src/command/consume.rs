@@ -1,6 +1,7 @@
 //! `kaw consume TOPIC…`: records of topics to stdout.
 
 mod goal;
+mod held_up;
 mod look;
 mod partitions;
 mod quiet;

@@ -23,10 +23,14 @@ pub struct Control {
 impl Control {
     /// Comes in, or says why not by the deadline, which holds for what is asked afterwards too.
     pub fn open(notice: &Notice, deadline: Instant) -> Result<Control, Error> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, notice.port));
+        Control::at(notice.port, notice.secret.reveal(), deadline)
+    }
+
+    pub(super) fn at(port: u16, password: &str, deadline: Instant) -> Result<Control, Error> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut connection = Connection::open(address, CLIENT_ID, deadline)?;
-        let (user, nonce) = (home::user(notice.port), home::random_word(NONCE_BYTES));
-        let login = Login { user: &user, password: notice.secret.reveal(), nonce: &nonce };
+        let (user, nonce) = (home::user(port), home::random_word(NONCE_BYTES));
+        let login = Login { user: &user, password, nonce: &nonce };
         connection.sasl_scram(Hash::Sha256, login, deadline)?;
         Ok(Control { connection, deadline })
     }

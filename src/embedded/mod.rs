@@ -11,7 +11,7 @@ mod report;
 mod seek;
 mod start;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use control::Control;
 pub use ephemeral::Ephemeral;
@@ -23,7 +23,11 @@ pub use start::{BEAT, Kind, WORDS};
 pub use crate::protocol::private::StatusResponse as Status;
 
 use crate::broker::home;
+use crate::record::Timestamp;
 use keeper::Keeper;
+
+/// A broker on this machine that takes longer to say how it is has other worries.
+const ASKING: Duration = Duration::from_secs(1);
 
 /// A stay at the built-in broker: it does not leave before this value is gone. Should it die, it
 /// is started again at the same port, by a thread of the lease's own.
@@ -50,6 +54,14 @@ impl Lease {
     /// Cheap enough to be asked every time a command waits for something.
     pub fn broken(&self) -> Option<Error> {
         self.keeper.broken()
+    }
+
+    /// The last error that the broker logged, if that was after `since`: it is asked now.
+    pub fn trouble(&self, since: Timestamp) -> Option<String> {
+        let deadline = Instant::now() + ASKING;
+        let status = Control::at(self.port, &self.secret, deadline).ok()?.status().ok()?;
+        let is_new = since <= status.trouble_at;
+        status.trouble.filter(|_| is_new).map(|trouble| trouble.to_string())
     }
 }
 

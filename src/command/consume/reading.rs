@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use regex::Regex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::super::Exit;
 use super::super::interrupt::Interrupt;
 use super::super::progress::{Done, Progress};
 use super::super::stdio::{ClosedStdout, Stdout, stdout_failed};
+use super::super::{Exit, admin};
 use super::goal::{End, Goal, Tally};
+use super::held_up::HeldUp;
 use super::quiet::{Act, Quiet};
 use super::{end_of, matching};
 use crate::client::admin::Probe;
@@ -28,8 +29,6 @@ const TICK: Duration = Duration::from_millis(250);
 const CHECK: Duration = Duration::from_secs(3);
 /// After so long a silence a person may want to know what is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
-/// A group that takes longer than Kafka's own delay of its first members is told of.
-const HELD_UP: Duration = Duration::from_secs(6);
 /// New topics are looked for this often.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -57,7 +56,7 @@ pub struct Reading {
     is_watched: bool,
     /// Whether it is still to be said that more is waited for.
     is_hinting: bool,
-    is_told_held_up: bool,
+    held_up: HeldUp,
     printed: Done,
     /// Keeps the built-in broker, where it is that one.
     lease: Option<Lease>,
@@ -90,7 +89,7 @@ impl Reading {
             progress: None,
             is_watched: false,
             is_hinting: false,
-            is_told_held_up: false,
+            held_up: HeldUp::new(now, admin::now()),
             printed: Done::default(),
             lease: None,
         }
@@ -276,15 +275,14 @@ impl Reading {
 
     /// Says once what it waits for, where nothing can be read for long.
     fn tell_held_up(&mut self) {
-        if self.is_told_held_up || self.tally.began.elapsed() < HELD_UP {
+        let now = Instant::now();
+        if !self.held_up.is_due(now) {
             return;
         }
-        self.is_told_held_up = true;
-        if let Some(why) = self.source.held_up() {
-            (self.tell)(&format!(
-                "{why}; still waiting (other members may be slow to make room, its coordinator \
-                 silent, or the broker without the group.protocol that was asked for)"
-            ));
+        let Some(why) = self.source.held_up() else { return };
+        let trouble = self.lease.as_ref().and_then(|lease| lease.trouble(self.held_up.since));
+        if let Some(line) = self.held_up.line(now, &why, trouble) {
+            (self.tell)(&line);
         }
     }
 
