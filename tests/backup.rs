@@ -250,6 +250,89 @@ it!(a_first_backup_that_came_to_no_end_is_begun_again, |kaw| {
     broker.stop();
 });
 
+it!(a_manifest_that_did_not_get_its_name_counts_and_half_a_one_is_not_written_over, |kaw| {
+    kaw.sh("seq 1000 | kaw produce t").run().ok();
+    kaw.ok("backup b");
+    let (manifest, draft) = (kaw.path("b/manifest.json"), kaw.path("b/manifest.json.new"));
+    fs::rename(&manifest, &draft).unwrap();
+    kaw.ok("log verify b");
+    kaw.cmd("restore b --as x").run().ok();
+    kaw.sh("seq 9 | kaw produce t").run().ok();
+    kaw.cmd("backup b t").run().ok().says("new: 9 records");
+    assert!(manifest.exists() && !draft.exists());
+
+    // A second backup was killed while it wrote it, and the first one's was lost later.
+    fs::remove_file(&manifest).unwrap();
+    for half in ["", "{\"kaw_backup\":1,"] {
+        fs::write(&draft, half).unwrap();
+        let said = kaw.cmd("backup b").run().fails(1);
+        assert!(said.contains("may be of a backup that lost its manifest.json"), "{said}");
+        assert!(kaw.path(format!("b/t-0/{:020}.log", 0)).exists());
+        kaw.cmd("log verify b").run().code(3);
+        let said = kaw.cmd("restore b").run().fails(1);
+        assert!(said.ends_with("; take another copy of it, or name another directory"), "{said}");
+    }
+});
+
+it!(one_damaged_batch_costs_a_backup_what_is_behind_it_and_no_other_partition, |kaw| {
+    let broker = kaw.broker("");
+    kaw.ok("topic create t -p 2");
+    for part in ["1 100", "101 200", "201 300"] {
+        kaw.sh(&format!("seq {part} | kaw produce t -p 1")).run().ok();
+    }
+    kaw.sh("seq 50 | kaw produce t -p 0; seq 1000 | kaw produce u").run().ok();
+    kaw.ok("consume t -c 350 -g readers");
+    broker.stop();
+    let log = kaw.data().join("t-1").join(format!("{:020}.log", 0));
+    let mut bytes = fs::read(&log).unwrap();
+    let second = 12 + u32::from_be_bytes(bytes[8..12].try_into().unwrap()) as usize;
+    bytes[second + 100] ^= 1;
+    fs::write(&log, bytes).unwrap();
+
+    let broker = kaw.broker("");
+    let said = kaw.cmd("backup b -J").run().code(1);
+    let want = "kaw: t-1 is in b only up to offset 100, where the cluster's log is damaged (CRC";
+    let said = said.says(want).says("`kaw log repair` takes the damage out of it");
+    assert!(said.out().contains(r#""damaged_partitions":1"#), "{said}");
+    kaw.cmd("log verify b").run().ok().says("b/t-1: ends at offset 100, where the log was damaged");
+    let want = "kaw: b has t-1 only up to offset 100, where the log that was saved was damaged";
+    kaw.cmd("restore b --as x-{} --no-groups").run().code(1).says(want);
+    kaw.cmd("restore b --as y-{} --dry-run").run().code(1).says(want);
+    kaw.cmd("restore b u --as z --no-groups").run().ok();
+    assert_eq!(kaw.ok("consume -e x-t").lines().count(), 150);
+    assert_eq!(kaw.ok("consume -e x-u"), kaw.ok("consume -e u"));
+    kaw.cmd("backup b t u").run().code(1).says("new: 0 records");
+    broker.stop();
+
+    kaw.ok(&format!("log repair --yes {}", kaw.data().display()));
+    let broker = kaw.broker("");
+    kaw.cmd("backup b t u").run().ok().says("new: 100 records");
+    kaw.ok("log verify b");
+    kaw.ok("restore b --as w-{} --no-groups");
+    assert_eq!(records(kaw, "w-t", ""), records(kaw, "t", ""));
+    broker.stop();
+});
+
+it!(a_first_backup_that_fails_leaves_nothing, |kaw| {
+    let Some(strace) = found("strace") else { return };
+    let broker = kaw.broker("");
+    kaw.sh("seq 1000 | kaw produce t; seq 9 | kaw produce u").run().ok();
+    for (dir, made) in [("new", false), ("made", true)] {
+        if made {
+            fs::create_dir(kaw.path(dir)).unwrap();
+        }
+        let path = format!("{dir}/u-0/{:020}.log", 0);
+        let traced = kaw.tool(strace.to_str().unwrap()).args(["-f", "-o", "/dev/null", "-P"]);
+        let traced = traced.arg(kaw.path(path));
+        let traced = traced.args(["-e", "inject=write:error=ENOSPC", crate::harness::PROGRAM]);
+        let done = traced.args(["backup", dir, "-b", &broker.address]).run().code(1);
+        done.says("No space left on device");
+        let left = fs::read_dir(kaw.path(dir)).map(|left| left.count());
+        assert_eq!(left.ok(), made.then_some(0), "{dir}");
+    }
+    broker.stop();
+});
+
 it!(a_backup_does_not_grow_on_damage, |kaw| {
     kaw.sh("seq 1000 | kaw produce t").run().ok();
     kaw.ok("backup b");
@@ -278,6 +361,7 @@ it!(a_backup_leaves_data_directories_alone_and_nothing_empty, |kaw| {
     }
     assert!(!kaw.data().join("bk").exists());
     kaw.cmd("backup empty no-such-topic").run().fails(1);
+    kaw.cmd("backup empty -b 127.0.0.1:1").run().code(1);
     assert!(!kaw.path("empty").exists());
     assert_eq!(kaw.cmd("broker properties").run().ok().err(), "");
     fs::create_dir(kaw.data().join("lost+found")).unwrap();

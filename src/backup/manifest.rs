@@ -51,6 +51,9 @@ pub struct Partition {
     pub batch_bytes_max: u64,
     pub aborted: Aborted,
     pub segments: Vec<Segment>,
+    /// Why it ends before the cluster's log did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +66,12 @@ pub struct Segment {
 }
 
 impl Topic {
+    /// The partitions that end before the cluster's log did: where, and why.
+    pub fn unread(&self) -> impl Iterator<Item = (PartitionId, Offset, &str)> {
+        let numbered = (0..).map(PartitionId).zip(&self.partitions);
+        numbered.filter_map(|(number, it)| Some((number, it.end, it.unread.as_deref()?)))
+    }
+
     pub fn bytes(&self) -> u64 {
         let segments = self.partitions.iter().flat_map(|partition| &partition.segments);
         segments.map(|segment| segment.bytes).sum()
@@ -173,6 +182,7 @@ mod tests {
             batch_bytes_max: 7,
             aborted: vec![(ProducerId(8), Offset(5), None)].into(),
             segments: vec![segment],
+            unread: Some("CRC mismatch".to_owned()),
         };
         let topic = Topic {
             id: Some("abc".to_owned()),

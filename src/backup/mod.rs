@@ -19,7 +19,9 @@
 //! ended (`end`, exclusive: the last stable offset), the leader epoch of the last batch, the size
 //! of the largest, the aborted transactions (producer id, first offset, offset of the marker), and
 //! its segments: first offset, bytes, and the CRC-32C of each MiB of the file, the last one
-//! shorter, in hexadecimal. `groups` has by name, topic and partition what a group had committed.
+//! shorter, in hexadecimal; and, where a batch of the cluster's log was damaged and the partition
+//! so ends before it, what was wrong with it (`unread`). `groups` has by name, topic and partition
+//! what a group had committed.
 //!
 //! A file may be longer than the manifest says: a later backup grew it and came to no end. Files
 //! grow and manifests are replaced (written beside, synced, renamed), so that there is always one

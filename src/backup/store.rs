@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -15,6 +16,8 @@ use crate::record::{Offset, PartitionId};
 
 pub const MANIFEST: &str = "manifest.json";
 const DRAFT: &str = "manifest.json.new";
+/// A first backup was begun here: what lies beside it may be written over.
+const BEGUN: &str = "manifest.json.begun";
 
 /// A directory that nobody else writes meanwhile.
 pub struct Store {
@@ -23,6 +26,8 @@ pub struct Store {
     lock: File,
     /// This process made the directory.
     is_new: bool,
+    /// A first backup was begun, and is not whole yet.
+    is_half: AtomicBool,
 }
 
 impl Store {
@@ -59,12 +64,26 @@ impl Store {
         match flock(&lock, how) {
             Err(Errno::WOULDBLOCK) => Err(Trouble::Busy { dir: dir.to_owned() }),
             // Where there are no locks, nobody else has one.
-            _ => Ok(Store { dir: dir.to_owned(), lock, is_new: false }),
+            _ => Ok(Store {
+                dir: dir.to_owned(),
+                lock,
+                is_new: false,
+                is_half: AtomicBool::default(),
+            }),
         }
     }
 
+    /// The manifest, or the one that was about to get its name: a whole one is written only when
+    /// all that it speaks of is durable.
     fn manifest(&self) -> Result<Option<Manifest>, Trouble> {
-        let path = self.dir.join(MANIFEST);
+        if let Some(manifest) = self.manifest_at(MANIFEST)? {
+            return Ok(Some(manifest));
+        }
+        Ok(self.manifest_at(DRAFT).unwrap_or(None))
+    }
+
+    fn manifest_at(&self, name: &str) -> Result<Option<Manifest>, Trouble> {
+        let path = self.dir.join(name);
         let mut bytes = Vec::new();
         match regular(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
             Ok(_) => Manifest::parse(&bytes, &path).map(Some),
@@ -107,30 +126,41 @@ impl Store {
 
     /// Before the first byte is copied: a first backup that comes to no end can be told from one
     /// whose manifest was lost, which is not written over.
-    pub fn begin(&self) -> Result<(), Trouble> {
-        let (draft, path) = (self.dir.join(DRAFT), self.dir.join(MANIFEST));
-        if path.exists() {
-            return match fs::remove_file(&draft) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(failed("remove", &draft)(error))
-                }
-                _ => Ok(()),
-            };
+    pub fn begin(&self, before: Option<&Manifest>) -> Result<(), Trouble> {
+        match before {
+            // It may be the one that did not get its name.
+            Some(before) if !self.dir.join(MANIFEST).exists() => self.publish(before),
+            Some(_) => self.remove(DRAFT),
+            None => {
+                self.is_half.store(true, Ordering::Relaxed);
+                let mark = self.dir.join(BEGUN);
+                let made = File::create(&mark).and_then(|_| self.lock.sync_all());
+                made.map_err(failed("write", &mark))
+            }
         }
-        let made = File::create(&draft).and_then(|_| self.lock.sync_all());
-        made.map_err(failed("write", &draft))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), Trouble> {
+        let path = self.dir.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Without a manifest there may be what a first backup left that came to no end.
     fn check_that_it_is_ours(&self) -> Result<(), Trouble> {
-        let was_begun = self.dir.join(DRAFT).exists();
+        let was_begun = self.dir.join(BEGUN).exists();
         let mut kept = None;
         for entry in fs::read_dir(&self.dir).map_err(failed("read", &self.dir))? {
             let entry = entry.map_err(failed("read", &self.dir))?;
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
             let numbered = name.rsplit_once('-').is_some_and(|(_, n)| n.parse::<u32>().is_ok());
-            if name != DRAFT && !(numbered && entry.path().is_dir()) {
+            let is_ours = [DRAFT, BEGUN].contains(&name) || numbered && entry.path().is_dir();
+            if !is_ours {
                 return Err(Trouble::Foreign { path: entry.path() });
             }
             kept.get_or_insert(entry.path());
@@ -182,7 +212,11 @@ impl Store {
             file.sync_all()
         });
         written.map_err(failed("write", &draft))?;
+        // Without it, a draft that is whole counts, and one that is not may be of anything.
+        self.remove(BEGUN)?;
+        sync()?;
         fs::rename(&draft, &path).map_err(failed("write", &path))?;
+        self.is_half.store(false, Ordering::Relaxed);
         sync()
     }
 
@@ -208,9 +242,34 @@ impl Store {
     }
 }
 
-/// A directory that was made for nothing goes again.
+impl Store {
+    /// Half a first backup is none, and would be begun again. What cannot be removed stays.
+    fn clear(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let path = entry?.path();
+            if !path.is_dir() {
+                continue;
+            }
+            for segment in fs::read_dir(&path)? {
+                let segment = segment?.path();
+                if segment.extension().is_some_and(|end| end == "log") {
+                    fs::remove_file(segment)?;
+                }
+            }
+            fs::remove_dir(path)?;
+        }
+        let _ = self.remove(DRAFT);
+        // It says whose the rest is.
+        fs::remove_file(self.dir.join(BEGUN))
+    }
+}
+
+/// What was made for nothing goes again.
 impl Drop for Store {
     fn drop(&mut self) {
+        if *self.is_half.get_mut() {
+            let _ = self.clear();
+        }
         if self.is_new {
             // It stays where anything lies in it.
             let _ = fs::remove_dir(&self.dir);

@@ -4,7 +4,7 @@
 mod copy;
 mod cut;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -12,10 +12,10 @@ use super::admin::{compile, connect};
 use super::crew::work;
 use super::interrupt::Interrupt;
 use super::progress::{Ahead, Done, Progress};
-use super::stdio::print;
+use super::stdio::{print, tell};
 use super::topic::is_internal;
 use super::{Exit, Global, Usage, note};
-use crate::backup::{Manifest, Store};
+use crate::backup::{Manifest, Store, Topic};
 use crate::client::Error;
 use crate::client::nearest::similar;
 use crate::quantity::{counted, show_bytes, show_count};
@@ -27,7 +27,8 @@ use cut::Cut;
 /// A backup follows its topics: what retention, compaction or `kaw topic trim` removed from them
 /// leaves it with the next run, and a topic that was deleted stays. To keep more, name another
 /// directory now and then. A run checks what it extends, and not all that is there: let `kaw log
-/// verify DIR` follow it, in a cron job too.
+/// verify DIR` follow it, in a cron job too. Where the cluster's log is damaged, a partition is
+/// saved up to there, all others whole, and the exit code is 1.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where the backup is, or will be
@@ -113,10 +114,11 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     let topics = connected.admin.topics()?;
     let names = args.topics.among(topics.iter().map(|topic| topic.name.as_str()), missing)?;
     let topics: Vec<_> = topics.into_iter().filter(|it| names.contains(&it.name)).collect();
-    let raw = connected.raw(names)?;
+    let raw = connected.raw(names.clone())?;
+    let is_first = before.is_none();
     let mut manifest = before.unwrap_or_default();
     let cut = Cut::take(&connected.admin, &raw, &topics, !args.no_groups, &manifest)?;
-    store.begin()?;
+    store.begin((!is_first).then_some(&manifest))?;
     let mut progress = Progress::new(global, true, Ahead::Unknown);
     progress.turn_to("copying", Ahead::Records(cut.ahead()));
     let jobs = cut.jobs(&manifest);
@@ -130,13 +132,37 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     cut.put(partitions.into_iter().flatten().collect(), &mut manifest);
     store.publish(&manifest)?;
     store.sweep(&manifest)?;
-    report(global, args, &manifest, done)
+    let unread = tell_unread(&args.dir, &manifest, &names);
+    report(global, args, &manifest, (done, unread))?;
+    Ok(if unread == 0 { Exit::Done } else { Exit::Refused })
 }
 
-fn report(global: &Global, args: &Args, manifest: &Manifest, new: Done) -> anyhow::Result<Exit> {
+/// Names the partitions that end before the cluster's log did, and counts them.
+fn tell_unread(dir: &Path, manifest: &Manifest, names: &[String]) -> usize {
+    let mut count = 0;
+    for name in names {
+        for (number, end, why) in manifest.topics.get(name).into_iter().flat_map(Topic::unread) {
+            count += 1;
+            tell(&format!(
+                "{name}-{number} is in {} only up to offset {end}, where the cluster's log is \
+                 damaged ({why}); `kaw log verify` of the broker's data directory names the file, \
+                 and `kaw log repair` takes the damage out of it, after which this command goes on",
+                dir.display(),
+            ));
+        }
+    }
+    count
+}
+
+fn report(
+    global: &Global,
+    args: &Args,
+    manifest: &Manifest,
+    (new, unread): (Done, usize),
+) -> anyhow::Result<()> {
     let topics = manifest.topics.len();
     let partitions: usize = manifest.topics.values().map(|topic| topic.partitions.len()).sum();
-    let bytes: u64 = manifest.topics.values().map(crate::backup::Topic::bytes).sum();
+    let bytes: u64 = manifest.topics.values().map(Topic::bytes).sum();
     let groups = manifest.groups.len();
     if args.json {
         let line = json!({
@@ -146,6 +172,7 @@ fn report(global: &Global, args: &Args, manifest: &Manifest, new: Done) -> anyho
             "bytes": bytes,
             "new_records": new.records,
             "new_bytes": new.bytes,
+            "damaged_partitions": unread,
         });
         print(&format!("{line}\n"))?;
     }
@@ -162,7 +189,7 @@ fn report(global: &Global, args: &Args, manifest: &Manifest, new: Done) -> anyho
             show_bytes(new.bytes),
         ),
     );
-    Ok(Exit::Done)
+    Ok(())
 }
 
 /// Few are counted, of many it is about how many.

@@ -27,6 +27,9 @@ use settings::Settings;
 use target::Target;
 
 /// Restore topics from a backup, with their settings and what groups have read
+///
+/// Nothing is restored where one byte is not as it was written. A partition that the backup has
+/// only up to damage in the log that it was taken of is told of, and the exit code is 1.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where the backup is
@@ -265,6 +268,22 @@ impl Restore<'_> {
         }
     }
 
+    /// Says what the backup has not. Whoever restores must know that it is not all.
+    fn tell_unread(&self) -> Exit {
+        let mut exit = Exit::Done;
+        for Wanted { topic, name, .. } in &self.wanted {
+            for (number, end, why) in topic.unread() {
+                exit = Exit::Refused;
+                tell(&format!(
+                    "{} has {name}-{number} only up to offset {end}, where the log that was saved \
+                     was damaged ({why}); what was behind it is not restored",
+                    self.args.dir.display(),
+                ));
+            }
+        }
+        exit
+    }
+
     fn foretell(&self, global: &Global) -> anyhow::Result<Exit> {
         for wanted in &self.wanted {
             let count = wanted.topic.partitions.len();
@@ -274,7 +293,7 @@ impl Restore<'_> {
             print(&format!("{what}: {}, {bytes}\n", counted(count as i64, "partition")))?;
         }
         note(global, "every byte is as it was written; nothing was restored (--dry-run)");
-        Ok(Exit::Done)
+        Ok(self.tell_unread())
     }
 
     fn report(
@@ -308,7 +327,7 @@ impl Restore<'_> {
                 show_bytes(done.bytes),
             ),
         );
-        Ok(Exit::Done)
+        Ok(self.tell_unread())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::cut::Job;
 use crate::backup::{Growing, Partition, Segment, Store};
@@ -25,7 +25,7 @@ pub fn copy(
     check_that_it_grew(line, &job)?;
     let from = job.before.end.max(job.start);
     let (topic, partition) = (job.topic, job.partition);
-    let mut copied = Partition { start: job.start, ..job.before };
+    let mut copied = Partition { start: job.start, unread: None, ..job.before };
     if from < job.end {
         store.make_partition(&topic, partition)?;
         let files = Files { store, topic: &topic, partition, growing: None };
@@ -44,7 +44,10 @@ pub fn copy(
         copied = copy.finish()?;
         store.sync_partition(&topic, partition)?;
     }
-    copied.end = copied.end.max(job.end);
+    if copied.unread.is_none() {
+        copied.end = copied.end.max(job.end);
+    }
+    copied.end = copied.end.max(copied.start);
     copied.drop_before_start();
     Ok(Some(copied))
 }
@@ -93,9 +96,13 @@ impl Copy<'_> {
         for &(producer, first) in &piece.aborted {
             self.copied.aborted.list(producer, first);
         }
-        let Wanted { from, until, records } = self.wanted(&piece.batches)?;
+        let Wanted { from, until, records } = self.wanted(&piece.batches);
         if from == until {
-            return self.nothing_came(piece);
+            let is_over = self.end <= self.position;
+            if !is_over {
+                self.nothing_came(piece);
+            }
+            return Ok(());
         }
         self.idle = None;
         self.files.write(&piece.batches[from..until], &mut self.copied)?;
@@ -104,7 +111,7 @@ impl Copy<'_> {
     }
 
     /// Which bytes are wanted: whole batches, from the position on, before the end.
-    fn wanted(&mut self, batches: &[u8]) -> anyhow::Result<Wanted> {
+    fn wanted(&mut self, batches: &[u8]) -> Wanted {
         let mut wanted = Wanted { from: 0, until: 0, records: 0 };
         while self.position < self.end {
             let batch = match BatchView::parse(&batches[wanted.until..]) {
@@ -112,18 +119,19 @@ impl Copy<'_> {
                 Err(BatchError::Short) => break,
                 batch => batch.and_then(|batch| batch.check_crc().map(|()| batch)),
             };
-            let position = self.position;
-            let at = || format!("{}: the batch at offset {position}", self.files.shown());
-            let batch = batch.with_context(at)?;
             let is_first = wanted.from == wanted.until;
-            if batch.base_offset() < position && !is_first {
-                bail!(
-                    "{}: offset {} comes after {position}",
-                    self.files.shown(),
-                    batch.base_offset()
-                );
-            }
-            if batch.next_offset() <= position {
+            let batch = match batch {
+                Err(error) => {
+                    self.end_here(error.to_string());
+                    break;
+                }
+                Ok(batch) if batch.base_offset() < self.position && !is_first => {
+                    self.end_here(format!("it says that it begins with {}", batch.base_offset()));
+                    break;
+                }
+                Ok(batch) => batch,
+            };
+            if batch.next_offset() <= self.position {
                 wanted.from += batch.size();
                 wanted.until = wanted.from;
                 continue;
@@ -138,7 +146,13 @@ impl Copy<'_> {
                 wanted.records += u64::try_from(batch.count()).unwrap_or(0);
             }
         }
-        Ok(wanted)
+        wanted
+    }
+
+    /// The next batch is damaged where it lies in the cluster: what is before it is saved.
+    fn end_here(&mut self, why: String) {
+        self.end = self.position;
+        self.copied.unread = Some(why);
     }
 
     fn note(&mut self, batch: &BatchView<'_>) {
@@ -151,19 +165,17 @@ impl Copy<'_> {
     }
 
     /// Compaction may have left no record up to the end, or a quota wants a pause.
-    fn nothing_came(&mut self, piece: &Fetched) -> anyhow::Result<()> {
+    fn nothing_came(&mut self, piece: &Fetched) {
         let idle = *self.idle.get_or_insert_with(Instant::now);
         let is_decided = piece.last_stable.is_some_and(|stable| self.end <= stable);
         if is_decided && piece.batches.is_empty() {
             self.position = self.end;
         } else if IDLE_MAX <= idle.elapsed() && piece.throttle.is_zero() {
-            let shown = self.files.shown();
-            bail!("{shown}: the broker brings nothing from offset {} on", self.position);
+            self.end_here("the broker brings nothing of it".to_owned());
         } else {
             // The broker names the time; there is nothing else to wait for.
             std::thread::sleep(piece.throttle.min(IDLE_MAX));
         }
-        Ok(())
     }
 
     fn finish(mut self) -> anyhow::Result<Partition> {
@@ -188,10 +200,6 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    fn shown(&self) -> String {
-        format!("{}-{}", self.topic, self.partition)
-    }
-
     fn write(&mut self, batches: &[u8], copied: &mut Partition) -> anyhow::Result<()> {
         let is_full = |growing: &Growing| SEGMENT_BYTES_MAX <= growing.bytes();
         if self.growing.as_ref().is_some_and(is_full) {

@@ -35,6 +35,10 @@ pub fn partitions(dir: &Path, records: bool, findings: &mut Findings) -> anyhow:
             let path = |segment: &Segment| store.segment(name, number, segment.base);
             let segments = partition.segments.iter().map(|it| (path(it), it.clone())).collect();
             let (dir, end) = (store.partition(name, number), partition.end);
+            if let Some(why) = &partition.unread {
+                let what = format!("ends at offset {end}, where the log was damaged ({why})");
+                findings.note(&dir, what);
+            }
             all.push(Kept { dir, segments, end, records, _store: store.clone() });
         }
     }

@@ -35,7 +35,7 @@ impl Place {
         }
         let entries = list(path).with_context(shown)?;
         let has = |name| entries.iter().any(|entry| Name::parse(&entry.name) == name);
-        let has_manifest = entries.iter().any(|entry| entry.name == backup::MANIFEST);
+        let has_manifest = entries.iter().any(|entry| entry.name.starts_with(backup::MANIFEST));
         if (has_manifest && !has(Name::Properties)) || is_backup_without_manifest(path, &entries) {
             return Ok(Place::Backup(path.to_owned()));
         }
