@@ -1,5 +1,5 @@
-//! Aborted transactions, as Apache Kafka left them in `.txnindex` files. Only compaction changes
-//! them: who reads only what was committed must know of those that are there.
+//! Aborted transactions, as they lie in `.txnindex` files: who reads only what was committed must
+//! know of them.
 
 use super::producers::take;
 use crate::record::{Offset, ProducerId};

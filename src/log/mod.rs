@@ -25,13 +25,14 @@ mod saved;
 mod segment;
 mod sync;
 mod text;
+mod transactions;
 mod walk;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ pub use facts::{
 };
 pub use sync::{Checkpoint, Draft, SyncTarget};
 pub use text::{BadLine, PartitionOffset, read_offsets, replace, write_offsets};
+pub use transactions::{Decision, OpenTransaction};
 
 use crate::record::{BatchView, HEADER_BYTES, LeaderEpoch, Offset, Times, Timestamp, Uuid};
 use epochs::Epochs;
@@ -53,6 +55,7 @@ use producers::Producers;
 use saved::Saved;
 use segment::{Coming, Segment};
 use sync::{Grown, Syncing};
+use transactions::Marker;
 
 /// The log of one partition. Costs a directory only once something is appended.
 pub struct Log<D: Disk> {
@@ -67,6 +70,8 @@ pub struct Log<D: Disk> {
     epochs: Epochs,
     /// By the base offset of the segment in which they ended.
     aborted: BTreeMap<Offset, Vec<Aborted>>,
+    /// Of these segments, what is known is more than their files say.
+    aborted_unsaved: BTreeSet<Offset>,
     /// The offsets of the snapshots on disk.
     snapshots: Vec<Offset>,
     /// The closed segments that were read last. They stay open.
@@ -178,7 +183,7 @@ impl<D: Disk> Log<D> {
             now: stamp.now,
         })?;
         self.write(&header, &batch.bytes()[HEADER_BYTES..])?;
-        self.note(view, size, None, stamp.now);
+        self.note(view, size, Marker::of(batch), stamp.now);
         self.segments.last_mut().expect("it was written to").modified = stamp.now;
         Ok(Appended {
             base_offset: view.base_offset(),
@@ -350,21 +355,19 @@ impl<D: Disk> Log<D> {
     }
 
     /// The batch lies at the end of the last segment: everything that is known of the log follows.
-    fn note(
-        &mut self,
-        batch: &BatchView<'_>,
-        size: u32,
-        coordinator_epoch: Option<i32>,
-        now: Timestamp,
-    ) {
+    fn note(&mut self, batch: &BatchView<'_>, size: u32, marker: Option<Marker>, now: Timestamp) {
         assert!(batch.base_offset() >= self.end, "offsets rise");
         let segment = self.segments.last_mut().expect("a batch lies in a segment");
         self.last_batch = (segment.bytes, batch.crc());
         self.recent.push(batch.base_offset(), segment.bytes);
         segment.note(batch, size, self.settings.index_interval_bytes);
         self.epochs.assign(batch.leader_epoch(), batch.base_offset());
-        self.producers.observe(batch, coordinator_epoch, now, &self.settings);
+        let coordinator_epoch = marker.and_then(|marker| marker.coordinator_epoch);
+        let began = self.producers.observe(batch, coordinator_epoch, now, &self.settings);
         self.end = batch.next_offset();
+        if let (Some(first), Some(Decision::Abort)) = (began, marker.map(|found| found.decision)) {
+            self.note_aborted(batch, first);
+        }
         if self.unchecked_bytes == 0 {
             self.unchecked_since = now;
         }
@@ -465,12 +468,17 @@ impl<D: Disk> Log<D> {
             self.save_index(last).map_err(|failed| failed.error)?;
         }
         // A log without a segment has no directory, and nothing to remember.
-        let saved = self.saved().map(|saved| (self.files.named(saved::NAME), saved.encode()));
-        let epochs = (self.files.named(EPOCHS), self.epochs.file());
+        let saved = self.saved().map(|saved| {
+            let epochs = (self.files.named(EPOCHS), self.epochs.file());
+            let saved = (self.files.named(saved::NAME), saved.encode());
+            // Recovery finds aborted transactions again only behind the checkpoint.
+            self.aborted_files().chain([epochs, saved]).collect()
+        });
         Ok(Checkpoint {
             target: self.everything_unsynced(),
             beside: self.unsynced.beside.clone(),
-            replaced: saved.map_or(Vec::new(), |saved| vec![epochs, saved]),
+            replaced: saved.unwrap_or_default(),
+            aborted: self.aborted_unsaved.clone(),
             covers_bytes: self.unchecked_bytes,
             segment: self.segments.last().map(|segment| segment.base),
         })
@@ -496,6 +504,7 @@ impl<D: Disk> Log<D> {
     /// `checkpoint` ran: what it covers is durable.
     pub fn checkpointed(&mut self, checkpoint: &Checkpoint<D>) {
         self.unsynced.beside.drain(..checkpoint.beside.len());
+        self.aborted_unsaved.retain(|base| !checkpoint.aborted.contains(base));
         self.unchecked_bytes -= checkpoint.covers_bytes;
         // What came meanwhile is no older than the checkpoint, and no younger than the last of it.
         self.unchecked_since = self.segments.last().map_or(Timestamp(0), |last| last.modified);

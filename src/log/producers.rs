@@ -98,15 +98,16 @@ impl Producers {
         }
     }
 
-    /// `batch` is in the log. `coordinator_epoch` is what a transaction marker says.
+    /// `batch` is in the log. `coordinator_epoch` is what a transaction marker says. Returns where
+    /// the transaction began that it ends.
     pub(super) fn observe(
         &mut self,
         batch: &BatchView<'_>,
         coordinator_epoch: Option<i32>,
         now: Timestamp,
         settings: &Settings,
-    ) {
-        let Some(producer) = batch.producer() else { return };
+    ) -> Option<Offset> {
+        let producer = batch.producer()?;
         if !self.states.contains_key(&producer.id) && self.states.len() >= settings.producers_max {
             self.forget_oldest();
         }
@@ -118,11 +119,9 @@ impl Producers {
         state.last_timestamp = batch.max_timestamp();
         state.seen = now;
         if batch.is_control() {
-            if let Some(first) = state.transaction.take() {
-                self.open.remove(&first);
-            }
             state.coordinator_epoch = coordinator_epoch.unwrap_or(state.coordinator_epoch);
-            return;
+            let first = state.transaction.take();
+            return first.inspect(|first| _ = self.open.remove(first));
         }
         if batch.is_transactional() {
             self.open.insert(*state.transaction.get_or_insert(batch.base_offset()));
@@ -136,6 +135,7 @@ impl Producers {
             offset_delta: batch.last_offset_delta(),
             timestamp: batch.max_timestamp(),
         });
+        None
     }
 
     /// Those that were silent for `producer.id.expiration.ms` are forgotten.

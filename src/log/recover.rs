@@ -6,7 +6,7 @@ mod rewrite;
 mod scan;
 mod swap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +95,7 @@ impl<D: Disk> Log<D> {
             producers: Producers::default(),
             epochs: Epochs::default(),
             aborted: BTreeMap::new(),
+            aborted_unsaved: BTreeSet::new(),
             snapshots: Vec::new(),
             reading: Reading::default(),
             recent: Recent::default(),
@@ -240,6 +241,7 @@ impl<D: Disk> Log<D> {
         // A checkpoint is less than what a clean stop leaves.
         self.changed |= matches!(known.trust, Trust::Unclean | Trust::Nothing);
         self.scan(start, now, recovered)?;
+        self.forget_aborted_behind_end();
         recovered.lost = self.lost(self.end, durable);
         self.rewrite_if_marked(start)?;
         if self.end < durable {

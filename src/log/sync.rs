@@ -1,5 +1,6 @@
 //! Making bytes durable, apart from the log and its lock.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,6 +117,8 @@ pub struct Checkpoint<D: Disk> {
     pub(super) beside: Vec<Arc<D::File>>,
     /// Small files that are replaced whole, in order; the checkpoint itself comes last.
     pub(super) replaced: Vec<(PathBuf, Vec<u8>)>,
+    /// Of which segments the index of aborted transactions is among these.
+    pub(super) aborted: BTreeSet<Offset>,
     /// What recovery no longer has to read.
     pub(super) covers_bytes: u64,
     pub(super) segment: Option<Offset>,

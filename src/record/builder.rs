@@ -37,7 +37,6 @@ impl BatchBuilder {
         self
     }
 
-    #[cfg(test)]
     pub fn producer(mut self, producer: Producer) -> BatchBuilder {
         self.producer = Some(producer);
         self
@@ -49,7 +48,6 @@ impl BatchBuilder {
         self
     }
 
-    #[cfg(test)]
     pub fn transactional(mut self) -> BatchBuilder {
         self.flags |= TRANSACTIONAL_BIT;
         self

@@ -10,10 +10,11 @@ use super::super::index::Index;
 use super::super::pieces::{Piece, Pieces, next_good};
 use super::super::read::Recent;
 use super::super::segment::Segment;
+use super::super::transactions::Marker;
 use super::super::window::{WINDOW_BYTES, Window};
 use super::super::{Disk, DiskFile, Log, Open};
 use super::Start;
-use crate::record::{BatchView, Offset, Scratch, Timestamp};
+use crate::record::{BatchView, Offset, Timestamp};
 
 impl<D: Disk> Log<D> {
     /// Reads every batch from here on, and ends the log where one is not good.
@@ -77,7 +78,7 @@ impl<D: Disk> Log<D> {
             let batch = bytes.and_then(|bytes| BatchView::parse(bytes).ok());
             if let Some(batch) = batch.filter(|batch| self.goes_on_with(batch)) {
                 let size = batch.size() as u32;
-                self.note(&batch, size, coordinator_epoch(&batch), now);
+                self.note(&batch, size, Marker::of(&batch), now);
                 position += size;
                 continue;
             }
@@ -243,15 +244,4 @@ fn good_batches<F: DiskFile>(
         count += u32::from(matches!(piece, Piece::Batch { .. }));
     }
     Ok((count, pieces.gave_up()))
-}
-
-/// What a transaction marker says of its coordinator: i16 version, i32 epoch.
-fn coordinator_epoch(batch: &BatchView<'_>) -> Option<i32> {
-    if !batch.is_control() || batch.producer().is_none() {
-        return None;
-    }
-    let mut scratch = Scratch::default();
-    let mut records = batch.records(&mut scratch, WINDOW_BYTES).ok()?;
-    let marker = records.next()?.ok()?.value?;
-    marker.get(2..6)?.try_into().ok().map(i32::from_be_bytes)
 }

@@ -6,6 +6,7 @@ mod faulty;
 mod indexes;
 mod real;
 mod simulation;
+mod transactions;
 
 use std::path::Path;
 

@@ -9,22 +9,15 @@ use super::segment::Beside;
 use super::state::Pass;
 use crate::log::files::Kind;
 use crate::log::inspect::{Entries, Piece, Pieces};
-use crate::log::{Aborted, DiskFile, RealFile};
-use crate::record::{BatchView, Offset, ProducerId, Scratch};
+use crate::log::transactions::Marker;
+use crate::log::{Aborted, Decision, DiskFile, RealFile};
+use crate::record::{BatchView, Offset, ProducerId};
 
-/// A transaction marker is a few bytes.
-const MARKER_BYTES_MAX: usize = 1 << 16;
 /// Entries of one index of aborted transactions that are compared.
 const ABORTED_MAX: usize = 1 << 20;
 
 /// Transactions that are open at once and remembered.
 const OPEN_MAX: usize = 1 << 20;
-
-/// What a batch that ends a transaction says.
-pub(super) struct Marker {
-    is_abort: bool,
-    pub coordinator_epoch: Option<i32>,
-}
 
 impl Pass<'_> {
     /// A transaction ended here: one that was aborted stands in the index.
@@ -47,7 +40,7 @@ impl Pass<'_> {
         let Some(producer) = batch.producer().filter(|_| marker.is_some()) else { return };
         let open = self.producers.as_ref().and_then(|producers| producers.get(producer.id));
         let began = open.and_then(|state| state.transaction);
-        let is_abort = marker.is_some_and(|marker| marker.is_abort);
+        let is_abort = marker.is_some_and(|marker| marker.decision == Decision::Abort);
         let told = aborted.next_if(|(_, entry)| entry.last == batch.base_offset());
         match (is_abort, told) {
             (true, None) if began.is_some() && !self.expected.compacted => {
@@ -123,7 +116,7 @@ pub(in crate::log::inspect) fn aborted_in(
             let Piece::Batch { batch, .. } = piece else { continue };
             let Some(producer) = batch.producer() else { continue };
             let offset = batch.base_offset();
-            let Some(marker) = marker(&batch) else {
+            let Some(marker) = Marker::of(&batch) else {
                 if batch.is_transactional() && open.len() < OPEN_MAX {
                     open.entry(producer.id).or_insert(offset);
                 }
@@ -131,7 +124,7 @@ pub(in crate::log::inspect) fn aborted_in(
             };
             // One that began before the log does is taken to have begun with it.
             let first = open.remove(&producer.id).or(expected.log_start.or(bases.first().copied()));
-            if let Some(first) = first.filter(|_| marker.is_abort) {
+            if let Some(first) = first.filter(|_| marker.decision == Decision::Abort) {
                 let stable_end = open.values().min().copied().unwrap_or(offset.plus(1));
                 let (producer, last) = (producer.id, offset);
                 aborted.push(Aborted { producer, first, last, stable_end });
@@ -140,18 +133,4 @@ pub(in crate::log::inspect) fn aborted_in(
         all.push((base, aborted));
     }
     Ok(all)
-}
-
-/// What a batch says that ends a transaction: i16 version and i16 type (0 aborts, 1 commits) as
-/// its key, i16 version and i32 coordinator epoch as its value.
-pub(super) fn marker(batch: &BatchView<'_>) -> Option<Marker> {
-    if !batch.is_control() || batch.producer().is_none() {
-        return None;
-    }
-    let mut scratch = Scratch::default();
-    let mut records = batch.records(&mut scratch, MARKER_BYTES_MAX).ok()?;
-    let record = records.next()?.ok()?;
-    let kind = i16::from_be_bytes(record.key?.get(2..4)?.try_into().ok()?);
-    let epoch = record.value.and_then(|value| value.get(2..6)?.try_into().ok());
-    Some(Marker { is_abort: kind == 0, coordinator_epoch: epoch.map(i32::from_be_bytes) })
 }

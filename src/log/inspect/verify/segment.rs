@@ -3,13 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::aborted::marker;
 use super::index::{OffsetCursor, TimeCursor};
 use super::records::read_records;
 use super::state::Pass;
 use super::torn::is_torn;
 use crate::log::files::{Kind, Stage};
 use crate::log::inspect::{Damage, Entry, Piece, Pieces, Thing};
+use crate::log::transactions::Marker;
 use crate::log::{DiskFile, RealFile};
 use crate::record::{BatchView, Offset, Timestamp};
 
@@ -88,7 +88,7 @@ impl Pass<'_> {
             if batch.count() > 0 {
                 largest = largest.max(batch.max_timestamp());
             }
-            let marker = marker(&batch);
+            let marker = Marker::of(&batch);
             self.ended(path, position, &batch, marker.as_ref(), &mut aborted, &beside);
             let epoch = marker.and_then(|marker| marker.coordinator_epoch);
             self.note(path, position, &batch, epoch);

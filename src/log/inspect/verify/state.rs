@@ -261,6 +261,7 @@ impl<'a> Pass<'a> {
         }
         if !self.is_live() && !self.is_unread {
             self.check_end(end);
+            self.note_open_transactions();
         }
         for (offset, path) in std::mem::take(&mut self.snapshots) {
             self.compare(offset, &path);
@@ -270,6 +271,19 @@ impl<'a> Pass<'a> {
             }
         }
         self.verified
+    }
+
+    fn note_open_transactions(&mut self) {
+        let states = self.producers.iter().flat_map(Producers::states);
+        let mut open: Vec<_> = states.filter_map(|(id, it)| Some((it.transaction?, id))).collect();
+        open.sort();
+        let dir = self.dir;
+        for (first, id) in open {
+            let what =
+                format!("producer {id} has not ended its transaction from offset {first} on");
+            let then = "who reads what was committed stops there; a start of kaw's broker ends it";
+            self.findings().note(dir, format!("{what}: {then}"));
+        }
     }
 
     /// What other files say that the log has reached.
