@@ -62,4 +62,5 @@ mod syncs;
 mod takeover;
 mod topic;
 mod trail;
+mod undecided;
 mod walls;

@@ -50,7 +50,7 @@ pub fn decode(
             None => group_member::show(&key, value.as_ref())?,
         })),
         Kind::Transactions => {
-            let TransactionRecord { key, value } = TransactionRecord::decode(key, value)?;
+            let TransactionRecord { key, value, .. } = TransactionRecord::decode(key, value)?;
             Ok(Some(json!({"type": "Transaction", "key": key.show(), "value": value.show()})))
         }
         Kind::Catalogue => {

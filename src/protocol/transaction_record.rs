@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 
-use super::codec::{DecodeError, Fault, Field, Reader, Version};
+use super::codec::{DecodeError, EncodeError, Fault, Field, Reader, Version, Writer};
 use super::field::Text;
 use super::message::message;
 use super::show::shown;
@@ -25,6 +25,8 @@ const FLEXIBLE_FROM: i16 = 1;
 pub struct TransactionRecord {
     pub key: TransactionKey,
     pub value: Option<TransactionValue>,
+    /// Of the value.
+    pub version: i16,
 }
 
 shown! {
@@ -69,11 +71,34 @@ impl TransactionRecord {
         }
         let key = TransactionKey::read(&mut reader)?;
         reader.finish()?;
-        Ok(TransactionRecord { key, value: value.map(decode_value).transpose()? })
+        let value = value.map(decode_value).transpose()?;
+        let version = value.as_ref().map_or(0, |(version, _)| *version);
+        Ok(TransactionRecord { key, value: value.map(|(_, value)| value), version })
+    }
+
+    /// Key and value as they are written.
+    pub fn encode(&self) -> Result<(Vec<u8>, Option<Vec<u8>>), EncodeError> {
+        let key = prefixed(KIND, version(0), &self.key)?;
+        let value = |value| prefixed(self.version, version(self.version), value);
+        Ok((key, self.value.as_ref().map(value).transpose()?))
     }
 }
 
-fn decode_value(value: Bytes) -> Result<TransactionValue, DecodeError> {
+impl TransactionValue {
+    pub const ONGOING: i8 = 1;
+    pub const PREPARES_TO_COMMIT: i8 = 2;
+    pub const PREPARES_TO_ABORT: i8 = 3;
+    pub const COMMITTED: i8 = 4;
+}
+
+fn prefixed(number: i16, version: Version, body: &impl Field) -> Result<Vec<u8>, EncodeError> {
+    let mut writer = Writer::new(version);
+    number.write(&mut writer)?;
+    body.write(&mut writer)?;
+    Ok(writer.into_parts().0)
+}
+
+fn decode_value(value: Bytes) -> Result<(i16, TransactionValue), DecodeError> {
     let mut reader = Reader::new(value, version(0));
     let number = i16::read(&mut reader)?;
     if !VALUE_VERSIONS.contains(&number) {
@@ -82,7 +107,7 @@ fn decode_value(value: Bytes) -> Result<TransactionValue, DecodeError> {
     reader.set_version(version(number));
     let value = TransactionValue::read(&mut reader)?;
     reader.finish()?;
-    Ok(value)
+    Ok((number, value))
 }
 
 fn version(number: i16) -> Version {
@@ -91,16 +116,13 @@ fn version(number: i16) -> Version {
 
 #[cfg(test)]
 mod tests {
-    use super::super::codec::Writer;
     use super::super::sample::Sampler;
     use super::*;
 
     fn encoded(number: i16) -> (TransactionValue, Bytes) {
         let value: TransactionValue = Sampler::full(version(number)).field(true);
-        let mut writer = Writer::new(version(number));
-        number.write(&mut writer).unwrap();
-        value.write(&mut writer).unwrap();
-        (value, writer.into_parts().0.into())
+        let bytes = prefixed(number, version(number), &value).unwrap();
+        (value, bytes.into())
     }
 
     #[test]
@@ -109,6 +131,8 @@ mod tests {
         for number in VALUE_VERSIONS {
             let (value, bytes) = encoded(number);
             let record = TransactionRecord::decode(key.clone(), Some(bytes.clone())).unwrap();
+            let again = (key.to_vec(), Some(bytes.to_vec()));
+            assert_eq!(record.encode(), Ok(again));
             assert_eq!(record.value, Some(value));
             for length in 0..bytes.len() {
                 let cut = Some(bytes.slice(..length));

@@ -10,20 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::replay::Replay;
 use crate::broker::config::{Overrides, Settings};
-use crate::broker::topic::{ChangeError, NewTopic, Partition, Reader, Topic, Topics, Unusable};
+use crate::broker::topic::{ChangeError, NewTopic, Partition, Topic, Topics, Unusable};
 use crate::log::AppendError;
 use crate::protocol::group_record::{EncodedGroupRecord, GroupRecord};
 use crate::protocol::{EncodeError, ErrorCode};
-use crate::record::{
-    BatchBuilder, BatchError, BatchView, Offset, PartitionId, Record, Times, Timestamp, batches,
-};
+use crate::record::{BatchBuilder, BatchView, PartitionId, Record, Times, Timestamp};
 
 pub const TOPIC: &str = "__consumer_offsets";
 /// The setting that says how many partitions it gets.
 const PARTITIONS: &str = "offsets.topic.num.partitions";
-
-/// What is read of the log at once.
-const READ_BYTES: u32 = 4 << 20;
 
 /// Apache refuses to create a topic with smaller ones.
 const SEGMENT_BYTES_MIN: i64 = 1 << 20;
@@ -240,29 +235,8 @@ fn write(
 /// What a partition's log adds up to.
 fn read(partition: &Partition) -> Result<Replay, String> {
     let mut replay = Replay::default();
-    partition.wake_if_on_disk().map_err(|_| "its log cannot be opened")?;
-    let Some((mut from, end)) = partition.if_open(|log| (log.start(), log.end())) else {
-        return Ok(replay);
-    };
-    while from < end {
-        let read = partition.read(from, READ_BYTES, Reader::OfAll);
-        let read = read.map_err(|_| "its log was closed")?;
-        let Some(found) = read.batches.map_err(|error| error.to_string())? else { break };
-        let bytes = found.slice.load().map_err(|error| error.to_string())?;
-        from = apply(&mut replay, &bytes, from).map_err(|error| error.to_string())?;
-    }
+    partition.each_batch(|batch| replay.apply(batch))?;
     Ok(replay)
-}
-
-fn apply(replay: &mut Replay, bytes: &[u8], from: Offset) -> Result<Offset, BatchError> {
-    let mut next = from;
-    for batch in batches(bytes) {
-        let batch = batch?;
-        replay.apply(&batch)?;
-        next = next.max(batch.next_offset());
-    }
-    assert!(from < next, "what was read goes on");
-    Ok(next)
 }
 
 /// The topic as Apache creates it (GroupCoordinatorService.groupMetadataTopicConfigs).

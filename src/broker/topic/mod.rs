@@ -14,7 +14,9 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod transactions;
 mod waiters;
+mod whole;
 
 pub use catalogue::check;
 pub use commit::{SyncFailed, Ticket};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use super::commit::{self, GroupCommit, SyncFailed, Ticket};
 use super::directory::{self, Checkpoints};
 use super::topics::set_stray_aside;
+use super::transactions::{self, Coordination};
 use super::waiters::Waiters;
 use crate::broker::config::TopicConfig;
 use crate::log::{
@@ -26,6 +27,8 @@ pub struct TopicCore {
     pub config: RwLock<Arc<TopicConfig>>,
     /// `producer.id.expiration.ms`, of the broker.
     pub producer_expiry_ms: AtomicI64,
+    /// Where it says what becomes of transactions.
+    pub coordination: Arc<Coordination>,
 }
 
 impl TopicCore {
@@ -211,7 +214,7 @@ impl Partition {
         let (dir, settings) = (self.dir(), self.core.log_settings());
         let opened = Log::open(RealDisk, &dir, self.core.id, settings, known, now());
         match opened {
-            Ok((log, recovered)) => {
+            Ok((mut log, recovered)) => {
                 super::report::recovered(self, &log, &recovered);
                 // It may have gone further than the catalogue says, by another program's hands or
                 // because the catalogue lost more; then what followed is gone as well.
@@ -220,6 +223,7 @@ impl Partition {
                     Trust::Clean | Trust::CleanButRead | Trust::Nothing => latest.get(),
                 });
                 self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
+                transactions::end_all(self, &mut log);
                 Ok(log)
             }
             // A deleted topic's directory that the crash left behind.

@@ -17,6 +17,7 @@ use super::directory::{self, Checkpoints, Found, Volume};
 use super::file_system::FileSystem;
 use super::partition::{Asleep, Partition, TopicCore};
 use super::producer_ids::{ProducerIds, Take};
+use super::transactions::Coordination;
 use crate::broker::config::{Overrides, Settings, TopicConfig};
 use crate::broker::{Durability, Identity, StartError};
 use crate::protocol::catalogue::ProducerIdsRecord;
@@ -70,6 +71,7 @@ pub struct Topics {
     registry: RwLock<Registry>,
     catalogue: Arc<Catalogue>,
     producer_ids: Mutex<ProducerIds>,
+    coordination: Arc<Coordination>,
     clean_at_start: bool,
     /// Made before anything is written.
     file_system: Option<FileSystem>,
@@ -112,6 +114,7 @@ impl Topics {
             registry: RwLock::default(),
             catalogue: Arc::new(catalogue),
             producer_ids: Mutex::new(producer_ids),
+            coordination: Arc::default(),
             clean_at_start: found.clean,
             written: Mutex::default(),
             leftovers: Mutex::new(std::mem::take(&mut found.deleted)),
@@ -150,6 +153,7 @@ impl Topics {
             data_dir: self.data_dir.clone(),
             config: RwLock::new(Arc::new(config)),
             producer_expiry_ms: AtomicI64::new(self.producer_expiry_ms()),
+            coordination: self.coordination.clone(),
         });
         let partitions = image.partitions.iter().map(|(id, partition)| {
             let epoch = partition.leader_epoch;
@@ -163,6 +167,7 @@ impl Topics {
     /// Puts a topic in the place of what it was, if it was there.
     fn replace(&self, topic: Topic) -> Arc<Topic> {
         let topic = Arc::new(topic);
+        self.coordination.heed(&topic);
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
         registry.by_name.insert(topic.name().clone(), topic.clone());
         registry.by_id.insert(topic.id(), topic.clone());

@@ -13,7 +13,7 @@ use crate::broker::topic::housekeeping::tidy_in_leaving;
 use crate::broker::{Durability, Identity};
 use crate::protocol::Text;
 use crate::protocol::group_record::{GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
-use crate::record::Uuid;
+use crate::record::{Offset, Uuid};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 

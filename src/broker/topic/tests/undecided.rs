@@ -1,0 +1,155 @@
+//! Transactions that lie open in a directory, and what its coordinator had said of them.
+
+use super::*;
+use crate::protocol::transaction_record::{
+    TransactionKey, TransactionPartitions, TransactionRecord, TransactionValue,
+};
+use crate::record::{Producer, ProducerEpoch, ProducerId, Timestamp};
+
+const STATE: &str = "__transaction_state";
+
+/// A record of producer 7's transaction, and one of nobody behind it.
+fn leave_open(partition: &std::sync::Arc<Partition>) {
+    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(3), base_sequence: 0 };
+    let mut batch = BatchBuilder::new().producer(producer).transactional();
+    batch.push(now(), &Record { value: Some(b"t"), ..Record::default() });
+    put(partition, &batch.build());
+    append_to(partition);
+}
+
+fn put(partition: &Partition, batch: &[u8]) {
+    let batch = BatchView::parse(batch).unwrap();
+    partition.append(&batch, Times::Keep, now()).unwrap().unwrap();
+}
+
+/// What the coordinator says of it: it is in partition 0 of `orders` and of `more`.
+fn say(topics: &Topics, status: i8, epoch: i16) {
+    let partitions = ["orders", "more"].map(|topic| TransactionPartitions {
+        topic: topic.into(),
+        partitions: vec![PartitionId(0)],
+    });
+    let value = TransactionValue {
+        producer_id: ProducerId(7),
+        producer_epoch: ProducerEpoch(epoch),
+        status,
+        partitions: Some(partitions.to_vec()),
+        last_update: Timestamp(5),
+        started: Timestamp(4),
+        ..TransactionValue::default()
+    };
+    let key = TransactionKey { transactional_id: "tx".into() };
+    let (key, value) = TransactionRecord { key, value: Some(value), version: 0 }.encode().unwrap();
+    note(topics, &key, value.as_deref());
+}
+
+fn note(topics: &Topics, key: &[u8], value: Option<&[u8]>) {
+    let mut batch = BatchBuilder::new();
+    batch.push(now(), &Record { key: Some(key), value, headers: &[] });
+    put(&topics.get(STATE).unwrap().partitions[1], &batch.build());
+}
+
+/// The last that was said of it: status and epoch.
+fn said(topics: &Topics) -> (i8, i16) {
+    let mut last = None;
+    let each = |batch: &BatchView<'_>| {
+        let mut scratch = crate::record::Scratch::default();
+        let records = batch.records(&mut scratch, 1 << 20)?;
+        for entry in records {
+            let record = entry?;
+            let bytes = |bytes: Option<&[u8]>| bytes.map(bytes::Bytes::copy_from_slice);
+            let key = bytes(record.key).unwrap();
+            last = TransactionRecord::decode(key, bytes(record.value)).unwrap().value;
+        }
+        Ok(())
+    };
+    topics.get(STATE).unwrap().partitions[1].each_batch(each).unwrap();
+    let value = last.unwrap();
+    (value.status, value.producer_epoch.get())
+}
+
+/// The last stable offset, the end, and how many aborted transactions a reader is told of.
+fn seen(topics: &Topics, name: &str) -> (i64, i64, usize) {
+    let partition = &topics.get(name).unwrap().partitions[0];
+    let read = partition.read(Offset(0), 1 << 20, Reader::OfCommitted).unwrap();
+    let aborted = read.batches.unwrap().map_or(0, |batches| batches.aborted.len());
+    (read.extent.stable_end.get(), read.extent.end.get(), aborted)
+}
+
+const HELD_BACK: (i64, i64, usize) = (0, 2, 0);
+const COMMITTED: (i64, i64, usize) = (3, 3, 0);
+const ABORTED: (i64, i64, usize) = (3, 3, 1);
+
+fn open_in(place: &Place, named: &[&str]) -> Topics {
+    let topics = place.open();
+    for name in named {
+        create(&topics, name);
+    }
+    topics
+}
+
+#[track_caller]
+fn check(status: i8, epoch: i16, want: (i64, i64, usize), left: (i8, i16)) {
+    for clean in [true, false] {
+        let place = Place::new();
+        let topics = open_in(&place, &["orders", "more", STATE]);
+        say(&topics, 5, 2);
+        for name in ["orders", "more"] {
+            leave_open(&topics.get(name).unwrap().partitions[0]);
+            assert_eq!(seen(&topics, name), HELD_BACK);
+        }
+        say(&topics, status, epoch);
+        let mut topics = topics;
+        // What has ended stays as it is.
+        for _ in 0..2 {
+            match clean {
+                true => topics.close().unwrap(),
+                false => drop(topics),
+            }
+            topics = place.open();
+            for name in ["more", "orders"] {
+                assert_eq!(seen(&topics, name), want, "{status} {clean}");
+            }
+            assert_eq!(said(&topics), left, "{status} {clean}");
+        }
+    }
+}
+
+#[test]
+fn what_the_coordinator_had_decided_is_carried_out() {
+    check(TransactionValue::PREPARES_TO_COMMIT, 4, COMMITTED, (2, 4));
+    check(TransactionValue::PREPARES_TO_ABORT, 4, ABORTED, (3, 4));
+    check(TransactionValue::COMMITTED, 3, COMMITTED, (4, 3));
+}
+
+#[test]
+fn what_was_under_way_is_aborted_and_its_producer_kept_from_committing_it_elsewhere() {
+    check(TransactionValue::ONGOING, 3, ABORTED, (3, 4));
+}
+
+#[test]
+fn what_no_coordinator_knows_of_is_aborted() {
+    check(5, 9, ABORTED, (5, 9));
+    let place = Place::new();
+    let topics = open_in(&place, &["orders"]);
+    leave_open(&topics.get("orders").unwrap().partitions[0]);
+    topics.close().unwrap();
+    assert_eq!(seen(&place.open(), "orders"), ABORTED);
+}
+
+#[test]
+fn what_may_have_been_committed_is_left_as_it_is() {
+    let place = Place::new();
+    let topics = open_in(&place, &["orders", STATE]);
+    leave_open(&topics.get("orders").unwrap().partitions[0]);
+    // Of a newer Kafka: it may be about anybody.
+    note(&topics, b"\0\0\0\x02tx", Some(b"\0\x63"));
+    topics.close().unwrap();
+    let topics = place.open();
+    assert_eq!(seen(&topics, "orders"), HELD_BACK);
+    drop(topics);
+    // As soon as it can be read, it is ended.
+    let topics = place.open();
+    say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
+    topics.close().unwrap();
+    assert_eq!(seen(&place.open(), "orders"), COMMITTED);
+}

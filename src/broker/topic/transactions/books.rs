@@ -1,0 +1,110 @@
+//! What Apache's coordinator wrote down of its transactions, as far as some producers matter.
+//! Never knows: what follows from it.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+
+use crate::broker::topic::{Partition, Topic};
+use crate::protocol::Text;
+use crate::protocol::transaction_record::{TransactionRecord, TransactionValue};
+use crate::record::{
+    BatchBuilder, BatchView, PartitionId, ProducerEpoch, ProducerId, Record, Scratch, Times,
+    Timestamp,
+};
+
+/// To what a batch may inflate.
+const INFLATED_BYTES_MAX: usize = 64 << 20;
+
+/// The last that was said of a transactional id, and where.
+pub struct Said {
+    pub partition: PartitionId,
+    pub record: TransactionRecord,
+}
+
+#[derive(Default)]
+pub struct Books {
+    said: HashMap<Text, Said>,
+    /// What could not be read, if anything: it may be about anybody.
+    pub unreadable: Option<String>,
+}
+
+impl Books {
+    /// Reads all that is said of transactional ids that ever were one of these producers.
+    pub fn read(topic: &Topic, producers: &HashSet<ProducerId>) -> Books {
+        let mut books = Books::default();
+        for partition in &topic.partitions {
+            if let Err(why) = books.read_one(partition, producers) {
+                let place = format!("partition {}: {why}", partition.id);
+                books.unreadable.get_or_insert(place);
+            }
+        }
+        books
+    }
+
+    fn read_one(
+        &mut self,
+        partition: &Partition,
+        producers: &HashSet<ProducerId>,
+    ) -> Result<(), String> {
+        let mut scratch = Scratch::default();
+        let mut odd = None;
+        partition.each_batch(|batch| {
+            batch.check_crc()?;
+            if batch.is_control() {
+                return Ok(());
+            }
+            let records = batch.records(&mut scratch, INFLATED_BYTES_MAX)?;
+            for entry in records {
+                let record = entry?;
+                let key = Bytes::copy_from_slice(record.key.unwrap_or_default());
+                match TransactionRecord::decode(key, record.value.map(Bytes::copy_from_slice)) {
+                    Ok(record) => self.heed(partition.id, record, producers),
+                    Err(error) => odd = Some(error.to_string()),
+                }
+            }
+            Ok(())
+        })?;
+        odd.map_or(Ok(()), Err)
+    }
+
+    fn heed(
+        &mut self,
+        partition: PartitionId,
+        record: TransactionRecord,
+        producers: &HashSet<ProducerId>,
+    ) {
+        let is_of = |value: &TransactionValue| producers.contains(&value.producer_id);
+        let id = &record.key.transactional_id;
+        if record.value.as_ref().is_some_and(is_of) || self.said.contains_key(id) {
+            self.said.insert(id.clone(), Said { partition, record });
+        }
+    }
+
+    /// The transaction that the coordinator has for this producer.
+    pub fn of(&self, producer: ProducerId) -> Option<&Said> {
+        let is_its = |value: &TransactionValue| value.producer_id == producer;
+        self.said.values().find(|said| said.record.value.as_ref().is_some_and(is_its))
+    }
+}
+
+/// Writes that a transaction is to be aborted, and that its producer's epoch is over, as Apache's
+/// coordinator does when it takes too long (TransactionMetadata.prepareFenceProducerEpoch). Durable
+/// when this returns: a producer that then comes back to Apache cannot commit half of it.
+pub fn fence(topic: &Topic, said: &Said, now: Timestamp) -> Result<(), String> {
+    let mut record = said.record.clone();
+    let value = record.value.as_mut().expect("a transaction under way has a value");
+    value.status = TransactionValue::PREPARES_TO_ABORT;
+    value.producer_epoch = ProducerEpoch(value.producer_epoch.get().saturating_add(1));
+    value.client_transaction_version = 0;
+    value.last_update = now;
+    let (key, value) = record.encode().map_err(|error| error.to_string())?;
+    let mut batch = BatchBuilder::new();
+    batch.push(now, &Record { key: Some(&key), value: value.as_deref(), headers: &[] });
+    let batch = batch.build();
+    let batch = BatchView::parse(&batch).expect("a batch that was just built");
+    let partition = topic.partition(said.partition).ok_or("it is gone")?;
+    let appended = partition.append(&batch, Times::Keep, now).map_err(|_| "it cannot be used")?;
+    appended.map_err(|error| error.to_string())?;
+    partition.make_durable().map_err(|_| "it cannot be synced".to_owned())
+}

@@ -1,0 +1,77 @@
+//! Transactions that nobody ended, and what lies behind them.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::apache::strays;
+use crate::harness::{Apache, Kaw, until};
+use crate::walls::apache;
+
+const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+
+/// 300 records of a transaction whose producer dies, and one record behind them.
+fn leave_open(kaw: &Kaw, apache: &Apache) {
+    let brokers = &apache.address;
+    kaw.ok(&format!("topic create otx -b {brokers}"));
+    let line = format!("produce otx --transactional --transactional-id left -b {brokers}");
+    let mut producer = kaw.cmd(&line).stdin_open().start();
+    producer.write((0..300).map(|n| format!("{n}\n")).collect::<String>());
+    let line = format!("consume -e otx --isolation uncommitted -b {brokers}");
+    until("they are there", || (kaw.ok(&line).lines().count() == 300).then_some(()));
+    producer.signal(Signal::KILL);
+    producer.over();
+    kaw.cmd(&format!("produce otx -b {brokers}")).stdin("behind\n").run().ok();
+}
+
+/// What a Java consumer reads of what was committed.
+fn java(kaw: &Kaw, brokers: &str, count: usize) -> String {
+    let tool = kaw.apache_tool(CONSOLE_CONSUMER).expect("there is an Apache Kafka");
+    let line = ["--bootstrap-server", brokers, "--topic", "otx", "--from-beginning"];
+    let more = ["--isolation-level", "read_committed", "--timeout-ms", "20000"];
+    let tool = tool.args(line).args(more).args(["--max-messages", &count.to_string()]);
+    tool.within(Duration::from_secs(60)).run().ok().out()
+}
+
+it!(a_transaction_that_apache_kafka_left_open_holds_nothing_back_here, |kaw| {
+    kaw.broker("").stop();
+    let Some(theirs) = apache(kaw) else { return };
+    leave_open(kaw, &theirs);
+    theirs.stop();
+    let verify = format!("log verify {}", kaw.data().display());
+    kaw.cmd(&verify).run().ok().says("has not ended its transaction from offset 0 on");
+
+    let ours = kaw.broker("");
+    kaw.cmd("produce otx").stdin("ours\n").run().ok();
+    for _ in 0..2 {
+        kaw.cmd("consume -e otx").run().ok().prints("behind\nours\n");
+    }
+    assert_eq!(kaw.ok("consume -e otx --isolation uncommitted").lines().count(), 302);
+    let told = ours.stop().err();
+    let word = told.lines().find(|line| line.contains("aborted a transaction")).expect(&told);
+    for part in ["otx-0", "transactional_id=\"left\"", "from=0", "marker=301"] {
+        assert!(word.contains(part), "{word}");
+    }
+    let dir = kaw.data();
+    let whole = kaw.cmd(&verify).run().ok();
+    assert!(!whole.err().contains("ended"), "{whole}");
+    let state = format!("log dump --records {}", dir.join("otx-0").display());
+    assert_eq!(kaw.ok(&state).matches("\"type\":\"Abort\"").count(), 1, "{}", kaw.ok(&state));
+    let ours = kaw.broker("");
+    kaw.cmd("consume -e otx").run().ok().prints("behind\nours\n");
+    let told = ours.stop().err();
+    assert!(!told.contains("left open"), "{told}");
+
+    // Its coordinator comes to an end with it, and has the id again for whoever wants it.
+    let Some(theirs) = apache(kaw) else { return };
+    let again =
+        format!("produce otx --transactional --transactional-id left -b {}", theirs.address);
+    kaw.cmd(&again).stdin("again\n").run().ok();
+    assert_eq!(java(kaw, &theirs.address, 3), "behind\nours\nagain\n");
+    theirs.stop();
+    let ours = kaw.broker("");
+    kaw.cmd("consume -e otx").run().ok().prints("behind\nours\nagain\n");
+    ours.stop();
+    kaw.ok(&verify);
+    assert_eq!(strays(kaw), Vec::<std::path::PathBuf>::new());
+});
