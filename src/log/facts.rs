@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::DiskFile;
-use crate::record::{BatchError, INFLATED_BYTES_MAX, LeaderEpoch, Offset, Times, Timestamp, Uuid};
+use super::pieces::Why;
+use crate::record::{INFLATED_BYTES_MAX, LeaderEpoch, Offset, Times, Timestamp, Uuid};
 
 /// The settings of one log, Kafka's topic configs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub enum CompactError {
     /// Segments went away meanwhile.
     Overtaken,
     /// A batch that cannot be read. Nothing of its segment is touched.
-    Damaged { path: PathBuf, position: u64, error: BatchError },
+    Damaged { path: PathBuf, position: u64, why: Why },
     /// A full disk is here too.
     Disk { path: PathBuf, error: io::Error },
 }
@@ -367,8 +368,8 @@ impl fmt::Display for CompactError {
         match self {
             CompactError::Stopped => f.write_str("it was stopped"),
             CompactError::Overtaken => f.write_str("segments were removed meanwhile"),
-            CompactError::Damaged { path, position, error } => {
-                write!(f, "{} is damaged at byte {position}: {error}", path.display())
+            CompactError::Damaged { path, position, why } => {
+                write!(f, "{} is damaged at byte {position}: {why}", path.display())
             }
             CompactError::Disk { path, error } => write!(f, "{}: {error}", path.display()),
         }

@@ -35,6 +35,8 @@ pub type Pace<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
 #[derive(Clone, Copy, Debug)]
 struct Source {
     base: Offset,
+    /// Where the next segment begins.
+    next: Offset,
     bytes: u32,
     modified: Timestamp,
 }
@@ -72,8 +74,9 @@ impl<D: Disk> Log<D> {
         };
         let due = self.due(checkpoint, rules, now).map_err(|failed| failed.error)?;
         let Some((spans, Due { first_dirty, end, .. })) = due else { return Ok(None) };
-        let source = |segment: &Segment<D::File>| Source {
+        let source = |(segment, span): (&Segment<D::File>, &Span)| Source {
             base: segment.base,
+            next: span.next,
             bytes: segment.bytes,
             modified: segment.modified,
         };
@@ -91,7 +94,7 @@ impl<D: Disk> Log<D> {
             files: self.files.clone(),
             settings: self.settings,
             memory_bytes_max: rules.memory_bytes_max,
-            sources: self.segments[..spans.len()].iter().map(source).collect(),
+            sources: self.segments.iter().zip(&spans).map(source).collect(),
             spans,
             first_dirty,
             judge,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::super::facts::{CompactError, Settings};
 use super::super::files::{Failed, Files, Kind, Stage, at};
+use super::super::pieces::Why;
 use super::super::segment::Segment;
 use super::super::window::Window;
 use super::super::{Aborted, Disk, DiskFile, Open, aborted};
@@ -202,17 +203,25 @@ pub(super) fn each_batch<D: Disk>(
     let path = files.path(Kind::Log, source.base);
     let file = files.open(&path, Open::Existing)?;
     let mut window = Window::default();
-    let mut position = 0;
+    let (mut position, mut next) = (0, source.base);
     while position < source.bytes {
         let left = (source.bytes - position) as usize;
-        let damaged = |error| {
+        let damaged = |why| {
             let (path, position) = (path.clone(), position.into());
-            CompactError::Damaged { path, position, error }
+            CompactError::Damaged { path, position, why }
         };
+        let bad = |error| damaged(Why::Batch(error));
         let bytes = window.batch(&*file, position, left).map_err(at(&path))?;
-        let bytes = bytes.ok_or_else(|| damaged(BatchError::Short))?;
-        let batch = BatchView::parse(bytes).map_err(damaged)?;
-        batch.check_crc().map_err(damaged)?;
+        let bytes = bytes.ok_or_else(|| bad(BatchError::Short))?;
+        let batch = BatchView::parse(bytes).map_err(bad)?;
+        batch.check_crc().map_err(bad)?;
+        // No checksum covers where a batch begins: whoever believed a wrong one would drop records
+        // that nothing replaces.
+        let (base, last) = (batch.base_offset(), batch.last_offset());
+        if base < next || last < base || source.next <= last {
+            return Err(damaged(Why::Offsets { base, last }));
+        }
+        next = batch.next_offset();
         let size = batch.size();
         go_on(pace, size)?;
         if see(&batch, size == left, pace).is_break() {

@@ -297,6 +297,37 @@ fn damage_is_named_and_nothing_of_it_is_touched() {
     assert_eq!(staged(&disk), 0);
 }
 
+/// No checksum covers a base offset: one bit of it is all that is wrong.
+#[test]
+fn a_batch_of_another_place_is_named_and_nothing_of_it_is_touched() {
+    // Of the second of three batches, lower; of the last, beyond the segment's end.
+    for (place, byte, bit) in [(1, 7, 1), (1, 6, 1), (2, 3, 1)] {
+        let disk = FaultyDisk::new();
+        let settings = Settings { index_interval_bytes: 0, ..COMPACTED };
+        let known = Known::default();
+        let opened =
+            Log::open(disk.clone(), Path::new(DIR), TOPIC_ID, settings, known, Timestamp(0));
+        let mut log = opened.unwrap().0;
+        let batch = keyed("a=1 b=1").build();
+        for _ in 0..3 {
+            append(&mut log, &batch).unwrap();
+        }
+        log.roll(Timestamp(0)).unwrap();
+        sync(&mut log);
+        let path = Path::new(DIR).join("00000000000000000000.log");
+        let file = disk.open(&path, Open::Existing).unwrap();
+        let at = (place * batch.len() + byte) as u64;
+        let mut found = [0];
+        file.read_at(&mut found, at).unwrap();
+        file.write_at([&[found[0] ^ bit << 1], &[]], at).unwrap();
+        let bytes = disk.read(&path).unwrap();
+        let error = compact(&mut log, &RULES, 0).unwrap_err();
+        assert!(error.to_string().contains("not of this place"), "{place}, {byte}: {error}");
+        assert_eq!(disk.read(&path).unwrap(), bytes);
+        assert_eq!(staged(&disk), 0);
+    }
+}
+
 /// A batch whose header says that there are more records than it holds.
 fn lying(records: &str) -> Vec<u8> {
     let mut bytes = keyed(records).codec(Codec::Zstd).build();
