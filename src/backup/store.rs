@@ -134,7 +134,8 @@ impl Store {
             None => {
                 self.is_half.store(true, Ordering::Relaxed);
                 let mark = self.dir.join(BEGUN);
-                let made = File::create(&mark).and_then(|_| self.lock.sync_all());
+                self.remove(BEGUN)?;
+                let made = File::create_new(&mark).and_then(|_| self.lock.sync_all());
                 made.map_err(failed("write", &mark))
             }
         }
@@ -207,7 +208,9 @@ impl Store {
         let (draft, path) = (self.dir.join(DRAFT), self.dir.join(MANIFEST));
         // The directories that it speaks of before their names are relied upon.
         sync()?;
-        let written = File::create(&draft).and_then(|mut file| {
+        // What lies there may be a link: nobody is to choose which file is written.
+        self.remove(DRAFT)?;
+        let written = File::create_new(&draft).and_then(|mut file| {
             file.write_all(&manifest.render())?;
             file.sync_all()
         });

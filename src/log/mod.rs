@@ -44,6 +44,7 @@ pub use facts::{
     AppendError, Appended, Cleanup, CompactError, Compaction, Found, Known, OpenError, Outcome,
     ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust, Unchecked,
 };
+pub use remove::Removal;
 pub use sync::{Checkpoint, Draft, SyncTarget};
 pub use text::{BadLine, PartitionOffset, read_offsets, replace, write_offsets};
 pub use transactions::{Decision, OpenTransaction};
@@ -434,10 +435,17 @@ impl<D: Disk> Log<D> {
     fn drop_idle_files(&mut self) {
         let Some((_, closed)) = self.segments.split_last_mut() else { return };
         for segment in closed {
-            if segment.synced == segment.bytes && !self.reading.contains(segment.base) {
-                segment.file = None;
-                segment.index = None;
+            if !self.reading.contains(segment.base) {
+                segment.let_go();
             }
+        }
+    }
+
+    /// The same of one that was read until now.
+    fn drop_idle_file(&mut self, base: Offset) {
+        let Some((_, closed)) = self.segments.split_last_mut() else { return };
+        if let Ok(found) = closed.binary_search_by_key(&base, |segment| segment.base) {
+            closed[found].let_go();
         }
     }
 

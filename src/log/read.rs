@@ -37,11 +37,14 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    fn push(&mut self, base: Offset) {
-        if !self.contains(base) {
-            self.bases[self.next] = Some(base);
-            self.next = (self.next + 1) % self.bases.len();
+    /// Says which one is no longer among them.
+    fn push(&mut self, base: Offset) -> Option<Offset> {
+        if self.contains(base) {
+            return None;
         }
+        let before = self.bases[self.next].replace(base);
+        self.next = (self.next + 1) % self.bases.len();
+        before
     }
 
     pub(super) fn contains(&self, base: Offset) -> bool {
@@ -176,8 +179,9 @@ impl<D: Disk> Log<D> {
         if let Some(file) = &self.segments[at_segment].file {
             return Ok(Arc::clone(file));
         }
-        self.reading.push(base);
-        self.drop_idle_files();
+        if let Some(before) = self.reading.push(base) {
+            self.drop_idle_file(before);
+        }
         let path = self.files.path(Kind::Log, base);
         let file = self.files.open(&path, Open::Existing)?;
         self.segments[at_segment].file = Some(Arc::clone(&file));

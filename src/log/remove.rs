@@ -5,16 +5,25 @@ use std::io;
 use super::files::{Failed, Kind};
 use super::retention::{self, Span};
 use super::segment::Segment;
-use super::{Disk, Log, Removed, Retention};
+use super::{Checkpoint, Disk, Log, Removed, Retention};
 use crate::record::{Offset, Timestamp};
 
 /// A last segment that is smaller stays, as Apache's does, until it is full or old: whoever deletes
 /// every few seconds what was read should not make a file each time.
 const ROLLED_BYTES_MIN: u32 = 1 << 20;
 
+/// What came of a wish to remove.
+pub enum Removal<D: Disk> {
+    Done(Removed),
+    /// What producers wrote is known from their batches, or from a checkpoint behind them: without
+    /// one, a crash after the removal would forget it. This is to be run without the log's lock and
+    /// told to the log, which is then to be asked again.
+    After(Box<Checkpoint<D>>),
+}
+
 impl<D: Disk> Log<D> {
     /// Removes the oldest segments that `keep` does not ask for.
-    pub fn remove_expired(&mut self, keep: &Retention, now: Timestamp) -> io::Result<Removed> {
+    pub fn remove_expired(&mut self, keep: &Retention, now: Timestamp) -> io::Result<Removal<D>> {
         self.load_times().map_err(|failed| failed.error)?;
         let span = |segment: &Segment<D::File>| Span {
             bytes: u64::from(segment.bytes),
@@ -32,7 +41,7 @@ impl<D: Disk> Log<D> {
     /// The log begins at `offset`, if it does not begin behind it already; what lies before is to
     /// be durable. Segments wholly before it are removed; the last one too if all of it goes and it
     /// is worth a new file.
-    pub fn remove_before(&mut self, offset: Offset, now: Timestamp) -> io::Result<Removed> {
+    pub fn remove_before(&mut self, offset: Offset, now: Timestamp) -> io::Result<Removal<D>> {
         assert!(offset <= self.end, "a log begins before it ends");
         if self.start < offset {
             self.start = offset;
@@ -56,24 +65,15 @@ impl<D: Disk> Log<D> {
         !self.half_written && !self.syncing.has_failed()
     }
 
-    fn remove_oldest(&mut self, count: usize) -> io::Result<Removed> {
+    fn remove_oldest(&mut self, count: usize) -> io::Result<Removal<D>> {
         if count == 0 || !self.may_remove() {
-            return Ok(Removed::default());
+            return Ok(Removal::Done(Removed::default()));
         }
         if self.checkpoint_segment < Some(self.segments[count].base) {
-            self.checkpoint_now()?;
+            return Ok(Removal::After(Box::new(self.checkpoint()?)));
         }
-        self.remove_segments(count).map_err(|failed| failed.error)
-    }
-
-    /// What producers wrote is known from their batches, or from a checkpoint behind them: without
-    /// one, a crash after the removal would forget it. Blocks, but only where all that is new in
-    /// the log has expired.
-    fn checkpoint_now(&mut self) -> io::Result<()> {
-        let checkpoint = self.checkpoint()?;
-        checkpoint.run()?;
-        self.checkpointed(&checkpoint);
-        Ok(())
+        let removed = self.remove_segments(count).map_err(|failed| failed.error)?;
+        Ok(Removal::Done(removed))
     }
 
     /// Oldest first, so that a crash in between leaves no gap.

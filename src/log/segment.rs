@@ -106,6 +106,14 @@ impl<F> Segment<F> {
         u32::try_from(i32::try_from(delta).ok()?).ok()
     }
 
+    /// Closes the file, if it is durable: it is opened again when somebody reads it.
+    pub(super) fn let_go(&mut self) {
+        if self.synced == self.bytes {
+            self.file = None;
+            self.index = None;
+        }
+    }
+
     /// The largest time, or when the file was written last if no record has a time.
     pub(super) fn age_mark(&self) -> Timestamp {
         match self.times.largest {

@@ -14,7 +14,7 @@ use super::waiters::Waiters;
 use crate::broker::config::TopicConfig;
 use crate::log::{
     self, Aborted, AppendError, Appended, Known, Log, OpenError, PartitionOffset, ReadError,
-    RealDisk, Removed, Retention, Trust,
+    RealDisk, Removal, Removed, Retention, Trust,
 };
 use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp, Uuid};
 
@@ -80,14 +80,13 @@ enum State {
     Closed,
 }
 
-/// Where a log begins and ends, and what it takes on disk.
+/// Where a log begins and ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     pub start: Offset,
     pub end: Offset,
     /// Before the first undecided transaction.
     pub stable_end: Offset,
-    pub bytes: u64,
 }
 
 /// Whether records of transactions that are not decided are read too.
@@ -137,6 +136,9 @@ fn read(
     };
     Ok(Some(Batches { slice, aborted }))
 }
+
+/// Each is one more segment that was written full meanwhile.
+const CHECKPOINTS_PER_REMOVAL_MAX: usize = 3;
 
 /// Files that closed segments of one log may hold open.
 pub const FILES_UNCHECKED_MAX: usize = 32;
@@ -299,24 +301,44 @@ impl Partition {
     /// reaches so far, after a power loss too.
     pub fn trim(&self, offset: Option<Offset>) -> Result<Trimmed, Untrimmed> {
         self.with(|_| ()).and_then(|()| self.make_durable()).map_err(Untrimmed::Unusable)?;
-        let _alone = self.alone();
-        let trimmed = self.with(|log| {
+        let offset = self.with(|log| {
             let offset = offset.unwrap_or(log.end());
-            if offset < Offset::ZERO || log.end() < offset {
-                return Err(Untrimmed::OutOfRange);
-            }
-            let removed = log.remove_before(offset, now()).map_err(Untrimmed::Disk)?;
-            Ok(Trimmed { start: log.start(), removed })
+            let is_inside = Offset::ZERO <= offset && offset <= log.end();
+            is_inside.then_some(offset).ok_or(Untrimmed::OutOfRange)
         });
-        let trimmed = trimmed.map_err(Untrimmed::Unusable)?;
+        let offset = offset.map_err(Untrimmed::Unusable)??;
+        let removed = self.remove(|log| log.remove_before(offset, now()));
         self.waiters.wake();
-        trimmed
+        let gone = || Untrimmed::Unusable(Unusable::Gone);
+        let removed = removed.ok_or_else(gone)?.map_err(Untrimmed::Disk)?;
+        let start = self.if_open(|log| log.start()).ok_or_else(gone)?;
+        Ok(Trimmed { start, removed })
     }
 
     /// Removes what has outlived its time. `None`: the log is not open.
     pub fn remove_expired(&self, keep: &Retention, now: Timestamp) -> Option<io::Result<Removed>> {
+        self.remove(|log| log.remove_expired(keep, now))
+    }
+
+    /// Asks the log until nothing has to be brought to the disk before, without its lock. Whoever
+    /// writes may be quicker: then the next time goes on. `None`: the log is not open.
+    fn remove(
+        &self,
+        wish: impl Fn(&mut Log<RealDisk>) -> io::Result<Removal<RealDisk>>,
+    ) -> Option<io::Result<Removed>> {
         let _alone = self.alone();
-        self.if_open(|log| log.remove_expired(keep, now))
+        for _ in 0..CHECKPOINTS_PER_REMOVAL_MAX {
+            let checkpoint = match self.if_open(&wish)? {
+                Err(error) => return Some(Err(error)),
+                Ok(Removal::Done(removed)) => return Some(Ok(removed)),
+                Ok(Removal::After(checkpoint)) => checkpoint,
+            };
+            if let Err(error) = checkpoint.run() {
+                return Some(Err(error));
+            }
+            self.if_open(|log| log.checkpointed(&checkpoint));
+        }
+        Some(Ok(Removed::default()))
     }
 
     /// What the records take on disk, also where nobody has used the log yet.
@@ -370,9 +392,7 @@ impl Partition {
             State::Asleep(asleep) if asleep.on_disk || asleep.known != Known::default() => {
                 (asleep.known, asleep.high_watermark)
             }
-            State::Open(log) if log.bytes() > 0 || log.end() > Offset::ZERO => {
-                (log.known(), Some(log.end()))
-            }
+            State::Open(log) if Offset::ZERO < log.end() => (log.known(), Some(log.end())),
             _ => return,
         };
         let line = |offset| PartitionOffset {
@@ -464,7 +484,7 @@ impl commit::Sync for Partition {
 impl Extent {
     pub fn of(log: &Log<RealDisk>) -> Extent {
         let stable_end = log.stable_end();
-        Extent { start: log.start(), end: log.end(), stable_end, bytes: log.bytes() }
+        Extent { start: log.start(), end: log.end(), stable_end }
     }
 }
 

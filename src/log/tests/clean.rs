@@ -383,7 +383,7 @@ fn what_was_removed_meanwhile_stays_removed() {
     let cleaned = cleaning.next(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
     let slice = log.read(Offset(1), Offset(3), 1).unwrap().unwrap();
     let held = slice.load().unwrap();
-    log.remove_before(Offset(1), Timestamp(0)).unwrap();
+    removed(&mut log, |log| log.remove_before(Offset(1), Timestamp(0))).unwrap();
     assert!(matches!(log.swap(cleaned), Err(CompactError::Overtaken)));
     assert_eq!(shown(&mut log), ["1..2 1:b=1", "2..3 2:c=1"]);
     assert_eq!(staged(&disk), 0);

@@ -117,10 +117,10 @@ fn the_latest_time_is_that_of_a_record_that_is_still_there() {
     }
     sync(&mut log);
     for (start, want) in [(0, 1), (2, 2), (3, 3)] {
-        log.remove_before(Offset(start), Timestamp(0)).unwrap();
+        removed(&mut log, |log| log.remove_before(Offset(start), Timestamp(0))).unwrap();
         assert_eq!(offset_of_max_timestamp(&mut log).unwrap().offset, Offset(want));
     }
-    log.remove_before(Offset(4), Timestamp(0)).unwrap();
+    removed(&mut log, |log| log.remove_before(Offset(4), Timestamp(0))).unwrap();
     assert_eq!(offset_of_max_timestamp(&mut log), None);
 }
 
@@ -380,8 +380,14 @@ fn records_without_times_age_from_when_they_were_written_last() {
         log.append(&BatchView::parse(&batch(-1, &["timeless"])).unwrap(), stamp(now)).unwrap();
     }
     let keep = Retention { ms: Some(10), bytes: None };
-    assert_eq!(log.remove_expired(&keep, Timestamp(1010)).unwrap(), Removed::default());
-    assert_eq!(log.remove_expired(&keep, Timestamp(1011)).unwrap().segments, 1);
+    assert_eq!(
+        removed(&mut log, |log| log.remove_expired(&keep, Timestamp(1010))).unwrap(),
+        Removed::default()
+    );
+    assert_eq!(
+        removed(&mut log, |log| log.remove_expired(&keep, Timestamp(1011))).unwrap().segments,
+        1
+    );
 }
 
 #[test]
@@ -392,13 +398,16 @@ fn expired_segments_go_and_the_end_stays() {
     }
     let keep = Retention { ms: Some(10), bytes: None };
     let slice = log.read(Offset(0), Offset(40), 100).unwrap().unwrap();
-    let removed = log.remove_expired(&keep, Timestamp(35)).unwrap();
-    assert!(removed.segments > 0 && log.start() > Offset(0));
+    let first = removed(&mut log, |log| log.remove_expired(&keep, Timestamp(35))).unwrap();
+    assert!(first.segments > 0 && log.start() > Offset(0));
     assert!(slice.load().is_ok(), "who reads goes on reading");
-    let all_gone = log.remove_expired(&keep, Timestamp(1000)).unwrap();
+    let all_gone = removed(&mut log, |log| log.remove_expired(&keep, Timestamp(1000))).unwrap();
     assert!(all_gone.segments > 0);
     assert_eq!((log.start(), log.end(), log.bytes()), (Offset(40), Offset(40), 0));
-    assert_eq!(log.remove_expired(&keep, Timestamp(1000)).unwrap(), Removed::default());
+    assert_eq!(
+        removed(&mut log, |log| log.remove_expired(&keep, Timestamp(1000))).unwrap(),
+        Removed::default()
+    );
     log.close(Timestamp(1000)).unwrap();
     disk.process_dies();
     let (mut log, _) = open(&disk, Known::default());
@@ -418,7 +427,7 @@ fn records_that_cannot_be_read_are_sought_where_their_batch_begins() {
     let mut find = |time| offset_for_timestamp(&mut log, time).map(|f| f.offset.get());
     assert_eq!((find(100), find(101), find(200), find(201)), (Some(0), Some(1), Some(1), None));
     assert_eq!(offset_of_max_timestamp(&mut log).unwrap().offset, Offset(1));
-    log.remove_before(Offset(2), Timestamp(0)).unwrap();
+    removed(&mut log, |log| log.remove_before(Offset(2), Timestamp(0))).unwrap();
     assert_eq!(offset_of_max_timestamp(&mut log).unwrap().offset, Offset(2));
 }
 
@@ -580,7 +589,10 @@ fn an_empty_segment_is_not_rolled_however_small_its_index_may_be() {
     let mut log =
         Log::open(disk, Path::new(DIR), TOPIC_ID, settings, known, Timestamp(0)).unwrap().0;
     append(&mut log, &batch(1, &["a"])).unwrap();
-    log.remove_expired(&Retention { ms: None, bytes: Some(0) }, Timestamp(1)).unwrap();
+    removed(&mut log, |log| {
+        log.remove_expired(&Retention { ms: None, bytes: Some(0) }, Timestamp(1))
+    })
+    .unwrap();
     append(&mut log, &batch(2, &["b"])).unwrap();
     append(&mut log, &batch(3, &["c"])).unwrap();
     assert_eq!(contents(&mut log), [(1, "b".into()), (2, "c".into())]);

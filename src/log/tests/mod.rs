@@ -104,6 +104,22 @@ pub fn sync<D: Disk>(log: &mut Log<D>) {
     }
 }
 
+/// As the broker does it: what must be durable before is brought to the disk in between.
+pub fn removed<D: Disk>(
+    log: &mut Log<D>,
+    remove: impl Fn(&mut Log<D>) -> io::Result<Removal<D>>,
+) -> io::Result<Removed> {
+    loop {
+        match remove(log)? {
+            Removal::Done(removed) => return Ok(removed),
+            Removal::After(checkpoint) => {
+                checkpoint.run()?;
+                log.checkpointed(&checkpoint);
+            }
+        }
+    }
+}
+
 pub fn idempotent(id: i64, epoch: i16, base_sequence: i32, values: &[&str]) -> Vec<u8> {
     let producer = Producer { id: ProducerId(id), epoch: ProducerEpoch(epoch), base_sequence };
     let mut builder = BatchBuilder::new().producer(producer).codec(Codec::None);

@@ -43,8 +43,10 @@ impl Topics {
     /// Topics were deleted, and their directories set aside: a power loss must not bring them back
     /// under a name that has got a new topic, nor what the checkpoints said of them.
     pub fn settle_deletions(&self) -> io::Result<()> {
-        self.write_checkpoints()?;
-        RealDisk.sync_dir(&self.data_dir)
+        let written = self.write_checkpoints();
+        // A full disk takes no checkpoints, but the new names.
+        RealDisk.sync_dir(&self.data_dir)?;
+        written
     }
 
     /// As they are now. What is written is taken under the lock, or an older one could come last.

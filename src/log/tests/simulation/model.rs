@@ -221,7 +221,9 @@ impl Model {
             34 => {
                 self.sync(log);
                 let bytes = Some(self.dice.below(8000));
-                let _ = log.remove_expired(&Retention { ms: None, bytes }, Timestamp(self.clock));
+                let _ = removed(log, |log| {
+                    log.remove_expired(&Retention { ms: None, bytes }, Timestamp(self.clock))
+                });
             }
             35 => self.disk.leave(self.dice.below(300) as usize),
             36 => self.disk.make_room(),
@@ -271,7 +273,9 @@ impl Model {
         if log.sync_target().is_some() {
             return;
         }
-        if log.remove_before(offset, Timestamp(self.clock)).is_ok() && self.dice.chance(2) {
+        if removed(log, |log| log.remove_before(offset, Timestamp(self.clock))).is_ok()
+            && self.dice.chance(2)
+        {
             self.known.log_start = Some(log.start());
             self.deleted = log.start().get();
         }
