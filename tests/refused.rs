@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::{Kaw, SmallDisk, free_port};
+use crate::harness::{Kaw, SmallDisk, free_port, until};
 
 /// Beyond `--connect-timeout`, what a command may take to say that it is over.
 const SLACK: Duration = Duration::from_secs(5);
@@ -123,6 +123,32 @@ it!(nobody_writes_to_the_catalogue_and_nobody_waits_to_hear_it, |kaw| {
     for line in ["produce -q __cluster_metadata", "produce -q __cluster_metadata -p 0"] {
         refused(kaw, line, 1, at_once, &["__cluster_metadata", "let nobody write"]);
     }
+});
+
+it!(a_partition_that_cannot_be_opened_is_named_in_time_logged_once_and_comes_back, |kaw| {
+    kaw.cmd("produce -q t").stdin("one\ntwo\n").run().ok();
+    kaw.ok("broker stop");
+    let segment = kaw.data().join("t-0/00000000000000000000.log");
+    fs::rename(&segment, kaw.path("kept")).unwrap();
+    fs::create_dir(&segment).unwrap();
+    let log = kaw.data().join("broker.log");
+    let named = ["t-0", log.to_str().unwrap()];
+    // librdkafka asks again in vain for as long as a command lets it.
+    for line in ["topic offsets t", "consume -q -e t", "consume -q -e t -g g"] {
+        let done = kaw.cmd(line).run().within(Duration::from_secs(5));
+        let said = done.fails(1);
+        assert!(named.iter().all(|name| said.contains(name)), "kaw {line}: {said}");
+    }
+    refused(kaw, "produce -q t", 1, Duration::from_secs(2), &["cannot write it"]);
+    let lines = fs::read_to_string(&log).unwrap();
+    assert_eq!(lines.matches("cannot open log").count(), 1, "{lines}");
+    fs::remove_dir(&segment).unwrap();
+    fs::rename(kaw.path("kept"), &segment).unwrap();
+    let read = until("the partition is tried again", || {
+        let done = kaw.cmd("consume -q -e t").run();
+        (done.code == 0).then(|| done.out())
+    });
+    assert_eq!(read, "one\ntwo\n");
 });
 
 it!(a_data_directory_that_cannot_be_is_named, |kaw| {

@@ -8,6 +8,7 @@ mod store;
 pub mod text;
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::{Error, sys};
 pub use access::nonce;
@@ -21,6 +22,7 @@ pub struct Config {
     /// What was typed as `-X` wins over all else, whenever that is set.
     typed: Vec<(String, String)>,
     log: LogTo,
+    brokers_log: Option<PathBuf>,
 }
 
 /// What every client starts from. Each is for a command line, where a user waits.
@@ -39,7 +41,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 impl Config {
     pub fn new() -> Config {
         let entries = DEFAULTS.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect();
-        Config { entries, typed: Vec::new(), log: LogTo::Nowhere }
+        Config { entries, typed: Vec::new(), log: LogTo::Nowhere, brokers_log: None }
     }
 
     /// Sets a property; it must be one that librdkafka knows.
@@ -114,6 +116,15 @@ impl Config {
         let choice = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
         let why = format!("it is GSSAPI unless set, and Kerberos is not built in; set {choice}");
         Err(Error::Property { key: "sasl.mechanism".to_owned(), why })
+    }
+
+    /// Where the broker logs, as far as that is a file of this machine.
+    pub fn brokers_log(&self) -> Option<&Path> {
+        self.brokers_log.as_deref()
+    }
+
+    pub fn set_brokers_log(&mut self, file: Option<PathBuf>) {
+        self.brokers_log = file;
     }
 
     /// Sends librdkafka's own log to stderr.

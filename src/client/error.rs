@@ -1,6 +1,7 @@
 //! What Kafka or librdkafka refused, in words a user can act on.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use rdkafka_sys::rd_kafka_resp_err_t as resp;
 
@@ -145,6 +146,8 @@ pub enum Error {
     NoToken { why: String },
     /// Kafka said no. `what` says to which request, with the user's names.
     Refused { what: String, code: Code },
+    /// A broker cannot use the files of a partition. Why that is, is in its log.
+    Disk { what: String, log: Option<PathBuf> },
     /// Kafka said no in words of its own.
     Said { what: String, why: String },
     NoTopic {
@@ -238,6 +241,11 @@ impl fmt::Display for Error {
                  check sasl.oauthbearer.token.endpoint.url and the client's id and secret"
             ),
             Error::Refused { what, code } => write!(f, "{what}: {}", plain_end(&code.to_string())),
+            Error::Disk { what, log } => {
+                let log =
+                    log.as_ref().map_or("the broker's log".into(), |log| log.to_string_lossy());
+                write!(f, "{what}: the broker cannot use the files of it; {log} says why")
+            }
             Error::Said { what, why } => write!(f, "{what}: {}", plain_end(why)),
             Error::NoTopic { name, similar } => write!(
                 f,

@@ -49,6 +49,7 @@ pub fn connect(global: &Global) -> anyhow::Result<Cluster> {
 fn lease(global: &Global, config: &mut Config) -> anyhow::Result<Lease> {
     let lease = embedded::lease(&place(global)?)?;
     config.remove(is_security);
+    config.set_brokers_log(lease.log());
     for (key, value) in lease.client_settings() {
         config.set(key, &value)?;
     }

@@ -38,7 +38,7 @@ impl fmt::Display for Error {
                 f,
                 "the built-in broker of {} {doing}; see {}, or pass -b",
                 dir.display(),
-                dir.join("broker.log").display()
+                dir.join(home::LOG).display()
             ),
             Error::Stuck { dir, pid } => write!(
                 f,

@@ -11,6 +11,7 @@ mod report;
 mod seek;
 mod start;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use control::Control;
@@ -22,7 +23,7 @@ pub use start::{BEAT, Kind, WORDS};
 
 pub use crate::protocol::private::StatusResponse as Status;
 
-use crate::broker::home;
+use crate::broker::home::{self, Mode};
 use crate::record::Timestamp;
 use keeper::Keeper;
 
@@ -32,6 +33,7 @@ const ASKING: Duration = Duration::from_secs(1);
 /// A stay at the built-in broker: it does not leave before this value is gone. Should it die, it
 /// is started again at the same port, by a thread of the lease's own.
 pub struct Lease {
+    log: Option<PathBuf>,
     port: u16,
     secret: String,
     keeper: Keeper,
@@ -48,6 +50,11 @@ impl Lease {
             ("sasl.username", home::user(self.port)),
             ("sasl.password", self.secret.clone()),
         ]
+    }
+
+    /// The file in which the broker logs, if that is one.
+    pub fn log(&self) -> Option<PathBuf> {
+        self.log.clone()
     }
 
     /// Why the broker is gone for good, should it be so: the command then ends with this error.
@@ -69,6 +76,8 @@ impl Lease {
 pub fn lease(place: &Place) -> Result<Lease, Error> {
     let stay = seek::seek(place, Instant::now() + place.patience)?;
     let (port, secret) = (stay.port, stay.secret.clone());
+    // A user's own broker logs wherever the user wants.
+    let log = (stay.mode == Mode::Automatic).then(|| place.data_dir.join(home::LOG));
     let keeper = Keeper::start(place.clone(), stay)?;
-    Ok(Lease { port, secret, keeper })
+    Ok(Lease { log, port, secret, keeper })
 }

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use super::report::Report;
 use super::start::{self, Kind};
 use super::{Control, Error, Place};
-use crate::broker::home::{self, Holder, Notice, Sight};
+use crate::broker::home::{self, Holder, Mode, Notice, Sight};
 
 /// Between two looks at a broker that starts or leaves.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
@@ -23,6 +23,7 @@ const COLLECTED_AFTER_MAX: u32 = 50;
 pub struct Stay {
     pub port: u16,
     pub secret: String,
+    pub mode: Mode,
     pub control: Control,
     /// The broker, where this process started it: somebody must collect it when it ends.
     pub child: Option<Child>,
@@ -41,9 +42,9 @@ pub fn seek(place: &Place, deadline: Instant) -> Result<Stay, Error> {
             }
             Sight::Served(notice) => match Control::open(&notice, deadline) {
                 Ok(control) => {
-                    let Notice { port, secret, .. } = notice;
+                    let Notice { port, secret, mode, .. } = notice;
                     let secret = secret.reveal().to_owned();
-                    return Ok(Stay { port, secret, control, child });
+                    return Ok(Stay { port, secret, mode, control, child });
                 }
                 Err(error) => {
                     let trouble = match error.is_silence() {

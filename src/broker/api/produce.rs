@@ -7,7 +7,7 @@ use super::{Call, Outcome, text, unusable};
 use crate::broker::Durability;
 use crate::broker::node::Node;
 use crate::broker::session::Entrance;
-use crate::broker::topic::{Partition, Ticket, Topic, names};
+use crate::broker::topic::{Partition, Ticket, Topic, Unusable, names};
 use crate::log::AppendError;
 use crate::protocol::ErrorCode;
 use crate::protocol::produce::{
@@ -181,7 +181,7 @@ impl Appender<'_> {
         }
         let appended = partition
             .append(&valid.batch, valid.times, self.now)
-            .map_err(|why| refused(unusable(why)))?;
+            .map_err(|why| self.not_there(why))?;
         let (appended, log_start) = appended.map_err(|error| self.not_taken(partition, &error))?;
         let answer = ProduceResponsePartition {
             base_offset: Some(appended.base_offset),
@@ -204,6 +204,13 @@ impl Appender<'_> {
             after_max_ms: config.timestamp_after_max_ms,
             now: self.now,
         }
+    }
+
+    fn not_there(&self, why: Unusable) -> Box<ProduceResponsePartition> {
+        refused(match why {
+            Unusable::Gone => unusable(why),
+            Unusable::Broken => storage_error(self.entrance),
+        })
     }
 
     fn not_taken(

@@ -42,7 +42,7 @@ const META: &str = "meta.properties";
 const DOOR: &str = "door.json";
 const NOTICE: &str = "broker.json";
 const CONF: &str = "broker.conf";
-const LOG: &str = "broker.log";
+pub const LOG: &str = "broker.log";
 
 /// A data directory that this process alone serves, until it is dropped.
 #[derive(Debug)]

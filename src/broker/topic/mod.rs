@@ -1,6 +1,7 @@
 //! The topics of a data directory: what there is, how it comes and goes.
 //! Never knows: requests, sockets.
 
+mod broken;
 pub mod catalogue;
 mod commit;
 mod compaction;

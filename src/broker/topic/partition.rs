@@ -5,7 +5,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::time::Instant;
 
+use super::broken::Broken;
 use super::commit::{self, GroupCommit, SyncFailed, Ticket};
 use super::directory::{self, Checkpoints};
 use super::topics::set_stray_aside;
@@ -148,6 +150,8 @@ pub struct Partition {
     pub id: PartitionId,
     leader_epoch: AtomicI32,
     state: Mutex<State>,
+    /// Locked with the state alone.
+    broken: Mutex<Broken>,
     /// One checkpoint at a time.
     checkpointing: Mutex<()>,
     /// A batch cannot be read: compaction would only find it again.
@@ -174,6 +178,7 @@ impl Partition {
             id,
             leader_epoch: AtomicI32::new(leader_epoch.get()),
             state: Mutex::new(State::Asleep(asleep)),
+            broken: Mutex::default(),
             checkpointing: Mutex::default(),
             not_compactable: AtomicBool::new(false),
             commit: GroupCommit::default(),
@@ -203,8 +208,7 @@ impl Partition {
             Err(TryLockError::WouldBlock) => tokio::task::block_in_place(|| self.lock()),
         };
         if let State::Asleep(asleep) = *state {
-            let opened = tokio::task::block_in_place(|| self.open(asleep.known));
-            *state = State::Open(Box::new(opened?));
+            *state = State::Open(Box::new(self.wake(asleep.known)?));
         }
         match &mut *state {
             State::Open(log) => Ok(act(log)),
@@ -212,7 +216,30 @@ impl Partition {
         }
     }
 
-    fn open(&self, known: Known) -> Result<Log<RealDisk>, Unusable> {
+    /// Opens the log. One that could not be is let be for a while.
+    fn wake(&self, known: Known) -> Result<Log<RealDisk>, Unusable> {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if !broken.may_be_tried(Instant::now()) {
+            return Err(Unusable::Broken);
+        }
+        let (topic, partition) = (&self.core.name, self.id);
+        match tokio::task::block_in_place(|| self.open(known)) {
+            Ok(log) => {
+                if broken.mend() {
+                    tracing::info!(%topic, %partition, "its log can be opened again");
+                }
+                Ok(log)
+            }
+            Err(error) => {
+                if broken.fail(Instant::now(), error.to_string()) {
+                    tracing::error!(%topic, %partition, %error, "cannot open log");
+                }
+                Err(Unusable::Broken)
+            }
+        }
+    }
+
+    fn open(&self, known: Known) -> Result<Log<RealDisk>, OpenError> {
         let (dir, settings) = (self.dir(), self.core.log_settings());
         let opened = Log::open(RealDisk, &dir, self.core.id, settings, known, now());
         match opened {
@@ -234,15 +261,8 @@ impl Partition {
             {
                 self.open(Known::default())
             }
-            Err(error) => {
-                self.cannot_open(&error);
-                Err(Unusable::Broken)
-            }
+            Err(error) => Err(error),
         }
-    }
-
-    fn cannot_open(&self, error: &OpenError) {
-        tracing::error!(topic = %self.core.name, partition = %self.id, %error, "cannot open log");
     }
 
     /// Takes a batch, and wakes those who wait for it.

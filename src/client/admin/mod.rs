@@ -8,6 +8,7 @@ mod sizes;
 mod topics;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -40,6 +41,8 @@ pub struct Patience {
 const TELL_AFTER: Duration = Duration::from_secs(2);
 /// librdkafka's `socket.timeout.ms`.
 const PROBE_MAX: Duration = Duration::from_secs(60);
+/// Who cannot use its disk may let another lead; one that is alone is not waited for.
+const DISK_MAX: Duration = Duration::from_secs(1);
 /// Who has no answer for now is asked again this soon.
 const AGAIN: Duration = Duration::from_millis(50);
 /// A wait is looked up from this often.
@@ -54,6 +57,7 @@ pub struct Admin {
     isolation: Isolation,
     patience: Patience,
     coordinators: Coordinators,
+    brokers_log: Option<PathBuf>,
 }
 
 /// A question whether brokers are there.
@@ -90,7 +94,8 @@ impl Admin {
         };
         let (brokers, listed) = (config.brokers().to_owned(), Mutex::default());
         let coordinators = Coordinators::new(config);
-        Admin { native, brokers, listed, isolation, patience, coordinators }
+        let brokers_log = config.brokers_log().map(Path::to_owned);
+        Admin { native, brokers, listed, isolation, patience, coordinators, brokers_log }
     }
 
     /// Waits until a broker has answered.
@@ -165,7 +170,11 @@ impl Admin {
                 Err(Failed::ForNow(why)) => why,
                 answer => return answer,
             };
-            if self.patience.max <= start.elapsed() {
+            let max = match why {
+                Error::Disk { .. } => self.patience.max.min(DISK_MAX),
+                _ => self.patience.max,
+            };
+            if max <= start.elapsed() {
                 return Err(Failed::ForNow(why));
             }
             if !told && TELL_AFTER <= start.elapsed() {
@@ -194,6 +203,9 @@ impl Admin {
 
     /// No answer is the brokers' failing, anything else an answer.
     fn failed(&self, what: &str, code: Code) -> Error {
+        if code == Code::STORAGE_ERROR {
+            return Error::Disk { what: what.to_owned(), log: self.brokers_log.clone() };
+        }
         let silent = [Code::TIMED_OUT, Code::TRANSPORT, Code::ALL_BROKERS_DOWN];
         if !silent.contains(&code) {
             return Error::Refused { what: what.to_owned(), code };
