@@ -60,6 +60,7 @@ mod secure;
 mod session;
 mod syncs;
 mod takeover;
+mod told;
 mod topic;
 mod trail;
 mod undecided;

@@ -133,6 +133,8 @@ it!(a_partition_that_cannot_be_opened_is_named_in_time_logged_once_and_comes_bac
     fs::create_dir(&segment).unwrap();
     let log = kaw.data().join("broker.log");
     let named = ["t-0", log.to_str().unwrap()];
+    // Whoever starts the broker hears why as well.
+    kaw.ok("topic list");
     // librdkafka asks again in vain for as long as a command lets it.
     for line in ["topic offsets t", "consume -q -e t", "consume -q -e t -g g"] {
         let done = kaw.cmd(line).run().within(Duration::from_secs(5));

@@ -12,7 +12,7 @@ mod seek;
 mod start;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use control::Control;
 pub use ephemeral::Ephemeral;
@@ -37,6 +37,8 @@ pub struct Lease {
     port: u16,
     secret: String,
     keeper: Keeper,
+    /// Since when this command had a broker that it had started, and who hears of its troubles.
+    started: Option<(Timestamp, fn(&str))>,
 }
 
 impl Lease {
@@ -72,12 +74,29 @@ impl Lease {
     }
 }
 
+/// Logs are opened when they are needed: whoever started the broker hears also of what it found
+/// then.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let (Some((since, tell)), Some(log)) = (self.started, &self.log) else { return };
+        if let Some(trouble) = self.trouble(since) {
+            tell(&format!("the broker had trouble: {trouble} (see {})", log.display()));
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// Finds the broker of a place, or starts it: within the place's patience, or this is an error.
 pub fn lease(place: &Place) -> Result<Lease, Error> {
     let stay = seek::seek(place, Instant::now() + place.patience)?;
     let (port, secret) = (stay.port, stay.secret.clone());
     // A user's own broker logs wherever the user wants.
     let log = (stay.mode == Mode::Automatic).then(|| place.data_dir.join(home::LOG));
+    let started = stay.child.is_some().then(|| (now(), place.tell));
     let keeper = Keeper::start(place.clone(), stay)?;
-    Ok(Lease { log, port, secret, keeper })
+    Ok(Lease { log, port, secret, keeper, started })
 }

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Report {
     /// Still at work: it recovers what a crash left.
     Busy,
+    /// Something went wrong, and it goes on.
+    Trouble(String),
     /// It serves on these ports.
     Ready(Vec<u16>),
     /// Another process has the directory.
@@ -20,6 +22,7 @@ impl Report {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "busy" => Some(Report::Busy),
+            "trouble" => Some(Report::Trouble(rest.to_owned())),
             "ready" => {
                 let ports = rest.split(',').map(|port| port.parse().ok());
                 ports.collect::<Option<_>>().map(Report::Ready)
@@ -41,6 +44,7 @@ impl fmt::Display for Report {
             }
             Report::Lost => f.write_str("lost"),
             // One line is one report.
+            Report::Trouble(what) => write!(f, "trouble {}", what.replace('\n', " ")),
             Report::Failed(why) => write!(f, "failed {}", why.replace('\n', " ")),
         }
     }
@@ -54,6 +58,7 @@ mod tests {
     fn every_report_is_one_line_and_back() {
         for report in [
             Report::Busy,
+            Report::Trouble("damaged file=/x (2 more)".to_owned()),
             Report::Ready(vec![21300]),
             Report::Ready(vec![21300, 8, 40000]),
             Report::Lost,

@@ -96,6 +96,7 @@ pub fn listen(child: &mut Child, place: &Place, mut deadline: Instant) -> Result
         match lines.next(deadline).map_err(|error| place.silent(&plain(&error)))? {
             Line::Whole(line) => match Report::parse(&line) {
                 Some(Report::Busy) => deadline = deadline.max(Instant::now() + patience()),
+                Some(Report::Trouble(what)) => (place.tell)(&what),
                 Some(report) => return Ok(report),
                 None => {}
             },

@@ -15,7 +15,7 @@ use rustix::process::{Signal, getpid, kill_process};
 
 use super::host::{self, Wish};
 use crate::broker::home::{Claim, Home, Mode};
-use crate::broker::{Durability, Guise, Listener, Ready, detach};
+use crate::broker::{Durability, Guise, Listener, Ready, Troubles, detach};
 use crate::embedded::{BEAT, Kind, Report, WORDS};
 use crate::quantity;
 
@@ -114,6 +114,7 @@ fn cluster(nodes: NonZeroU16) -> Wish {
 
 fn serve(home: Home, wish: Wish, beat: Beat, then: impl FnOnce(&Ready)) -> Result<(), String> {
     detach::outlive_signals().map_err(|error| error.to_string())?;
+    let log = home.log_path();
     let ready = |ready: &Ready, announced: Result<(), _>| {
         beat.stop();
         if let Err(error) = announced {
@@ -121,6 +122,7 @@ fn serve(home: Home, wish: Wish, beat: Beat, then: impl FnOnce(&Ready)) -> Resul
             say(&Report::Failed(format!("{error}")));
             leave();
         }
+        say_troubles(&log);
         let ports = ready.addresses.iter().map(|address| address.port());
         say(&Report::Ready(ready.door_port.into_iter().chain(ports).collect()));
         // The starter's pipe: whoever reads it to the end must not wait for us.
@@ -130,6 +132,19 @@ fn serve(home: Home, wish: Wish, beat: Beat, then: impl FnOnce(&Ready)) -> Resul
         then(ready);
     };
     host::serve(home, wish, ready).map_err(|error| error.to_string())
+}
+
+/// What the start logged as errors, in one line.
+fn say_troubles(log: &Path) {
+    let Troubles { count, first: Some(first), .. } = Troubles::so_far() else { return };
+    let more = match count {
+        1 => String::new(),
+        _ => format!("{} more; ", count - 1),
+    };
+    let log = log.display();
+    say(&Report::Trouble(format!(
+        "the broker has trouble at its start: {first} ({more}see {log})"
+    )));
 }
 
 /// A line on stdout. A starter that has gone meanwhile is no loss: it is not the only client.
