@@ -37,8 +37,15 @@ pub struct Lease {
     port: u16,
     secret: String,
     keeper: Keeper,
-    /// Since when this command had a broker that it had started, and who hears of its troubles.
-    started: Option<(Timestamp, fn(&str))>,
+    /// Where this command started the broker.
+    started: Option<Started>,
+}
+
+/// When the broker was ready, and who hears of its troubles since then.
+#[derive(Clone, Copy)]
+struct Started {
+    at: Timestamp,
+    tell: fn(&str),
 }
 
 impl Lease {
@@ -78,8 +85,8 @@ impl Lease {
 /// then.
 impl Drop for Lease {
     fn drop(&mut self) {
-        let (Some((since, tell)), Some(log)) = (self.started, &self.log) else { return };
-        if let Some(trouble) = self.trouble(since) {
+        let (Some(Started { at, tell }), Some(log)) = (self.started, &self.log) else { return };
+        if let Some(trouble) = self.trouble(at) {
             tell(&format!("the broker had trouble: {trouble} (see {})", log.display()));
         }
     }
@@ -96,7 +103,7 @@ pub fn lease(place: &Place) -> Result<Lease, Error> {
     let (port, secret) = (stay.port, stay.secret.clone());
     // A user's own broker logs wherever the user wants.
     let log = (stay.mode == Mode::Automatic).then(|| place.data_dir.join(home::LOG));
-    let started = stay.child.is_some().then(|| (now(), place.tell));
+    let started = stay.child.is_some().then(|| Started { at: now(), tell: place.tell });
     let keeper = Keeper::start(place.clone(), stay)?;
     Ok(Lease { log, port, secret, keeper, started })
 }
