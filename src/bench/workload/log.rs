@@ -4,43 +4,25 @@
 //! figure holds the making. Partitions are logs; producers are threads that append to them in turn,
 //! and with `fsync` they wait until their batch is durable, together with all who came meanwhile.
 
+mod appended;
+mod lap;
+mod read_back;
+
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use super::batch::{codec, has_room};
 use super::{Stage, Watch};
 use crate::bench::disk::Syncs;
-use crate::bench::measure::{Batches, Measured, Meter, Recorded, Used, Window};
-use crate::bench::payload::{Mark, Payloads};
-use crate::bench::plan::{Batch, Durability, Engine, Extent, Load, Plan};
-use crate::bench::verify::Ledger;
+use crate::bench::measure::{Measured, Meter};
+use crate::bench::payload::Payloads;
+use crate::bench::plan::{Durability, Engine, Extent, Plan};
 use crate::bench::{Error, Findings};
-use crate::log::{DiskFile, Known, Log, RealDisk, Settings, Stamp};
-use crate::record::{
-    BatchBuilder, BatchView, HEADER_BYTES, LeaderEpoch, Offset, PartitionId, Record, Scratch,
-    Times, Timestamp, Uuid, batches,
-};
-
-/// The batches of a lap lie in memory together.
-const LAP_BYTES: usize = 32 << 20;
-
-/// How much of a log is read at once: what consumers ask for by default.
-const READ_BYTES: u32 = 1 << 20;
-
-/// To what a batch may decompress: those of the run are smaller.
-const PLAIN_BYTES_MAX: usize = 256 << 20;
-
-/// What is appended, and how.
-#[derive(Clone, Copy)]
-struct Work<'a> {
-    payloads: &'a Payloads,
-    load: &'a Load,
-    durability: Durability,
-    batch: Batch,
-    watch: &'a Watch,
-}
+use crate::log::{Known, Log, RealDisk, Settings, Stamp};
+use crate::record::{BatchView, LeaderEpoch, Offset, Times, Timestamp, Uuid};
+use appended::{Appended, Timed, left};
+use lap::{Made, Work};
 
 /// The logs of a run, in a directory of its own.
 struct Logs<'a> {
@@ -56,38 +38,6 @@ struct Partition {
     /// Up to where it is durable. Whoever holds it syncs; those who come meanwhile wait, and find
     /// that the next sync is for all of them.
     durable: Mutex<Offset>,
-}
-
-/// What came of a phase.
-#[derive(Default)]
-struct Appended {
-    window: Window,
-    used: Used,
-    recorded: Recorded,
-    batches: u64,
-    /// Of whole batches: before compression, and as they lie in the log.
-    plain_bytes: u64,
-    log_bytes: u64,
-}
-
-/// A batch that is ready for the log.
-struct Made {
-    partition: usize,
-    bytes: Vec<u8>,
-    records: u64,
-    /// Of keys and values.
-    payload_bytes: u64,
-    /// Of the whole batch, before compression.
-    plain_bytes: u64,
-}
-
-/// A batch that is in the log.
-#[derive(Clone, Copy)]
-struct Timed {
-    at: Instant,
-    latency: Duration,
-    records: u64,
-    payload_bytes: u64,
 }
 
 /// Measures what the plan says, and reads everything back.
@@ -154,34 +104,6 @@ impl<'a> Logs<'a> {
         Ok(done)
     }
 
-    /// The batches of a lap, a row for each producer.
-    fn make(&mut self, records_max: u64) -> Vec<Vec<Made>> {
-        let producers = self.sent.len();
-        let (work, partitions, now) = (self.work, self.partitions.len(), self.now);
-        let batch_bytes = work.batch.bytes(work.load.record_size);
-        let share = (LAP_BYTES / batch_bytes / producers).max(1);
-        let extent = Extent { records: Some(records_max), time: None };
-        let count = u32::try_from(producers).expect("producers are counted in u32");
-        thread::scope(|scope| {
-            let rows = self.sent.iter().zip(0..).map(|(&sent, producer)| {
-                scope.spawn(move || {
-                    let most = extent.share(producer, count).records.unwrap_or(0);
-                    let (mut next, until) = (sent, sent.saturating_add(most));
-                    let batch = |at: usize| {
-                        let partition = (producer as usize + at) % partitions;
-                        let marks = (next..until).map(|sequence| Mark { producer, sequence });
-                        let made = work.batch(marks, partition, now)?;
-                        next += made.records;
-                        Some(made)
-                    };
-                    (0..share).map_while(batch).collect()
-                })
-            });
-            let rows: Vec<_> = rows.collect();
-            rows.into_iter().map(|row| row.join().expect("it does not panic")).collect()
-        })
-    }
-
     /// Appends all of it, or what the extent's time allows, all producers at once.
     fn lap(
         &mut self,
@@ -242,33 +164,6 @@ impl<'a> Logs<'a> {
             Durability::Fsync => partition.sync_to(appended.last_offset.plus(1)),
         }
     }
-
-    /// Reads everything back, and enters it. What is timed is the reading.
-    fn read(self) -> Result<(Window, Ledger<'a>), Error> {
-        let Logs { work, partitions, sent, .. } = self;
-        let mut ledger = Ledger::new(work.payloads, &sent);
-        let (mut window, mut buffer) = (Window::default(), Vec::new());
-        for (partition, number) in partitions.into_iter().zip(0..) {
-            let mut log = partition.log.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let (mut from, end) = (log.start(), log.end());
-            while from < end {
-                if work.watch.is_stopped() {
-                    return Err(Error::Stopped);
-                }
-                let began = Instant::now();
-                let slice = log.read(from, end, READ_BYTES).map_err(Error::log)?;
-                let Some(slice) = slice else { break };
-                buffer.resize(buffer.len().max(slice.bytes as usize), 0);
-                let into = &mut buffer[..slice.bytes as usize];
-                let read = slice.file.read_at(into, slice.position).map_err(Error::System)?;
-                window.time += began.elapsed();
-                let read = enter(&into[..read], PartitionId(number), &mut ledger, &mut window);
-                from = read.filter(|&next| from < next).unwrap_or(end);
-            }
-            work.watch.show(Stage::Verifying, window.records);
-        }
-        Ok((window, ledger))
-    }
 }
 
 impl Partition {
@@ -287,101 +182,9 @@ impl Partition {
     }
 }
 
-impl Appended {
-    /// What the batches were like.
-    fn batches(&self) -> Option<Batches> {
-        let per_batch = |count: u64| count as f64 / self.batches as f64;
-        (0 < self.batches).then(|| Batches {
-            records: per_batch(self.window.records),
-            bytes: per_batch(self.log_bytes),
-            compression: self.plain_bytes as f64 / self.log_bytes as f64,
-        })
-    }
-
-    /// A lap begins with its first batch and ends with its last, whichever producer's they are.
-    fn note(&mut self, timed: &[Timed]) {
-        let begins = timed.iter().map(|it| it.at - it.latency).min();
-        let ends = timed.iter().map(|it| it.at).max();
-        let Some((begins, ends)) = begins.zip(ends) else { return };
-        for Timed { at, latency, records, payload_bytes } in timed {
-            let time = self.window.time + at.saturating_duration_since(begins);
-            self.recorded.note_batch(time, (*records, *payload_bytes), *latency);
-            self.window.records += records;
-            self.window.bytes += payload_bytes;
-        }
-        self.window.time += ends - begins;
-    }
-}
-
-impl Work<'_> {
-    /// The next batch of these records; `None` where there are no more.
-    fn batch(
-        &self,
-        marks: impl Iterator<Item = Mark>,
-        partition: usize,
-        now: Timestamp,
-    ) -> Option<Made> {
-        let mut builder = BatchBuilder::new().codec(codec(self.load.compression));
-        let (mut payload_bytes, mut value) = (0, Vec::new());
-        let mut marks = marks.peekable();
-        while let Some(&mark) = marks.peek() {
-            value.clear();
-            self.payloads.write_value(mark, &mut value);
-            let key = self.payloads.key(mark);
-            let size = key.map_or(0, <[u8]>::len) + value.len();
-            if !has_room(self.batch, builder.filled(), size) {
-                break;
-            }
-            builder.push(now, &Record { key, value: Some(&value), headers: &[] });
-            payload_bytes += size as u64;
-            marks.next();
-        }
-        let (records, filled) = builder.filled();
-        (0 < records).then(|| Made {
-            partition,
-            bytes: builder.build(),
-            records: u64::from(records.unsigned_abs()),
-            payload_bytes,
-            plain_bytes: (HEADER_BYTES + filled) as u64,
-        })
-    }
-}
-
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// How many records there are still to append; `None`: it is over.
-fn left(extent: Extent, done: &Window) -> Option<u64> {
-    let records = extent.records.unwrap_or(u64::MAX).saturating_sub(done.records);
-    let is_over = records == 0 || extent.time.is_some_and(|time| time <= done.time);
-    (!is_over).then_some(records)
-}
-
-/// Enters the records of whole batches; up to where they go.
-fn enter(
-    bytes: &[u8],
-    partition: PartitionId,
-    ledger: &mut Ledger<'_>,
-    window: &mut Window,
-) -> Option<Offset> {
-    let (mut end, mut scratch) = (None, Scratch::default());
-    for batch in batches(bytes).map_while(Result::ok) {
-        end = Some(batch.next_offset());
-        let readable =
-            batch.check_crc().and_then(|()| batch.records(&mut scratch, PLAIN_BYTES_MAX));
-        // What cannot be read is missing in the account.
-        let Ok(records) = readable else { continue };
-        for entry in records.map_while(Result::ok) {
-            let (key, value) = (entry.key, entry.value);
-            ledger.see(partition, key, value);
-            window.records += 1;
-            let bytes: usize = [key, value].into_iter().flatten().map(<[u8]>::len).sum();
-            window.bytes += bytes as u64;
-        }
-    }
-    end
 }
 
 /// Whoever panicked took the run along.
@@ -395,36 +198,7 @@ mod tests {
 
     use super::*;
     use crate::bench::payload::Shape;
-    use crate::bench::plan::{Acks, Compression, Payload};
-
-    #[test]
-    fn a_lap_lasts_from_its_first_batch_to_its_last() {
-        let began = Instant::now();
-        let ms = Duration::from_millis;
-        let timed = |at, latency| Timed {
-            at: began + ms(at),
-            latency: ms(latency),
-            records: 10,
-            payload_bytes: 100,
-        };
-        let mut done = Appended::default();
-        done.note(&[timed(5, 4), timed(9, 4), timed(7, 7)]);
-        assert_eq!(done.window, Window { records: 30, bytes: 300, time: ms(9) });
-        done.note(&[timed(1002, 2), timed(1004, 2)]);
-        assert_eq!(done.window, Window { records: 50, bytes: 500, time: ms(13) });
-        let longest = done.recorded.latencies.summary().unwrap().max;
-        assert!(longest.abs_diff(ms(7)) < ms(1), "{longest:?}");
-    }
-
-    #[test]
-    fn an_extent_is_over_by_records_or_by_the_time_of_its_laps() {
-        let extent = Extent { records: Some(10), time: Some(Duration::from_secs(1)) };
-        let at = |records, ms| Window { records, bytes: 0, time: Duration::from_millis(ms) };
-        assert_eq!(left(extent, &at(0, 0)), Some(10));
-        assert_eq!(left(extent, &at(9, 999)), Some(1));
-        assert_eq!(left(extent, &at(10, 0)), None);
-        assert_eq!(left(extent, &at(0, 1000)), None);
-    }
+    use crate::bench::plan::{Acks, Batch, Compression, Load, Payload};
 
     #[test]
     fn a_lap_ends_after_a_batch_where_time_is_up_or_the_run_is_stopped() {
