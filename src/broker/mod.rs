@@ -1,8 +1,10 @@
 //! The built-in broker: Kafka's protocol over the log engine.
 //! Never knows: librdkafka, clap, the wire client.
 //!
-//! Lock order: groups → group → catalogue → topics → partition → group commit or waiters. No lock
-//! is held across `.await` or a sync.
+//! Lock order: groups → group → catalogue → topics → checkpointing → partition → group commit or
+//! waiters; and `written`, of what the files at the top of the data directory say, before topics.
+//! No lock is held across `.await`, and none across a sync but the two that order syncs:
+//! `checkpointing`, so that the checkpoints of a log end as they began, and `written`.
 
 mod api;
 mod auth;

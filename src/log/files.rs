@@ -135,6 +135,13 @@ impl<D: Disk> Files<D> {
     }
 }
 
+/// A name that nothing has: this one, or with a number behind it.
+pub(super) fn free_name(name: String, is_taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (1..).map(|number: u64| format!("{name}.{number}"));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    names.find(|name| !is_taken(name)).expect("numbers do not end")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::super::facts::{Damaged, Recovered, SetAside, Torn};
-use super::super::files::{Failed, Kind, at};
+use super::super::files::{Failed, Kind, at, free_name};
 use super::super::index::Index;
 use super::super::pieces::{Piece, Pieces, next_good};
 use super::super::read::Recent;
@@ -222,12 +222,8 @@ impl<D: Disk> Log<D> {
     fn free_name(&self, path: &Path, position: u32) -> Result<std::path::PathBuf, Failed> {
         let listed = self.files.disk.list(&self.files.dir).map_err(at(&self.files.dir))?;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let base = format!("{name}.damaged-{position}");
         let taken = |name: &str| listed.iter().any(|file| file.name == name);
-        let numbered = (1..).map(|number| format!("{base}.{number}"));
-        let mut names = std::iter::once(base.clone()).chain(numbered);
-        let free = names.find(|name| !taken(name)).expect("numbers do not end");
-        Ok(self.files.named(&free))
+        Ok(self.files.named(&free_name(format!("{name}.damaged-{position}"), taken)))
     }
 }
 

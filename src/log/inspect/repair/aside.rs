@@ -6,10 +6,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use super::Thing;
+use crate::log::files::free_name;
 
 /// Gives what lies at `path`, whatever it is, a name beside it.
 pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let aside = free_name(path, ".damaged")?;
+    let aside = free_beside(path, ".damaged");
     fs::rename(path, &aside)?;
     sync_around(path)?;
     Ok(aside)
@@ -17,7 +18,7 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
 
 /// Keeps the file at `path` under another name as well. Then it may be replaced.
 pub(super) fn keep(path: &Path, position: u32) -> io::Result<PathBuf> {
-    let aside = free_name(path, &format!(".damaged-{position}"))?;
+    let aside = free_beside(path, &format!(".damaged-{position}"));
     match fs::hard_link(path, &aside) {
         Ok(()) => {}
         // A file system without links.
@@ -86,15 +87,8 @@ fn sync_around(path: &Path) -> io::Result<()> {
 
 /// `00000000000000000000.index.damaged`, or with a number behind it. A number behind a dash would
 /// make it look like a partition.
-fn free_name(path: &Path, suffix: &str) -> io::Result<PathBuf> {
-    let mut base = path.as_os_str().to_owned();
-    base.push(suffix);
-    let numbered = (1..).map(|number| {
-        let mut name = base.clone();
-        name.push(format!(".{number}"));
-        name
-    });
-    let mut names = std::iter::once(base.clone()).chain(numbered).map(PathBuf::from);
-    let is_free = |name: &PathBuf| fs::symlink_metadata(name).is_err();
-    Ok(names.find(is_free).expect("numbers do not end"))
+fn free_beside(path: &Path, suffix: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let taken = |name: &str| fs::symlink_metadata(path.with_file_name(name)).is_ok();
+    path.with_file_name(free_name(format!("{name}{suffix}"), taken))
 }
