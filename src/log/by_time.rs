@@ -84,7 +84,7 @@ impl<D: Disk> Log<D> {
     pub(super) fn load_times(&mut self) -> Result<(), Failed> {
         for at_segment in 0..self.segments.len() {
             if self.segments[at_segment].times.largest == Largest::Unknown {
-                let last = self.time_entry(at_segment, |index| index.times.last().copied())?;
+                let last = self.last_time(at_segment)?;
                 let largest = last.map_or(Largest::None, Largest::At);
                 let first = self.segments[at_segment].times.first;
                 self.segments[at_segment].times = Times { first, largest };

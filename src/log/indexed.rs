@@ -14,7 +14,7 @@ use super::pieces::next_good;
 use super::segment::Segment;
 use super::walk::Walk;
 use super::{Disk, Log};
-use crate::record::Offset;
+use crate::record::{Offset, Timestamp};
 
 impl<D: Disk> Log<D> {
     /// A segment's index, read from its files, or made anew where they are missing or wrong.
@@ -88,6 +88,35 @@ impl<D: Disk> Log<D> {
         }
         self.disbelieve(at_segment, Kind::TimeIndex, entry)?;
         Ok(pick(self.index(at_segment)?))
+    }
+
+    /// The last entry of a closed segment's time index, which is the largest of its times. A file
+    /// that was cut behind an entry looks whole, and retention would take the segment for older
+    /// than it is: so no batch at the end may be younger.
+    pub(super) fn last_time(&mut self, at_segment: usize) -> Result<Option<TimeEntry>, Failed> {
+        let last = |index: &Index| index.times.last().copied();
+        let entry = self.time_entry(at_segment, last)?;
+        let time = entry.map_or(Timestamp(-1), |entry| entry.timestamp);
+        if !self.ends_later(at_segment, time)? {
+            return Ok(entry);
+        }
+        let found = entry.map_or("no entry".to_owned(), |entry| entry.to_string());
+        self.disbelieve(at_segment, Kind::TimeIndex, format!("{found} at the end"))?;
+        Ok(last(self.index(at_segment)?))
+    }
+
+    /// Whether one of the last batches, from the last entry of the offset index on, is younger.
+    fn ends_later(&mut self, at_segment: usize, time: Timestamp) -> Result<bool, Failed> {
+        let file = self.load_file(at_segment)?;
+        let span = 0..self.segments[at_segment].bytes;
+        let mut walk =
+            self.walk_from(at_segment, &*file, span, |index| index.offsets.last().copied())?;
+        while let Some((_, batch)) = walk.next().map_err(|error| self.of_log(at_segment, error))? {
+            if time < batch.max_timestamp() && 0 < batch.count() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the batch that an entry speaks of has its time as the largest. Where the log itself

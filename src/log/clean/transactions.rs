@@ -4,10 +4,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::super::aborted::Aborted;
-use crate::record::{BatchView, Offset, ProducerId, Scratch};
-
-/// A marker is a few bytes.
-const MARKER_BYTES_MAX: usize = 1 << 16;
+use super::super::transactions::{Decision, Marker};
+use crate::record::{BatchView, Offset, ProducerId};
 
 #[derive(Clone, Default)]
 pub(super) struct Transactions {
@@ -40,7 +38,7 @@ impl Transactions {
             self.aborted.entry(next.producer).or_insert((next, false));
         }
         match batch.producer() {
-            Some(producer) if batch.is_control() => self.end(producer.id, Marker::of(batch)),
+            Some(producer) if batch.is_control() => self.end(producer.id, batch),
             Some(producer) if batch.is_transactional() => {
                 match self.aborted.get_mut(&producer.id) {
                     Some((_, has_batches)) => {
@@ -57,48 +55,23 @@ impl Transactions {
         }
     }
 
-    fn end(&mut self, producer: ProducerId, marker: Marker) -> bool {
-        match marker {
-            Marker::Abort => match self.aborted.remove(&producer) {
+    fn end(&mut self, producer: ProducerId, batch: &BatchView<'_>) -> bool {
+        match Marker::of(batch).map(|marker| marker.decision) {
+            Some(Decision::Abort) => match self.aborted.remove(&producer) {
                 Some((aborted, true)) => {
                     self.left.push(aborted);
                     false
                 }
                 _ => true,
             },
-            Marker::Commit => !self.committed.remove(&producer),
-            Marker::Emptied => true,
-            Marker::Other => false,
+            Some(Decision::Commit) => !self.committed.remove(&producer),
+            // An earlier compaction emptied it, or it ends nothing.
+            None => batch.count() == 0,
         }
     }
 
     /// The aborted transactions that ended since this was asked last, and still have batches.
     pub(super) fn take_left(&mut self) -> Vec<Aborted> {
         std::mem::take(&mut self.left)
-    }
-}
-
-enum Marker {
-    Abort,
-    Commit,
-    /// An earlier compaction took it out.
-    Emptied,
-    Other,
-}
-
-impl Marker {
-    /// Its key: i16 version, i16 type (ControlRecordType.java).
-    fn of(batch: &BatchView<'_>) -> Marker {
-        let mut scratch = Scratch::default();
-        let first = batch.sketches(&mut scratch, MARKER_BYTES_MAX).map(|mut all| all.next());
-        match first {
-            Ok(None) => Marker::Emptied,
-            Ok(Some(Ok(record))) => match record.key {
-                Some([_, _, 0, 0, ..]) => Marker::Abort,
-                Some([_, _, 0, 1, ..]) => Marker::Commit,
-                _ => Marker::Other,
-            },
-            Ok(Some(Err(_))) | Err(_) => Marker::Other,
-        }
     }
 }

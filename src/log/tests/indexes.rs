@@ -96,6 +96,22 @@ fn no_bit_of_an_index_hides_a_record() {
     }
 }
 
+/// Then it looks whole, and as if the segment were older than it is.
+#[test]
+fn a_time_index_that_was_cut_behind_an_entry_hides_no_record() {
+    let path = Path::new(DIR).join("00000000000000000000.timeindex");
+    let entries = closed().read(&path).unwrap().len() / index::TIME_ENTRY_BYTES;
+    assert!(2 < entries, "{entries}");
+    for left in 0..entries {
+        let mut disk = closed();
+        let bytes = (left * index::TIME_ENTRY_BYTES) as u64;
+        disk.open(&path, Open::Existing).unwrap().set_len(bytes).unwrap();
+        disk.process_dies();
+        check(open(&disk, CLEAN).0);
+        assert_eq!(disk.read(&path).unwrap(), closed().read(&path).unwrap(), "{left} entries");
+    }
+}
+
 #[test]
 fn an_index_that_lied_is_right_from_then_on() {
     let mut disk = closed();
