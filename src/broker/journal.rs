@@ -47,6 +47,11 @@ pub struct Journal<W> {
     said: HashMap<String, Said>,
 }
 
+/// When, and what with its level.
+fn parts(line: &str) -> (&str, &str) {
+    line.trim_end().split_once(' ').unwrap_or((line, ""))
+}
+
 struct Said {
     at: Instant,
     /// How often it would have been said since.
@@ -64,7 +69,7 @@ impl<W: Write> Journal<W> {
 
     /// What is no trouble is passed on as it is.
     fn take(&mut self, line: &str, now: Instant) {
-        let (time, what) = line.trim_end().split_once(' ').unwrap_or((line, ""));
+        let (time, what) = parts(line);
         self.sum_up(time, now);
         if !what.starts_with("ERROR ") && !what.starts_with(" WARN ") {
             return self.put(line);
@@ -103,7 +108,7 @@ impl<W: Write> Journal<W> {
 impl<W: Write> Write for Journal<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        if let Some((_, trouble)) = text.trim_end().split_once(" ERROR ") {
+        if let Some(trouble) = parts(&text).1.strip_prefix("ERROR ") {
             let mut troubles = TROUBLES.lock().unwrap_or_else(PoisonError::into_inner);
             troubles.add(now(), trouble);
         }

@@ -35,7 +35,8 @@ impl HeldUp {
             None if now < slow => None,
             None => Some(format!(
                 "{why}; still waiting (other members may be slow to make room, its coordinator \
-                 silent, or the broker without the group.protocol that was asked for)"
+                 silent or out of disk, or the broker without the group.protocol that was asked \
+                 for)"
             )),
         }
     }
