@@ -24,6 +24,30 @@ fn leave_open(kaw: &Kaw, apache: &Apache) {
     kaw.cmd(&format!("produce otx -b {brokers}")).stdin("behind\n").run().ok();
 }
 
+/// Whoever does not get to what lies behind it is told so, whichever way they read.
+fn told_of_it(kaw: &Kaw, brokers: &str) {
+    let held_back = "otx-0: an open transaction holds back offsets 0 to 300; ";
+    let once = |line: &str, word: &str| {
+        let done = kaw.cmd(&format!("{line} -b {brokers}")).run().ok();
+        assert_eq!(done.err().matches(held_back).count(), 1, "{done}");
+        done.says(&format!("{held_back}{word}"))
+    };
+    for how in ["", "-g readers", "--merge", "--tail 5", "-o 0"] {
+        once(&format!("consume -e otx {how}"), "--isolation uncommitted reads them").prints("");
+    }
+    for how in ["-q", "--isolation uncommitted", "-o ..0"] {
+        let done = kaw.cmd(&format!("consume -e otx {how} -b {brokers}")).run().ok();
+        assert!(!done.err().contains("transaction"), "{how}: {done}");
+    }
+    let backup = once("backup copy otx -J", "they are not in the backup");
+    assert!(backup.out().contains("\"held_back_offsets\":301"), "{backup}");
+    kaw.cmd("log verify copy").run().ok().says("ends at offset 0 of 301");
+    kaw.cmd(&format!("restore copy --dry-run --as again -b {brokers}"))
+        .run()
+        .ok()
+        .says("otx-0 only up to offset 0 of 301");
+}
+
 /// What a Java consumer reads of what was committed.
 fn java(kaw: &Kaw, brokers: &str, count: usize) -> String {
     let tool = kaw.apache_tool(CONSOLE_CONSUMER).expect("there is an Apache Kafka");
@@ -37,6 +61,7 @@ it!(a_transaction_that_apache_kafka_left_open_holds_nothing_back_here, |kaw| {
     kaw.broker("").stop();
     let Some(theirs) = apache(kaw) else { return };
     leave_open(kaw, &theirs);
+    told_of_it(kaw, &theirs.address);
     theirs.stop();
     let verify = format!("log verify {}", kaw.data().display());
     kaw.cmd(&verify).run().ok().says("has not ended its transaction from offset 0 on");
@@ -44,8 +69,11 @@ it!(a_transaction_that_apache_kafka_left_open_holds_nothing_back_here, |kaw| {
     let ours = kaw.broker("");
     kaw.cmd("produce otx").stdin("ours\n").run().ok();
     for _ in 0..2 {
-        kaw.cmd("consume -e otx").run().ok().prints("behind\nours\n");
+        let done = kaw.cmd("consume -e otx").run().ok().prints("behind\nours\n");
+        assert!(!done.err().contains("transaction"), "{done}");
     }
+    let backup = kaw.cmd("backup copy otx -J").run().ok();
+    assert!(backup.out().contains("\"held_back_offsets\":0"), "{backup}");
     assert_eq!(kaw.ok("consume -e otx --isolation uncommitted").lines().count(), 302);
     let told = ours.stop().err();
     let word = told.lines().find(|line| line.contains("aborted a transaction")).expect(&told);

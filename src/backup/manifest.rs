@@ -46,6 +46,9 @@ pub struct Partition {
     pub start: Offset,
     /// Exclusive; all before it is decided.
     pub end: Offset,
+    /// Where the log ended, if a transaction that nobody had ended held back what is behind `end`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back_until: Option<Offset>,
     /// Of the last batch.
     pub leader_epoch: Option<LeaderEpoch>,
     pub batch_bytes_max: u64,
@@ -66,6 +69,12 @@ pub struct Segment {
 }
 
 impl Topic {
+    /// The partitions in which a transaction held something back: from where, and up to where.
+    pub fn held_back(&self) -> impl Iterator<Item = (PartitionId, Offset, Offset)> {
+        let numbered = (0..).map(PartitionId).zip(&self.partitions);
+        numbered.filter_map(|(number, it)| Some((number, it.end, it.held_back_until?)))
+    }
+
     /// The partitions that end before the cluster's log did: where, and why.
     pub fn unread(&self) -> impl Iterator<Item = (PartitionId, Offset, &str)> {
         let numbered = (0..).map(PartitionId).zip(&self.partitions);
@@ -178,6 +187,7 @@ mod tests {
         let partition = Partition {
             start: Offset(4),
             end: Offset(9),
+            held_back_until: Some(Offset(12)),
             leader_epoch: Some(LeaderEpoch(2)),
             batch_bytes_max: 7,
             aborted: vec![(ProducerId(8), Offset(5), None)].into(),

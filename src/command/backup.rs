@@ -14,9 +14,11 @@ use super::interrupt::Interrupt;
 use super::progress::{Ahead, Done, Progress};
 use super::stdio::{print, tell};
 use super::topic::is_internal;
+use super::undecided;
 use super::{Exit, Global, Usage, note};
 use crate::backup::{Manifest, Store, Topic};
 use crate::client::Error;
+use crate::client::admin::HeldBack;
 use crate::client::nearest::similar;
 use crate::quantity::{counted, show_bytes, show_count};
 use copy::copy;
@@ -133,7 +135,8 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     store.publish(&manifest)?;
     store.sweep(&manifest)?;
     let unread = tell_unread(&args.dir, &manifest, &names);
-    report(global, args, &manifest, (done, unread))?;
+    let held_back = tell_held_back(&manifest, &names);
+    report(global, args, &manifest, Told { new: done, unread, held_back })?;
     Ok(if unread == 0 { Exit::Done } else { Exit::Refused })
 }
 
@@ -154,12 +157,32 @@ fn tell_unread(dir: &Path, manifest: &Manifest, names: &[String]) -> usize {
     count
 }
 
-fn report(
-    global: &Global,
-    args: &Args,
-    manifest: &Manifest,
-    (new, unread): (Done, usize),
-) -> anyhow::Result<()> {
+/// Names the partitions of which an open transaction keeps a part out, and counts that part.
+fn tell_held_back(manifest: &Manifest, names: &[String]) -> i64 {
+    let mut held_back = Vec::new();
+    for name in names {
+        let own = manifest.topics.get(name).into_iter().flat_map(Topic::held_back);
+        held_back.extend(own.map(|(partition, from, until)| HeldBack {
+            topic: name.clone(),
+            partition,
+            from,
+            until,
+        }));
+    }
+    let then = "they are not in the backup: run it again when that has ended";
+    undecided::lines(&held_back, then).iter().for_each(|line| tell(line));
+    held_back.iter().map(|it| it.until.get() - it.from.get()).sum()
+}
+
+/// What a run did, and what it could not.
+struct Told {
+    new: Done,
+    unread: usize,
+    held_back: i64,
+}
+
+fn report(global: &Global, args: &Args, manifest: &Manifest, told: Told) -> anyhow::Result<()> {
+    let Told { new, unread, held_back } = told;
     let topics = manifest.topics.len();
     let partitions: usize = manifest.topics.values().map(|topic| topic.partitions.len()).sum();
     let bytes: u64 = manifest.topics.values().map(Topic::bytes).sum();
@@ -173,6 +196,7 @@ fn report(
             "new_records": new.records,
             "new_bytes": new.bytes,
             "damaged_partitions": unread,
+            "held_back_offsets": held_back,
         });
         print(&format!("{line}\n"))?;
     }

@@ -28,6 +28,7 @@ mod round_trip;
 mod stdio;
 mod table;
 mod topic;
+mod undecided;
 
 use std::fmt;
 use std::io::{self, Write};

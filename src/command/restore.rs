@@ -280,6 +280,13 @@ impl Restore<'_> {
                     self.args.dir.display(),
                 ));
             }
+            for (number, end, until) in topic.held_back() {
+                tell(&format!(
+                    "{} has {name}-{number} only up to offset {end} of {until}: a transaction was \
+                     open when it was taken, and held back what was behind it",
+                    self.args.dir.display(),
+                ));
+            }
         }
         exit
     }

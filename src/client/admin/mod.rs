@@ -26,7 +26,7 @@ pub use super::sys::{
 pub use crate::wire::Sizes;
 use coordinators::Coordinators;
 pub use groups::Committed;
-pub use places::Place;
+pub use places::{HeldBack, Place};
 pub use sizes::{Asked, Measured};
 pub use topics::{Change, Changes};
 
@@ -129,6 +129,11 @@ impl Admin {
         }
         self.native.forgive();
         Ok(())
+    }
+
+    /// Whose ends the questions are about that name no isolation.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
     }
 
     /// Asks the leaders of these partitions whether they are there.

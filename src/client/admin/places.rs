@@ -18,6 +18,21 @@ pub struct Place {
 /// A place that is asked for.
 type Wanted<'a> = (&'a str, PartitionId, Edge);
 
+/// Places that are asked for together, and with which isolation.
+pub type Question<'a> = (Isolation, &'a [Wanted<'a>]);
+
+/// A part of a partition that readers of what was committed do not get to: a transaction before it
+/// is not ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    pub topic: String,
+    pub partition: PartitionId,
+    /// Where the transaction begins.
+    pub from: Offset,
+    /// Exclusive.
+    pub until: Offset,
+}
+
 impl Admin {
     /// Where partitions begin or end, or which record is the first of a time; in the order asked.
     /// Ends are those of the isolation in force. All questions are under way at once.
@@ -25,18 +40,18 @@ impl Admin {
         &self,
         wanted: [&[Wanted<'_>]; N],
     ) -> Result<[Vec<Place>; N], Error> {
-        self.places_at(self.isolation, wanted)
+        self.places_at(wanted.map(|wanted| (self.isolation, wanted)))
     }
 
     /// The same, where an isolation of its own is meant. Leaders change, and a broker that has
     /// just started leads its partitions only after a moment: that is waited for.
     pub fn places_at<const N: usize>(
         &self,
-        isolation: Isolation,
-        wanted: [&[Wanted<'_>]; N],
+        questions: [Question<'_>; N],
     ) -> Result<[Vec<Place>; N], Error> {
-        self.insist(|| match self.try_places(isolation, wanted) {
+        self.insist(|| match self.try_places(questions) {
             Err(Failed::ForNow(error)) => {
+                let wanted = questions.map(|(_, wanted)| wanted);
                 let leaderless = self.leaderless(&wanted).map_err(Failed::Finally)?;
                 Err(Failed::ForNow(leaderless.unwrap_or(error)))
             }
@@ -46,16 +61,15 @@ impl Admin {
 
     fn try_places<const N: usize>(
         &self,
-        isolation: Isolation,
-        wanted: [&[Wanted<'_>]; N],
+        questions: [Question<'_>; N],
     ) -> Result<[Vec<Place>; N], Failed> {
-        let ask = |wanted: &[Wanted<'_>]| {
+        let ask = |(isolation, wanted)| {
             sys::ask_edges(&self.native, isolation, wanted, self.patience.max)
         };
         // An empty question is refused by librdkafka.
-        let calls = wanted.map(|wanted| (!wanted.is_empty()).then(|| ask(wanted)));
+        let calls = questions.map(|question| (!question.1.is_empty()).then(|| ask(question)));
         let mut places = [const { Vec::new() }; N];
-        for ((wanted, call), places) in wanted.iter().zip(calls).zip(&mut places) {
+        for (((_, wanted), call), places) in questions.iter().zip(calls).zip(&mut places) {
             if let Some(call) = call {
                 let answers = sys::edges(&call);
                 let answers = answers.map_err(|refusal| {
@@ -65,6 +79,19 @@ impl Admin {
             }
         }
         Ok(places)
+    }
+
+    /// Which of these partitions, with where their logs ended, are still held back by a transaction
+    /// from before that end.
+    pub fn held_back(&self, ends: &[(&str, PartitionId, Offset)]) -> Result<Vec<HeldBack>, Error> {
+        let wanted: Vec<_> = ends.iter().map(|&(t, p, _)| (t, p, Edge::End)).collect();
+        let [stable] = self.places_at([(Isolation::Committed, &wanted)])?;
+        let held_back =
+            ends.iter().zip(stable).filter_map(|(&(topic, partition, until), place)| {
+                let from = place.offset.filter(|from| *from < until)?;
+                Some(HeldBack { topic: topic.to_owned(), partition, from, until })
+            });
+        Ok(held_back.collect())
     }
 
     /// One call asks for a partition only once, so that its name finds its answer.

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::super::admin::{Admin, Edge, Place};
-use super::super::span::{Edges, Found, Place as Wanted, Span};
+use super::super::admin::{Admin, Edge, Isolation, Place};
+use super::super::span::{AtEnd, Edges, Found, Place as Wanted, Span};
 use super::{Error, Part};
-use crate::record::PartitionId;
+use crate::record::{Offset, PartitionId};
 
 /// The parts that are wanted, sorted; what a log does not have is an error.
 pub fn parts(admin: &Admin, wanted: &super::Wanted<'_>) -> Result<Vec<Part>, Error> {
@@ -56,8 +56,14 @@ fn spanned(
         _ => Vec::new(),
     };
     let (from, until) = (time(Some(span.from)), time(span.until));
-    let [starts, ends, from, until] =
-        admin.places([&at(Edge::Start), &at(Edge::End), &from, &until])?;
+    let isolation = admin.isolation();
+    let [starts, ends, highs, from, until] = admin.places_at([
+        (isolation, &at(Edge::Start)),
+        (isolation, &at(Edge::End)),
+        (Isolation::Uncommitted, &highs_of(admin, partitions, span.at_end)),
+        (isolation, &from),
+        (isolation, &until),
+    ])?;
     let stored = match span.from {
         Wanted::Stored => admin.committed(partitions)?,
         _ => Vec::new(),
@@ -74,16 +80,67 @@ fn spanned(
             offset: gone.offset,
             edges: gone.edges,
         })?;
-        parts.push(Part::new(topic.to_owned(), partition, reach));
+        let is_all_decided = match span.until {
+            Some(Wanted::At(until)) => until <= edges.end,
+            _ => reach.stop.is_some_and(|stop| stop < edges.end),
+        };
+        let undecided_until = undecided(edges, highs.get(index)).filter(|_| !is_all_decided);
+        let part = Part::new(topic.to_owned(), partition, reach);
+        parts.push(Part { undecided_until, ..part });
     }
     Ok(parts)
 }
 
+/// Where a partition begins and ends.
+#[derive(Clone, Copy)]
+pub struct Ends {
+    pub edges: Edges,
+    /// As a part has it.
+    pub undecided_until: Option<Offset>,
+}
+
+/// The ends of partitions, in the order asked.
+pub fn ends(
+    admin: &Admin,
+    partitions: &[(&str, PartitionId)],
+    at_end: AtEnd,
+) -> Result<Vec<Ends>, Error> {
+    let at = |edge| partitions.iter().map(|&(t, p)| (t, p, edge)).collect::<Vec<_>>();
+    let [starts, ends, highs] = admin.places_at([
+        (admin.isolation(), &at(Edge::Start)),
+        (admin.isolation(), &at(Edge::End)),
+        (Isolation::Uncommitted, &highs_of(admin, partitions, at_end)),
+    ])?;
+    let edges = starts.into_iter().zip(ends).map(|(start, end)| edges_of(start, end));
+    let ends = edges
+        .enumerate()
+        .map(|(index, edges)| Ends { edges, undecided_until: undecided(edges, highs.get(index)) });
+    Ok(ends.collect())
+}
+
 /// Where partitions begin and end, in the order asked.
 pub fn edges(admin: &Admin, partitions: &[(&str, PartitionId)]) -> Result<Vec<Edges>, Error> {
-    let at = |edge| partitions.iter().map(|&(t, p)| (t, p, edge)).collect::<Vec<_>>();
-    let [starts, ends] = admin.places([&at(Edge::Start), &at(Edge::End)])?;
-    Ok(starts.into_iter().zip(ends).map(|(start, end)| edges_of(start, end)).collect())
+    let ends = ends(admin, partitions, AtEnd::Follow)?;
+    Ok(ends.into_iter().map(|ends| ends.edges).collect())
+}
+
+/// What is asked to know whether something that is not decided lies before the end: nothing where
+/// that is not waited for, or read as well.
+fn highs_of<'a>(
+    admin: &Admin,
+    partitions: &[(&'a str, PartitionId)],
+    at_end: AtEnd,
+) -> Vec<(&'a str, PartitionId, Edge)> {
+    match (at_end, admin.isolation()) {
+        (AtEnd::Stop, Isolation::Committed) => {
+            partitions.iter().map(|&(t, p)| (t, p, Edge::End)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn undecided(edges: Edges, high: Option<&Place>) -> Option<Offset> {
+    high.and_then(|place| place.offset).filter(|high| edges.end < *high)
 }
 
 fn edges_of(start: Place, end: Place) -> Edges {

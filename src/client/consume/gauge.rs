@@ -38,9 +38,11 @@ impl Gauge {
 
     fn look_up(&mut self, topic: &str, partition: PartitionId) -> Result<Watermarks, Error> {
         let at = |edge| [(topic, partition, edge)];
-        let [stable] = self.admin.places_at(Isolation::Committed, [&at(Edge::End)])?;
-        let [start, high] =
-            self.admin.places_at(Isolation::Uncommitted, [&at(Edge::Start), &at(Edge::End)])?;
+        let [stable, start, high] = self.admin.places_at([
+            (Isolation::Committed, &at(Edge::End)),
+            (Isolation::Uncommitted, &at(Edge::Start)),
+            (Isolation::Uncommitted, &at(Edge::End)),
+        ])?;
         let offset = |places: Vec<Place>| places[0].offset.unwrap_or_default();
         let marks = Watermarks {
             log_start: offset(start),

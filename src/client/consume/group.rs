@@ -7,14 +7,15 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::admin::{Admin, Edge, Patience, Probe};
+use super::super::admin::{Admin, Edge, HeldBack, Patience, Probe};
 use super::super::span::{AtEnd, Edges, Found, Place, Reach, Reading, Span};
 use super::super::sys::{GroupMember, Native, News, Target};
 use super::{
-    Code, Complaint, Config, Error, Offset, Part, Received, Source, find, give_up, judge, native,
-    probe,
+    Code, Complaint, Config, Error, Offset, Part, Received, Source, find, give_up, held_back,
+    judge, native, probe,
 };
 use crate::record::LeaderEpoch;
+use find::Ends;
 
 /// What this reader is built on. They go after the user's own.
 const FIXED: &[(&str, &str)] = &[
@@ -130,7 +131,7 @@ impl GroupReader {
             true => Vec::new(),
             false => self.admin.committed(&names)?,
         };
-        let edges = find::edges(&self.admin, &names)?;
+        let ends = find::ends(&self.admin, &names, self.span.at_end)?;
         let times = match self.span.from {
             Place::Since(time) => {
                 let at: Vec<_> = names.iter().map(|&(t, p)| (t, p, Edge::Since(time))).collect();
@@ -141,10 +142,10 @@ impl GroupReader {
         };
         let mut places = Vec::with_capacity(targets.len());
         for (index, target) in targets.iter().enumerate() {
-            let begin =
-                self.span.from.nearest(edges[index], Found { from: times[index], until: None });
-            let from = self.goes_on(target, committed[index], edges[index], begin);
-            self.take(target, from, edges[index]);
+            let edges = ends[index].edges;
+            let begin = self.span.from.nearest(edges, Found { from: times[index], until: None });
+            let from = self.goes_on(target, committed[index], edges, begin);
+            self.take(target, from, ends[index]);
             places.push((target.clone(), from));
         }
         let failed = |code| Error::Refused { what: "cannot take partitions over".to_owned(), code };
@@ -174,11 +175,13 @@ impl GroupReader {
         }
     }
 
-    fn take(&mut self, (topic, partition): &Target, from: Offset, edges: Edges) {
+    fn take(&mut self, (topic, partition): &Target, from: Offset, ends: Ends) {
+        let Ends { edges, undecided_until } = ends;
         let stop = (self.span.at_end == AtEnd::Stop).then_some(edges.end);
         let reading = Reading::new(Reach { from, stop, at_end: self.span.at_end });
-        let part = Part { topic: topic.clone(), partition: *partition, reading, stopped: false };
-        let target = (topic.clone(), *partition);
+        let (name, partition) = (topic.clone(), *partition);
+        let part = Part { topic: name, partition, reading, undecided_until, stopped: false };
+        let target = (topic.clone(), partition);
         let index = *self.by_target.entry(target).or_insert(self.parts.len());
         if index == self.parts.len() {
             self.parts.push(part);
@@ -354,6 +357,10 @@ impl Source for GroupReader {
         let failed = |code| Error::Refused { what: "cannot subscribe".to_owned(), code };
         self.topics = topics.to_vec();
         self.member.subscribe(topics).map_err(failed)
+    }
+
+    fn held_back(&self) -> Result<Vec<HeldBack>, Error> {
+        held_back(&self.admin, self.held())
     }
 
     fn admin(&self) -> &Admin {

@@ -8,11 +8,11 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::admin::{Admin, Patience, Probe};
+use super::super::admin::{Admin, HeldBack, Patience, Probe};
 use super::super::sys::{Message, Native, Reader};
 use super::{
     Code, Complaint, Config, Error, FIXED, Kept, Offset, Part, Received, Source, Wanted, check,
-    find, give_up, judge, native, probe,
+    find, give_up, held_back, judge, native, probe,
 };
 use crate::record::Timestamp;
 
@@ -213,6 +213,10 @@ impl Source for Merge {
             self.start(part)?;
         }
         Ok(())
+    }
+
+    fn held_back(&self) -> Result<Vec<HeldBack>, Error> {
+        held_back(&self.admin, self.lanes.iter().map(|lane| &lane.part))
     }
 
     fn admin(&self) -> &Admin {

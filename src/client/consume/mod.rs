@@ -19,7 +19,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::admin::{Admin, Patience, Probe};
+use super::admin::{Admin, HeldBack, Patience, Probe};
 use super::span::{Reach, Reading, Span};
 use super::sys::{self, Kind, Native, Reader};
 use super::{Code, Complaint, Config, Error};
@@ -114,6 +114,10 @@ pub trait Source {
     /// Reads these topics, those that are new to it from their start.
     fn want(&mut self, topics: &[String]) -> Result<(), Error>;
 
+    /// What a transaction that is still open kept from being read, up to the ends as they were when
+    /// it began. Asks for it only where it was so then.
+    fn held_back(&self) -> Result<Vec<HeldBack>, Error>;
+
     /// For questions about the same cluster.
     fn admin(&self) -> &Admin;
 
@@ -139,6 +143,8 @@ pub struct Part {
     pub topic: String,
     pub partition: PartitionId,
     pub reading: Reading,
+    /// Where the log ended, where what is decided ended before it and the reading is to end too.
+    undecided_until: Option<Offset>,
     /// librdkafka was told to stop reading it.
     stopped: bool,
 }
@@ -328,6 +334,10 @@ impl Source for Consumer {
         Ok(())
     }
 
+    fn held_back(&self) -> Result<Vec<HeldBack>, Error> {
+        held_back(&self.admin, &self.parts)
+    }
+
     fn admin(&self) -> &Admin {
         &self.admin
     }
@@ -336,7 +346,8 @@ impl Source for Consumer {
 impl Part {
     fn new(topic: String, partition: PartitionId, reach: Reach) -> Part {
         let reading = Reading::new(reach);
-        Part { topic, partition, stopped: reading.is_done(), reading }
+        let stopped = reading.is_done();
+        Part { topic, partition, stopped, reading, undecided_until: None }
     }
 
     /// As it is named in messages.
@@ -367,6 +378,17 @@ fn give_up<'a>(parts: impl IntoIterator<Item = &'a mut Part>) -> Vec<String> {
         part.name()
     });
     names.collect()
+}
+
+fn held_back<'a>(
+    admin: &Admin,
+    parts: impl IntoIterator<Item = &'a Part>,
+) -> Result<Vec<HeldBack>, Error> {
+    let undecided = parts
+        .into_iter()
+        .filter_map(|part| Some((part.topic.as_str(), part.partition, part.undecided_until?)));
+    let undecided: Vec<_> = undecided.collect();
+    if undecided.is_empty() { Ok(Vec::new()) } else { admin.held_back(&undecided) }
 }
 
 fn check<'a>(admin: &Admin, parts: impl IntoIterator<Item = &'a Part>) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use super::super::admin::{Admin, Probe};
+use super::super::admin::{Admin, HeldBack, Probe};
 use super::super::span::{AtEnd, Place, Span};
 use super::{Complaint, Consumer, Error, Kept, Received, Source, Wanted};
 use crate::record::PartitionId;
@@ -173,6 +173,10 @@ impl Source for Tail {
             Stage::Following => self.inner.want(topics),
             _ => Ok(()),
         }
+    }
+
+    fn held_back(&self) -> Result<Vec<HeldBack>, Error> {
+        self.inner.held_back()
     }
 
     fn admin(&self) -> &Admin {

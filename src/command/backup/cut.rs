@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use crate::backup::{Manifest, Offsets, Partition, Topic};
-use crate::client::admin::{Admin, ConfigSource, Edge, Isolation, Place, TopicInfo};
+use crate::client::admin::{Admin, ConfigSource, Edge, HeldBack, Isolation, Place, TopicInfo};
 use crate::client::raw::Raw;
 use crate::command::admin::{now, said};
 use crate::record::{Offset, PartitionId, Timestamp};
@@ -22,6 +22,8 @@ pub struct Cut {
     taken: Timestamp,
     topics: Vec<CutTopic>,
     groups: Vec<(String, Offsets)>,
+    /// What open transactions keep out of it.
+    held_back: Vec<HeldBack>,
 }
 
 struct CutTopic {
@@ -64,7 +66,7 @@ impl Cut {
             check_identity(&topic.name, raw.id(&topic.name).as_ref(), before)?;
         }
         let groups = if with_groups { committed(admin, topics)? } else { Vec::new() };
-        let spans = spans(admin, topics)?;
+        let (spans, held_back) = spans(admin, topics)?;
         let taken = now();
         let configs = configs(admin, topics)?;
         let cut = topics.iter().zip(spans).zip(configs).map(|((topic, spans), configs)| {
@@ -73,7 +75,7 @@ impl Cut {
             let from = (0..spans.len()).map(|n| had(before, &name, n).end).collect();
             CutTopic { name, id, replicas, configs, spans, from }
         });
-        Ok(Cut { cluster, taken, topics: cut.collect(), groups })
+        Ok(Cut { cluster, taken, topics: cut.collect(), groups, held_back })
     }
 
     /// Whether what was copied is of the topics that the cut was taken of: a fetch names a topic,
@@ -129,7 +131,13 @@ impl Cut {
         }
         let mut copied = copied.into_iter();
         for topic in self.topics {
-            let partitions: Vec<_> = copied.by_ref().take(topic.spans.len()).collect();
+            let mut partitions: Vec<_> = copied.by_ref().take(topic.spans.len()).collect();
+            for (number, it) in partitions.iter_mut().enumerate() {
+                let mut held_back = self.held_back.iter();
+                let own = held_back
+                    .find(|own| own.topic == topic.name && own.partition == partition(number));
+                it.held_back_until = own.map(|own| own.until);
+            }
             clamp(&mut manifest.groups, &topic.name, &partitions);
             let CutTopic { name, id, replicas, configs, .. } = topic;
             let topic = Topic { id, taken: self.taken, replicas, configs, partitions };
@@ -188,16 +196,30 @@ fn committed(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<(String,
     Ok(ids.into_iter().zip(offsets).filter(|(_, offsets)| !offsets.is_empty()).collect())
 }
 
-/// Start and end of each partition, by topic.
-fn spans(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<Vec<(Offset, Offset)>>> {
+/// Start and end of each partition, of a topic.
+type Spans = Vec<(Offset, Offset)>;
+
+/// Start and end of each partition, by topic, and what open transactions hold back behind that.
+fn spans(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<(Vec<Spans>, Vec<HeldBack>)> {
     let all = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
     let all: Vec<_> = all.map(|(topic, partition)| (topic.name.as_str(), partition.id)).collect();
     let at = |edge| all.iter().map(|&(topic, id)| (topic, id, edge)).collect::<Vec<_>>();
-    let wanted = [&*at(Edge::Start), &*at(Edge::End)];
-    let [starts, ends] = admin.places_at(Isolation::Committed, wanted)?;
+    let [highs, starts, ends] = admin.places_at([
+        (Isolation::Uncommitted, &at(Edge::End)),
+        (Isolation::Committed, &at(Edge::Start)),
+        (Isolation::Committed, &at(Edge::End)),
+    ])?;
     let offset = |place: &Place| place.offset.unwrap_or(Offset::ZERO);
+    let highs = all.iter().zip(highs.iter().map(offset)).zip(ends.iter().map(offset));
+    let undecided = highs.filter(|((_, high), end)| end < high);
+    let undecided: Vec<_> = undecided.map(|((&(topic, id), high), _)| (topic, id, high)).collect();
+    let held_back = match undecided.is_empty() {
+        true => Vec::new(),
+        false => admin.held_back(&undecided)?,
+    };
     let mut spans = starts.iter().map(offset).zip(ends.iter().map(offset));
-    Ok(topics.iter().map(|topic| spans.by_ref().take(topic.partitions.len()).collect()).collect())
+    let by_topic = |topic: &TopicInfo| spans.by_ref().take(topic.partitions.len()).collect();
+    Ok((topics.iter().map(by_topic).collect(), held_back))
 }
 
 /// The settings that topics have of their own, in their order.

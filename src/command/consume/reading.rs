@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::super::interrupt::Interrupt;
 use super::super::progress::{Done, Progress};
 use super::super::stdio::{ClosedStdout, Stdout, stdout_failed};
+use super::super::undecided;
 use super::super::{Exit, admin};
 use super::goal::{End, Goal, Tally};
 use super::held_up::HeldUp;
@@ -161,6 +162,7 @@ impl Reading {
             if let Some(end) = self.end() {
                 // Said after what it is about.
                 self.flush()?;
+                self.tell_held_back();
                 return Ok(end_of(end));
             }
             if let Some(progress) = &mut self.progress {
@@ -271,6 +273,17 @@ impl Reading {
         }
         self.checked = Instant::now();
         Ok(self.source.check()?)
+    }
+
+    /// Says what else there is, where the end that was reached is that of what is decided.
+    fn tell_held_back(&self) {
+        if !self.source.is_done() {
+            return;
+        }
+        // A broker that does not answer any more is of no interest to who has read all.
+        let held_back = self.source.held_back().unwrap_or_default();
+        let lines = undecided::lines(&held_back, "--isolation uncommitted reads them");
+        lines.iter().for_each(|line| (self.tell)(line));
     }
 
     /// Says once what it waits for, where nothing can be read for long.

@@ -109,7 +109,7 @@ fn find_ends(admin: &Admin, groups: &mut [Whole]) -> anyhow::Result<()> {
     let known: Vec<_> = all.intersection(&there).collect();
     let edges: Vec<_> = known.iter().map(|(t, p)| (t.as_str(), *p, Edge::End)).collect();
     // Lag counts what is in the log, also what is not committed yet.
-    let [ends] = admin.places_at(Isolation::Uncommitted, [&edges])?;
+    let [ends] = admin.places_at([(Isolation::Uncommitted, &edges)])?;
     let ends: BTreeMap<_, _> = known.into_iter().zip(ends).collect();
     for (target, progress) in groups.iter_mut().flat_map(|group| &mut group.progress) {
         progress.end = ends.get(target).and_then(|place| place.offset);

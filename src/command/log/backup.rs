@@ -39,6 +39,10 @@ pub fn partitions(dir: &Path, records: bool, findings: &mut Findings) -> anyhow:
                 let what = format!("ends at offset {end}, where the log was damaged ({why})");
                 findings.note(&dir, what);
             }
+            if let Some(until) = partition.held_back_until {
+                let what = "where a transaction was open that held back the rest";
+                findings.note(&dir, format!("ends at offset {end} of {until}, {what}"));
+            }
             all.push(Kept { dir, segments, end, records, _store: store.clone() });
         }
     }

@@ -83,8 +83,9 @@ fn edges(
     ids: &[PartitionId],
 ) -> anyhow::Result<HashMap<PartitionId, Edges>> {
     let at = |edge| ids.iter().map(|id| (topic, *id, edge)).collect::<Vec<_>>();
-    let wanted = [&*at(Edge::Start), &*at(Edge::End)];
-    let [starts, ends] = admin.places_at(Isolation::Uncommitted, wanted)?;
+    let (starts, ends) = (at(Edge::Start), at(Edge::End));
+    let wanted = [&*starts, &*ends].map(|wanted| (Isolation::Uncommitted, wanted));
+    let [starts, ends] = admin.places_at(wanted)?;
     let places = ids.iter().zip(starts.iter().zip(&ends));
     let offset = |offset: Option<Offset>| offset.unwrap_or(Offset::ZERO);
     let edges = places.map(|(id, (start, end))| {
