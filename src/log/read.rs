@@ -187,4 +187,22 @@ impl<D: Disk> Log<D> {
         self.segments[at_segment].file = Some(Arc::clone(&file));
         Ok(file)
     }
+
+    /// Closed segments that are durable are opened again when somebody reads them.
+    pub(super) fn drop_idle_files(&mut self) {
+        let Some((_, closed)) = self.segments.split_last_mut() else { return };
+        for segment in closed {
+            if !self.reading.contains(segment.base) {
+                segment.let_go();
+            }
+        }
+    }
+
+    /// The same of one that was read until now.
+    fn drop_idle_file(&mut self, base: Offset) {
+        let Some((_, closed)) = self.segments.split_last_mut() else { return };
+        if let Ok(found) = closed.binary_search_by_key(&base, |segment| segment.base) {
+            closed[found].let_go();
+        }
+    }
 }

@@ -22,7 +22,8 @@ use super::read::{Reading, Recent};
 use super::saved::{self, Saved};
 use super::segment::Segment;
 use super::text::parse_partition_metadata;
-use super::{Disk, Listed, Log, METADATA, Unsynced};
+use super::unsynced::Unsynced;
+use super::{Disk, Listed, Log, METADATA};
 use crate::record::{Offset, Timestamp, Uuid};
 
 /// Where reading begins.

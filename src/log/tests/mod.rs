@@ -8,11 +8,14 @@ mod real;
 mod simulation;
 mod transactions;
 
+use std::io;
 use std::path::Path;
 
+use super::transactions::Marker;
 use super::*;
 use crate::record::{
-    BatchBuilder, Codec, Producer, ProducerEpoch, ProducerId, Record, Scratch, batches,
+    BatchBuilder, BatchView, Codec, Producer, ProducerEpoch, ProducerId, Record, Scratch, Times,
+    batches,
 };
 
 pub const TOPIC_ID: Uuid = Uuid([7; 16]);

@@ -46,7 +46,7 @@ fn what_is_ended_holds_nothing_back_and_is_remembered() {
             let producer = batch.producer().unwrap();
             assert_eq!((producer.epoch, producer.base_sequence), (ProducerEpoch(3), -1));
             assert!(batch.is_transactional() && batch.is_control());
-            let marker = transactions::Marker::of(&batch).unwrap();
+            let marker = Marker::of(&batch).unwrap();
             (producer.id.get(), marker.decision, marker.coordinator_epoch)
         })
         .collect();
