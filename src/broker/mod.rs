@@ -4,7 +4,9 @@
 //! Lock order: groups → group → catalogue → topics → checkpointing → partition → group commit or
 //! waiters; and `written`, of what the files at the top of the data directory say, before topics.
 //! No lock is held across `.await`, and none across a sync but the two that order syncs:
-//! `checkpointing`, so that the checkpoints of a log end as they began, and `written`.
+//! `checkpointing`, so that the checkpoints of a log end as they began, and `written`. A partition
+//! that is just being opened is not ready before it is: it may sync what it mends, and look into
+//! the partitions of `__transaction_state`, which look into none.
 
 mod api;
 mod auth;

@@ -13,7 +13,10 @@ use crate::broker::topic::housekeeping::tidy_in_leaving;
 use crate::broker::{Durability, Identity};
 use crate::protocol::Text;
 use crate::protocol::group_record::{GroupMetadataValue, OffsetCommitKey, OffsetCommitValue};
-use crate::record::{Offset, Uuid};
+use crate::protocol::transaction_record::{
+    TransactionKey, TransactionPartitions, TransactionRecord, TransactionValue,
+};
+use crate::record::{Offset, Producer, ProducerEpoch, ProducerId, Uuid};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
@@ -128,6 +131,60 @@ fn groups_of_a_damaged_partition_are_not_said_to_have_committed_nothing() {
     let store = place.open();
     assert_eq!(loaded(&store), [offset("my-group", 0, 6, "")]);
     assert!(!store.is_readable("g") && store.is_readable("my-group"));
+}
+
+/// An offset that producer 7 commits in a transaction, as KafkaProducer.sendOffsetsToTransaction.
+fn commit_in_transaction(store: &Store, record: &GroupRecord) {
+    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(3), base_sequence: -1 };
+    let EncodedGroupRecord { key, value } = record.encode().unwrap();
+    let mut batch = BatchBuilder::new().producer(producer).transactional();
+    batch.push(NOW, &Record { key: Some(&key), value: value.as_deref(), headers: &[] });
+    put(&store.topics.get(TOPIC).unwrap().partitions[3], &batch.build());
+}
+
+fn put(partition: &Partition, batch: &[u8]) {
+    let batch = BatchView::parse(batch).unwrap();
+    partition.append(&batch, Times::Keep, NOW).unwrap().unwrap();
+}
+
+/// What the coordinator says of it, if there is anything to be said.
+fn say(store: &Store, status: i8) {
+    let state =
+        NewTopic { name: "__transaction_state".into(), partitions: Some(1), ..NewTopic::default() };
+    let state = store.topics.create(&[state]).pop().unwrap().unwrap();
+    let offsets = TransactionPartitions { topic: TOPIC.into(), partitions: vec![PartitionId(3)] };
+    let value = TransactionValue {
+        producer_id: ProducerId(7),
+        producer_epoch: ProducerEpoch(3),
+        status,
+        partitions: Some(vec![offsets]),
+        ..TransactionValue::default()
+    };
+    let key = TransactionKey { transactional_id: "tx".into() };
+    let record = TransactionRecord { key, value: Some(value), version: 0 };
+    let (key, value) = record.encode().unwrap();
+    let mut batch = BatchBuilder::new();
+    batch.push(NOW, &Record { key: Some(&key), value: value.as_deref(), headers: &[] });
+    put(&state.partitions[0], &batch.build());
+}
+
+#[test]
+fn offsets_of_a_transaction_that_was_left_open_count_if_it_was_to_be_committed() {
+    let (before, in_transaction) = (offset("g", 0, 5, ""), offset("g", 0, 6, ""));
+    for (status, want) in [
+        (Some(TransactionValue::PREPARES_TO_COMMIT), &in_transaction),
+        (Some(TransactionValue::PREPARES_TO_ABORT), &before),
+        (Some(TransactionValue::ONGOING), &before),
+        (None, &before),
+    ] {
+        let place = Place::new();
+        let store = place.open();
+        store.append("g", std::slice::from_ref(&before), NOW).unwrap();
+        commit_in_transaction(&store, &in_transaction);
+        status.into_iter().for_each(|status| say(&store, status));
+        store.topics.close().unwrap();
+        assert_eq!(loaded(&place.open()), std::slice::from_ref(want), "{status:?}");
+    }
 }
 
 #[derive(Clone, Debug)]
