@@ -1,0 +1,62 @@
+//! Opening a partition's log, when it is first needed.
+//! Never knows: what for.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{Partition, Unusable, now};
+use crate::broker::topic::topics::set_stray_aside;
+use crate::broker::topic::{report, transactions};
+use crate::log::{Known, Log, OpenError, RealDisk, Trust};
+
+impl Partition {
+    /// Opens the log. One that could not be is let be for a while.
+    pub(super) fn wake(&self, known: Known) -> Result<Log<RealDisk>, Unusable> {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if !broken.may_be_tried(Instant::now()) {
+            return Err(Unusable::Broken);
+        }
+        let (topic, partition) = (&self.core.name, self.id);
+        match tokio::task::block_in_place(|| self.open(known)) {
+            Ok(log) => {
+                if broken.mend() {
+                    tracing::info!(%topic, %partition, "its log can be opened again");
+                }
+                Ok(log)
+            }
+            Err(error) => {
+                if broken.fail(Instant::now(), error.to_string()) {
+                    tracing::error!(%topic, %partition, %error, "cannot open log");
+                }
+                Err(Unusable::Broken)
+            }
+        }
+    }
+
+    fn open(&self, known: Known) -> Result<Log<RealDisk>, OpenError> {
+        let (dir, settings) = (self.dir(), self.core.log_settings());
+        let opened = Log::open(RealDisk, &dir, self.core.id, settings, known, now());
+        match opened {
+            Ok((mut log, recovered)) => {
+                report::recovered(self, &log, &recovered);
+                // It may have gone further than the catalogue says, by another program's hands or
+                // because the catalogue lost more; then what followed is gone as well.
+                let latest = log.latest_epoch().map_or(0, |latest| match known.trust {
+                    Trust::Unclean => latest.get().saturating_add(1),
+                    Trust::Clean | Trust::CleanButRead | Trust::Nothing => latest.get(),
+                });
+                self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
+                transactions::end_all(self, &mut log);
+                Ok(log)
+            }
+            // A deleted topic's directory that the crash left behind.
+            Err(OpenError::OtherTopic { found, .. })
+                if set_stray_aside(&dir, &self.core.name, self.id, found).is_ok() =>
+            {
+                self.open(Known::default())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
