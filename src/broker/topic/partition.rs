@@ -1,8 +1,8 @@
 //! One partition: its log, opened when first needed, who waits for it, and what is durable of it.
 //! Never knows: requests, the catalogue, other partitions.
 //!
-//! What is done with the log is in files of its own, `open`, `read`, `remove` and `durable`; `shared`
-//! is what the partitions of a topic have in common.
+//! What is done with the log is in files of its own, `open`, `read`, `remove` and `durable`;
+//! `shared` is what the partitions of a topic have in common.
 
 mod durable;
 mod open;
