@@ -36,6 +36,8 @@ struct Start {
     compacted: Offset,
     /// Up to here all was durable when the log was left: what is not there was not torn, but lost.
     durable: Offset,
+    /// Where the log ended when it was left cleanly: no batch can reach beyond.
+    end: Option<Offset>,
 }
 
 impl<D: Disk> Log<D> {
@@ -233,7 +235,8 @@ impl<D: Disk> Log<D> {
             Some(start) => start,
             None => self.start_over(known, now)?,
         };
-        let start = Start { durable, ..start };
+        let end = known.recovery_point.filter(|_| known.trust == Trust::Clean);
+        let start = Start { durable, end: end.filter(|end| durable <= *end), ..start };
         // Names of files are as little known to be durable as the bytes behind this point.
         let all_believed = start.segment + 1 == self.segments.len()
             && start.position == self.segments[start.segment].bytes;

@@ -63,7 +63,7 @@ impl<D: Disk> Log<D> {
         // Only what lies before a durable checkpoint's segment is compacted.
         let compacted = saved.segment;
         let (position, durable) = (saved.position, saved.end);
-        Ok(Some(Start { segment: at_segment, position, compacted, durable }))
+        Ok(Some(Start { segment: at_segment, position, compacted, durable, end: None }))
     }
 
     /// The fingerprint of the last batch is where the checkpoint saw it.
@@ -137,7 +137,7 @@ impl<D: Disk> Log<D> {
         segment.index = Some(index);
         self.load_producers(end, now)?;
         self.changed = true;
-        Ok(Some(Start { segment: last, position: bytes, compacted: end, durable: end }))
+        Ok(Some(Start { segment: last, position: bytes, compacted: end, durable: end, end: None }))
     }
 
     fn read_epochs(&self) -> Result<Option<Epochs>, Failed> {
@@ -169,7 +169,7 @@ impl<D: Disk> Log<D> {
         self.unsynced.metadata |= in_doubt;
         self.unsynced.new_dir |= in_doubt;
         let compacted = self.compacted_at_most(known)?;
-        Ok(Start { segment: at_segment, position: 0, compacted, durable: Offset::ZERO })
+        Ok(Start { segment: at_segment, position: 0, compacted, durable: Offset::ZERO, end: None })
     }
 
     /// Up to where the log may have been compacted, where no checkpoint of its own tells.

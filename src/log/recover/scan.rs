@@ -76,7 +76,7 @@ impl<D: Disk> Log<D> {
             let left = (file_bytes - position) as usize;
             let bytes = window.batch(&*file, position, left).map_err(at(&path))?;
             let batch = bytes.and_then(|bytes| BatchView::parse(bytes).ok());
-            if let Some(batch) = batch.filter(|batch| self.goes_on_with(batch)) {
+            if let Some(batch) = batch.filter(|batch| self.goes_on_with(batch, start.end)) {
                 let size = batch.size() as u32;
                 self.note(&batch, size, Marker::of(&batch), now);
                 position += size;
@@ -94,9 +94,10 @@ impl<D: Disk> Log<D> {
     }
 
     /// Whether it is good, and can be the next batch of the last segment.
-    fn goes_on_with(&self, batch: &BatchView<'_>) -> bool {
+    fn goes_on_with(&self, batch: &BatchView<'_>, end: Option<Offset>) -> bool {
         let segment = self.segments.last().expect("it is read");
         self.end <= batch.base_offset()
+            && end.is_none_or(|end| batch.last_offset() < end)
             && batch.last_offset_delta() >= 0
             && segment.delta(batch.last_offset()).is_some()
             && batch.check_crc().is_ok()

@@ -173,6 +173,28 @@ fn a_header_that_is_none_is_passed_only_with_a_word() {
     }
 }
 
+/// Nothing follows the last batch that would tell; but after a clean stop the log's end is known.
+#[test]
+fn a_last_batch_of_another_place_gives_no_record_another_offset() {
+    let base = filled(&FaultyDisk::new()).segments.last().unwrap().base;
+    let path = Path::new(DIR).join(format!("{:020}.log", base.get()));
+    let size = batch(0, &["some value", "and another"]).len();
+    let last = (closed().read(&path).unwrap().len() - size) * 8;
+    // One higher than it can be, 256 higher, far away.
+    for bit in [last + 7 * 8, last + 6 * 8, last + 3 * 8] {
+        let mut disk = closed();
+        flip(&disk, &path, bit);
+        disk.process_dies();
+        let (mut log, recovered) = open(&disk, CLEAN);
+        let kept = (recovered.lost.unwrap().from, recovered.set_aside.len());
+        assert_eq!(kept, (Offset(RECORDS - 2), 1), "bit {bit}");
+        assert_eq!(log.end(), Offset(RECORDS), "no offset is given twice");
+        (0..RECORDS - 2).for_each(|offset| gets(&mut log, offset, 1).unwrap());
+        append(&mut log, &batch(RECORDS, &["more"])).unwrap();
+        assert_eq!(contents(&mut log).last().unwrap(), &(RECORDS, "more".to_owned()));
+    }
+}
+
 #[derive(Clone, Default)]
 struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
 
