@@ -53,6 +53,10 @@ enum State {
 /// Files that closed segments of one log may hold open.
 pub const FILES_UNCHECKED_MAX: usize = 32;
 
+/// Tries to take a log's lock, and pauses of the processor between two: some 30 µs in all.
+const TRIES_MAX: u32 = 20;
+const PAUSES: u32 = 32;
+
 pub struct Partition {
     pub core: Arc<TopicCore>,
     pub id: PartitionId,
@@ -106,15 +110,25 @@ impl Partition {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock, where it is free or soon will be: who appends holds it for microseconds, and to
+    /// hand a worker over costs more than that.
+    fn lock_soon(&self) -> Option<MutexGuard<'_, State>> {
+        for _ in 0..TRIES_MAX {
+            match self.state.try_lock() {
+                Ok(state) => return Some(state),
+                Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
+                Err(TryLockError::WouldBlock) => (0..PAUSES).for_each(|_| std::hint::spin_loop()),
+            }
+        }
+        None
+    }
+
     /// Does something with the log, which is opened for it where it is not yet.
     fn with<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Result<R, Unusable> {
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(error)) => error.into_inner(),
-            // A few clients of one log, which may be slow to open or on a slow disk, must not take
-            // every worker from all the others.
-            Err(TryLockError::WouldBlock) => tokio::task::block_in_place(|| self.lock()),
-        };
+        // A few clients of one log, which may be slow to open or on a slow disk, must not take
+        // every worker from all the others.
+        let state = self.lock_soon();
+        let mut state = state.unwrap_or_else(|| tokio::task::block_in_place(|| self.lock()));
         if let State::Asleep(asleep) = *state {
             *state = State::Open(Box::new(self.wake(asleep.known)?));
         }
