@@ -75,3 +75,14 @@ def spread(values, digits=2):
 def memory_kib(pid, field):
     with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith(field))
+
+
+def warm(top, size):
+    """Writes and removes that much. A virtual machine's free memory may be its host's again, and
+    the page cache is then slow for whoever needs it first."""
+    path = f"{top}/warm"
+    block = bytes(MIB)
+    with open(path, "wb") as file:
+        for _ in range(size // MIB):
+            file.write(block)
+    os.remove(path)
