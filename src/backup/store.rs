@@ -128,8 +128,12 @@ impl Store {
     /// whose manifest was lost, which is not written over.
     pub fn begin(&self, before: Option<&Manifest>) -> Result<(), Trouble> {
         match before {
-            // It may be the one that did not get its name.
-            Some(before) if !self.dir.join(MANIFEST).exists() => self.publish(before),
+            // It is the one that did not get its name.
+            Some(_) if !self.dir.join(MANIFEST).exists() => {
+                let (draft, path) = (self.dir.join(DRAFT), self.dir.join(MANIFEST));
+                fs::rename(&draft, &path).map_err(failed("write", &path))?;
+                self.lock.sync_all().map_err(failed("sync", &self.dir))
+            }
             Some(_) => self.remove(DRAFT),
             None => {
                 self.is_half.store(true, Ordering::Relaxed);
@@ -248,20 +252,22 @@ impl Store {
 impl Store {
     /// Half a first backup is none, and would be begun again. What cannot be removed stays.
     fn clear(&self) -> io::Result<()> {
+        // It may be whole, and would count for what is no longer there.
+        let _ = self.remove(DRAFT);
         for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if !path.is_dir() {
+            let entry = entry?;
+            // A link leads elsewhere.
+            if !entry.file_type()?.is_dir() {
                 continue;
             }
-            for segment in fs::read_dir(&path)? {
-                let segment = segment?.path();
-                if segment.extension().is_some_and(|end| end == "log") {
-                    fs::remove_file(segment)?;
+            for segment in fs::read_dir(entry.path())? {
+                let segment = segment?;
+                if is_segment(&segment.file_name()) {
+                    fs::remove_file(segment.path())?;
                 }
             }
-            fs::remove_dir(path)?;
+            fs::remove_dir(entry.path())?;
         }
-        let _ = self.remove(DRAFT);
         // It says whose the rest is.
         fs::remove_file(self.dir.join(BEGUN))
     }
@@ -296,6 +302,11 @@ fn refuse_inside_data(dir: &Path) -> Result<(), Trouble> {
         Some(data) => Err(Trouble::InsideData { dir: dir.to_owned(), data: data.to_owned() }),
         None => Ok(()),
     }
+}
+
+fn is_segment(name: &std::ffi::OsStr) -> bool {
+    let stem = name.to_str().and_then(|name| name.strip_suffix(".log"));
+    stem.is_some_and(|stem| stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn file_name(base: Offset) -> String {

@@ -308,6 +308,12 @@ pub struct Removed {
     pub bytes: u64,
 }
 
+impl Removed {
+    pub fn and(self, more: Removed) -> Removed {
+        Removed { segments: self.segments + more.segments, bytes: self.bytes + more.bytes }
+    }
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -15,10 +15,10 @@ const ROLLED_BYTES_MIN: u32 = 1 << 20;
 /// What came of a wish to remove.
 pub enum Removal<D: Disk> {
     Done(Removed),
-    /// What producers wrote is known from their batches, or from a checkpoint behind them: without
-    /// one, a crash after the removal would forget it. This is to be run without the log's lock and
-    /// told to the log, which is then to be asked again.
-    After(Box<Checkpoint<D>>),
+    /// Some went. What producers wrote is known from their batches, or from a checkpoint behind
+    /// them: without one, a crash after the removal of the others would forget it. This is to be
+    /// run without the log's lock and told to the log, which is then to be asked again.
+    After(Removed, Box<Checkpoint<D>>),
 }
 
 impl<D: Disk> Log<D> {
@@ -69,11 +69,17 @@ impl<D: Disk> Log<D> {
         if count == 0 || !self.may_remove() {
             return Ok(Removal::Done(Removed::default()));
         }
-        if self.checkpoint_segment < Some(self.segments[count].base) {
-            return Ok(Removal::After(Box::new(self.checkpoint()?)));
+        // Whoever writes what is old already must not keep all that there is from going.
+        let ends_before = |next: &&Segment<D::File>| Some(next.base) <= self.checkpoint_segment;
+        let ready = self.segments[1..=count].iter().take_while(ends_before).count();
+        let removed = match ready {
+            0 => Removed::default(),
+            ready => self.remove_segments(ready).map_err(|failed| failed.error)?,
+        };
+        match ready == count {
+            true => Ok(Removal::Done(removed)),
+            false => Ok(Removal::After(removed, Box::new(self.checkpoint()?))),
         }
-        let removed = self.remove_segments(count).map_err(|failed| failed.error)?;
-        Ok(Removal::Done(removed))
     }
 
     /// Oldest first, so that a crash in between leaves no gap.

@@ -61,17 +61,17 @@ fn verdict(
     let is_in_it =
         topics.any(|known| &*known.topic == topic && known.partitions.contains(&partition));
     // From the second version on, the coordinator raises the epoch with each transaction (KIP-890).
-    let bumped = ProducerEpoch(open.epoch.get().saturating_add(1));
+    let ended_as = match said.client_transaction_version {
+        ..2 => open.epoch,
+        _ => ProducerEpoch(open.epoch.get().saturating_add(1)),
+    };
     match said.status {
         TransactionValue::ONGOING if is_in_it => Verdict::Ongoing,
         TransactionValue::PREPARES_TO_COMMIT if is_in_it => Verdict::Decided(Decision::Commit),
         TransactionValue::PREPARES_TO_ABORT if is_in_it => Verdict::Decided(Decision::Abort),
         // It said so when all markers were written: a power loss took this one. Nothing comes late
         // into what was committed, because a producer commits when all was acknowledged.
-        TransactionValue::COMMITTED
-            if said.producer_epoch == open.epoch
-                || said.producer_epoch == bumped && 2 <= said.client_transaction_version =>
-        {
+        TransactionValue::COMMITTED if said.producer_epoch == ended_as => {
             Verdict::Decided(Decision::Commit)
         }
         _ => Verdict::Hanging,
@@ -93,9 +93,9 @@ pub fn end_all(partition: &Partition, log: &mut Log<RealDisk>) {
         let said = books.of(open.producer);
         let value = said.and_then(|said| said.record.value.as_ref());
         let verdict = verdict(&open, value, &partition.core.name, partition.id);
-        let ended = match (verdict, &books.unreadable) {
-            (Verdict::Hanging, Some(why)) => Err(format!("{TOPIC} cannot be read: {why}")),
-            _ => end(partition, log, &open, verdict, topic.as_deref().zip(said)),
+        let ended = match books.doubt(said) {
+            Some(why) => Err(format!("{TOPIC} cannot be read: {why}")),
+            None => end(partition, log, &open, verdict, topic.as_deref().zip(said)),
         };
         tell(partition, &open, verdict, said, &ended);
     }
@@ -211,6 +211,8 @@ mod tests {
                 check(status, 9, 0, &elsewhere, Verdict::Hanging);
             }
         }
+        // The one after what was committed: a power loss took that it had begun.
+        check(TransactionValue::COMMITTED, 3, 2, &[], Verdict::Hanging);
         // A later life of the producer.
         check(TransactionValue::COMMITTED, 4, 0, &[], Verdict::Hanging);
         for over in [0, 5, 6] {

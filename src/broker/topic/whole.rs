@@ -15,7 +15,10 @@ impl Partition {
     ) -> Result<(), String> {
         self.wake_if_on_disk().map_err(|_| "its log cannot be opened")?;
         let span = self.if_open(|log| (log.start(), log.end()));
-        let Some((mut from, end)) = span else { return Ok(()) };
+        let Some((mut from, end)) = span else {
+            // One that was taken away is not empty.
+            return if self.is_gone() { Err("its log was closed".to_owned()) } else { Ok(()) };
+        };
         while from < end {
             let read = self.read(from, READ_BYTES, Reader::OfAll);
             let read = read.map_err(|_| "its log was closed")?;

@@ -137,7 +137,8 @@ impl Judge {
             self.latest.warm(some.iter().filter_map(|(_, spot)| *spot));
             for (record, spot) in &some {
                 let is_latest = || spot.is_some_and(|spot| self.is_latest(spot, record.offset));
-                let is_done = !record.has_value && is_past_horizon;
+                // What was kept whole before may be what it deletes.
+                let is_done = !record.has_value && is_past_horizon && self.kept_whole == 0;
                 let is_behind = self.end <= record.offset;
                 let stays = batch.is_control() || is_behind || (!is_done && is_latest());
                 verdict.push(stays, record);

@@ -368,6 +368,25 @@ fn what_cannot_be_read_or_is_too_much_stays_whole() {
     assert_eq!(left[3].base_offset(), Offset(1004));
 }
 
+/// Readers who can take it get what it deletes.
+#[test]
+fn a_tombstone_stays_where_what_it_deletes_may() {
+    let disk = FaultyDisk::new();
+    let mut log = open_compacted(&disk, Known::default());
+    let large = keyed(&format!("a={}", "x".repeat(2000))).codec(Codec::Zstd).build();
+    append(&mut log, &large).unwrap();
+    append(&mut log, &keyed("a- c=1").build()).unwrap();
+    log.roll(Timestamp(0)).unwrap();
+    let rules = Compaction { inflated_bytes_max: 1000, ..RULES };
+    for now in [100, 2000, 4000] {
+        append(&mut log, &keyed("d=1").build()).unwrap();
+        log.roll(Timestamp(0)).unwrap();
+        compact(&mut log, &rules, now).unwrap();
+        let shown = shown(&mut log).join(" ");
+        assert!(shown.contains("0:a=xxx") && shown.contains("1:a-"), "at {now}: {shown}");
+    }
+}
+
 #[test]
 fn what_was_removed_meanwhile_stays_removed() {
     let disk = FaultyDisk::new();

@@ -599,3 +599,32 @@ fn an_empty_segment_is_not_rolled_however_small_its_index_may_be() {
     let bases: Vec<_> = log.segments.iter().map(|segment| segment.base).collect();
     assert_eq!(bases, [Offset(1), Offset(2)]);
 }
+
+/// As an import of old records: all of them have outlived their time when they come.
+#[test]
+fn who_writes_old_records_all_the_time_keeps_none_from_going() {
+    let disk = FaultyDisk::new();
+    let (mut log, _) = open(&disk, Known::default());
+    let large = "x".repeat(700);
+    for _ in 0..10 {
+        append(&mut log, &batch(1, &[&large])).unwrap();
+    }
+    let keep = Retention { ms: Some(100), bytes: None };
+    let mut gone = 0;
+    // What Partition::remove allows itself.
+    for _ in 0..3 {
+        match log.remove_expired(&keep, Timestamp(1000)).unwrap() {
+            Removal::Done(removed) => {
+                gone += removed.segments;
+                break;
+            }
+            Removal::After(removed, checkpoint) => {
+                gone += removed.segments;
+                append(&mut log, &batch(1, &["old"])).unwrap();
+                checkpoint.run().unwrap();
+                log.checkpointed(&checkpoint);
+            }
+        }
+    }
+    assert!(4 < gone, "{gone} of {} segments went", log.segments.len());
+}

@@ -112,10 +112,12 @@ pub fn removed<D: Disk>(
     log: &mut Log<D>,
     remove: impl Fn(&mut Log<D>) -> io::Result<Removal<D>>,
 ) -> io::Result<Removed> {
+    let mut all = Removed::default();
     loop {
         match remove(log)? {
-            Removal::Done(removed) => return Ok(removed),
-            Removal::After(checkpoint) => {
+            Removal::Done(removed) => return Ok(all.and(removed)),
+            Removal::After(removed, checkpoint) => {
+                all = all.and(removed);
                 checkpoint.run()?;
                 log.checkpointed(&checkpoint);
             }

@@ -56,17 +56,21 @@ impl Partition {
         wish: impl Fn(&mut Log<RealDisk>) -> io::Result<Removal<RealDisk>>,
     ) -> Option<io::Result<Removed>> {
         let _alone = self.alone();
+        let mut all = Removed::default();
         for _ in 0..CHECKPOINTS_PER_REMOVAL_MAX {
             let checkpoint = match self.if_open(&wish)? {
                 Err(error) => return Some(Err(error)),
-                Ok(Removal::Done(removed)) => return Some(Ok(removed)),
-                Ok(Removal::After(checkpoint)) => checkpoint,
+                Ok(Removal::Done(removed)) => return Some(Ok(all.and(removed))),
+                Ok(Removal::After(removed, checkpoint)) => {
+                    all = all.and(removed);
+                    checkpoint
+                }
             };
             if let Err(error) = checkpoint.run() {
                 return Some(Err(error));
             }
             self.if_open(|log| log.checkpointed(&checkpoint));
         }
-        Some(Ok(Removed::default()))
+        Some(Ok(all))
     }
 }

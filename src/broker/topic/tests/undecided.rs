@@ -1,6 +1,7 @@
 //! Transactions that lie open in a directory, and what its coordinator had said of them.
 
 use super::*;
+use crate::log::inspect::{self, Condition, Expected};
 use crate::protocol::transaction_record::{
     TransactionKey, TransactionPartitions, TransactionRecord, TransactionValue,
 };
@@ -152,4 +153,97 @@ fn what_may_have_been_committed_is_left_as_it_is() {
     say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
     topics.close().unwrap();
     assert_eq!(seen(&place.open(), "orders"), COMMITTED);
+}
+
+#[test]
+fn what_is_said_behind_what_cannot_be_read_may_be_about_any_of_them() {
+    // The coordinator may have decided otherwise since.
+    for status in [TransactionValue::ONGOING, TransactionValue::PREPARES_TO_COMMIT] {
+        let place = Place::new();
+        let topics = open_in(&place, &["orders", STATE]);
+        leave_open(&topics.get("orders").unwrap().partitions[0]);
+        say(&topics, status, 3);
+        note(&topics, b"\0\0\0\x02tx", Some(b"\0\x63"));
+        topics.close().unwrap();
+        assert_eq!(seen(&place.open(), "orders"), HELD_BACK, "{status}");
+    }
+}
+
+#[test]
+fn books_that_are_closed_do_not_pass_for_empty_ones() {
+    let place = Place::new();
+    let topics = open_in(&place, &["orders", STATE]);
+    leave_open(&topics.get("orders").unwrap().partitions[0]);
+    say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
+    topics.close().unwrap();
+    let topics = place.open();
+    // A broker that leaves closes one log after the other, and a client may still be there.
+    for partition in &topics.get(STATE).unwrap().partitions {
+        drop(partition.close());
+    }
+    assert_eq!(seen(&topics, "orders"), HELD_BACK);
+}
+
+/// The marker that commits it.
+fn commit(partition: &Partition) {
+    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(3), base_sequence: -1 };
+    let mut marker = BatchBuilder::new().producer(producer).transactional().control();
+    let record = Record { key: Some(&[0, 0, 0, 1]), value: Some(&[0; 6]), headers: &[] };
+    marker.push(now(), &record);
+    put(partition, &marker.build());
+}
+
+#[test]
+fn what_was_committed_before_a_repair_took_its_marker_out_is_not_aborted() {
+    // Of the marker: its producer, and what it decides.
+    for byte in [50, 60 + 8] {
+        let place = Place::new();
+        let topics = open_in(&place, &["orders", STATE]);
+        let id = topics.get("orders").unwrap().id();
+        let orders = topics.get("orders").unwrap().partitions[0].clone();
+        leave_open(&orders);
+        commit(&orders);
+        append_to(&orders);
+        // Its application was started anew since.
+        say(&topics, 0, 4);
+        assert_eq!(seen(&topics, "orders"), (4, 4, 0));
+        topics.close().unwrap();
+
+        let dir = place.dir("orders-0");
+        let path = dir.join("00000000000000000000.log");
+        let mut bytes = fs::read(&path).unwrap();
+        let sizes: Vec<_> = batches(&bytes).map(|batch| batch.unwrap().size()).collect();
+        bytes[sizes[0] + sizes[1] + byte] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let expected = Expected {
+            condition: Condition::Clean,
+            topic_id: Some(id),
+            recovery_point: Some(Offset(4)),
+            ..Expected::default()
+        };
+        inspect::repair(&dir, &expected, inspect::Mode::Do, now()).unwrap();
+        let topics = place.open();
+        let (_, end, aborted) = seen(&topics, "orders");
+        assert_eq!((end, aborted), (4, 0), "{byte}: aborted what was committed");
+    }
+}
+
+#[test]
+fn a_kill_behind_the_end_of_a_transaction_leaves_no_damage() {
+    let place = Place::new();
+    let topics = open_in(&place, &["orders"]);
+    let id = topics.get("orders").unwrap().id();
+    leave_open(&topics.get("orders").unwrap().partitions[0]);
+    topics.close().unwrap();
+    let topics = place.open();
+    assert_eq!(seen(&topics, "orders"), ABORTED);
+    drop(topics);
+    for condition in [Condition::Live, Condition::Unclean] {
+        let recovery_point = Some(Offset(2));
+        let expected =
+            Expected { condition, topic_id: Some(id), recovery_point, ..Expected::default() };
+        let verified = inspect::verify(&place.dir("orders-0"), &expected).unwrap();
+        let said: Vec<_> = verified.findings.list().iter().map(ToString::to_string).collect();
+        assert!(!verified.findings.is_damaged(), "{condition:?}: {said:?}");
+    }
 }

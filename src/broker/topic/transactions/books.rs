@@ -1,7 +1,7 @@
 //! What Apache's coordinator wrote down of its transactions, as far as some producers matter.
 //! Never knows: what follows from it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bytes::Bytes;
 
@@ -20,13 +20,23 @@ const INFLATED_BYTES_MAX: usize = 64 << 20;
 pub struct Said {
     pub partition: PartitionId,
     pub record: TransactionRecord,
+    /// The how many-th of all records it is.
+    at: u64,
+}
+
+/// What could not be read of a partition.
+struct Unreadable {
+    /// As `Said` has it, of the last one.
+    at: u64,
+    why: String,
 }
 
 #[derive(Default)]
 pub struct Books {
     said: HashMap<Text, Said>,
-    /// What could not be read, if anything: it may be about anybody.
-    pub unreadable: Option<String>,
+    /// It may be about anybody.
+    unreadable: BTreeMap<PartitionId, Unreadable>,
+    count: u64,
 }
 
 impl Books {
@@ -35,8 +45,7 @@ impl Books {
         let mut books = Books::default();
         for partition in &topic.partitions {
             if let Err(why) = books.read_one(partition, producers) {
-                let place = format!("partition {}: {why}", partition.id);
-                books.unreadable.get_or_insert(place);
+                books.unreadable.insert(partition.id, why);
             }
         }
         books
@@ -46,10 +55,10 @@ impl Books {
         &mut self,
         partition: &Partition,
         producers: &HashSet<ProducerId>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unreadable> {
         let mut scratch = Scratch::default();
         let mut odd = None;
-        partition.each_batch(|batch| {
+        let read = partition.each_batch(|batch| {
             batch.check_crc()?;
             if batch.is_control() {
                 return Ok(());
@@ -57,14 +66,18 @@ impl Books {
             let records = batch.records(&mut scratch, INFLATED_BYTES_MAX)?;
             for entry in records {
                 let record = entry?;
+                self.count += 1;
                 let key = Bytes::copy_from_slice(record.key.unwrap_or_default());
                 match TransactionRecord::decode(key, record.value.map(Bytes::copy_from_slice)) {
                     Ok(record) => self.heed(partition.id, record, producers),
-                    Err(error) => odd = Some(error.to_string()),
+                    Err(error) => {
+                        odd = Some(Unreadable { at: self.count, why: error.to_string() });
+                    }
                 }
             }
             Ok(())
-        })?;
+        });
+        read.map_err(|why| Unreadable { at: u64::MAX, why })?;
         odd.map_or(Ok(()), Err)
     }
 
@@ -77,8 +90,18 @@ impl Books {
         let is_of = |value: &TransactionValue| producers.contains(&value.producer_id);
         let id = &record.key.transactional_id;
         if record.value.as_ref().is_some_and(is_of) || self.said.contains_key(id) {
-            self.said.insert(id.clone(), Said { partition, record });
+            self.said.insert(id.clone(), Said { partition, record, at: self.count });
         }
+    }
+
+    /// Why nobody knows what the coordinator said last of a producer, of which this was read.
+    pub fn doubt(&self, said: Option<&Said>) -> Option<String> {
+        // All that is said of an id lies in one partition.
+        let is_later = |said: &Said, id, at| said.partition == id && said.at < at;
+        let mut unreadable = self.unreadable.iter();
+        let (id, Unreadable { why, .. }) =
+            unreadable.find(|(id, it)| said.is_none_or(|said| is_later(said, **id, it.at)))?;
+        Some(format!("partition {id}: {why}"))
     }
 
     /// The transaction that the coordinator has for this producer.

@@ -43,6 +43,8 @@ impl Pass<'_> {
         let is_abort = marker.is_some_and(|marker| marker.decision == Decision::Abort);
         let told = aborted.next_if(|(_, entry)| entry.last == batch.base_offset());
         match (is_abort, told) {
+            // It is written with the checkpoint; a start makes it of what comes behind that.
+            (true, None) if self.may_not_be_saved(batch) => {}
             (true, None) if began.is_some() && !self.expected.compacted => {
                 let what = "the transaction was aborted, but is not in the .txnindex";
                 self.findings().damage_of(path, position.into(), batch.base_offset(), what);
@@ -60,6 +62,11 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    fn may_not_be_saved(&self, batch: &BatchView<'_>) -> bool {
+        let is_behind = self.durable().is_some_and(|durable| durable <= batch.base_offset());
+        !self.is_clean() && is_behind
     }
 
     /// The entries of the index of aborted transactions, if there is one.
