@@ -29,7 +29,8 @@ pub fn copy(
     if from < job.end {
         store.make_partition(&topic, partition)?;
         let files = Files { store, topic: &topic, partition, growing: None };
-        let mut copy = Copy { files, copied, position: from, end: job.end, idle: None };
+        let Job { end, may_have_gaps, .. } = job;
+        let mut copy = Copy { files, copied, position: from, end, may_have_gaps, idle: None };
         while copy.position < copy.end {
             if tally.is_over() {
                 return Ok(None);
@@ -81,6 +82,7 @@ struct Copy<'a> {
     copied: Partition,
     position: Offset,
     end: Offset,
+    may_have_gaps: bool,
     /// Since when nothing came.
     idle: Option<Instant>,
 }
@@ -168,7 +170,9 @@ impl Copy<'_> {
     fn nothing_came(&mut self, piece: &Fetched) {
         let idle = *self.idle.get_or_insert_with(Instant::now);
         let is_decided = piece.last_stable.is_some_and(|stable| self.end <= stable);
-        if is_decided && piece.batches.is_empty() {
+        if is_decided && piece.batches.is_empty() && !self.may_have_gaps {
+            self.end_here("the broker finds nothing there".to_owned());
+        } else if is_decided && piece.batches.is_empty() {
             self.position = self.end;
         } else if IDLE_MAX <= idle.elapsed() && piece.throttle.is_zero() {
             self.end_here("the broker brings nothing of it".to_owned());

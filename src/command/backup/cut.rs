@@ -46,6 +46,8 @@ pub struct Job {
     pub end: Offset,
     /// What the last backup has of it.
     pub before: Partition,
+    /// Compaction may have taken offsets out; elsewhere what is not there was lost.
+    pub may_have_gaps: bool,
 }
 
 impl Cut {
@@ -108,6 +110,8 @@ impl Cut {
     /// The partitions in the order of `put`.
     pub fn jobs(&self, before: &Manifest) -> Vec<Job> {
         let of = |topic: &CutTopic| {
+            let policy = topic.configs.get("cleanup.policy");
+            let may_have_gaps = policy.is_some_and(|policy| policy.contains("compact"));
             let spans = topic.spans.iter().enumerate();
             let job = |(number, &(start, end)): (usize, &(Offset, Offset))| Job {
                 topic: topic.name.clone(),
@@ -115,6 +119,7 @@ impl Cut {
                 start,
                 end,
                 before: had(before, &topic.name, number),
+                may_have_gaps,
             };
             spans.map(job).collect::<Vec<_>>()
         };
