@@ -49,11 +49,13 @@ message! {
         bytes_free: i64,
         bytes_resident: i64,
         clients: Vec<StatusClient>,
+    }
+    tagged {
         /// What went wrong since it began.
-        trouble_count: i64,
+        0 => trouble_count: i64 [0..],
         /// The last of it, as the log has it, and when.
-        trouble: Option<Text>,
-        trouble_at: Timestamp,
+        1 => trouble: Option<Text> [0..],
+        2 => trouble_at: Timestamp [0..],
     }
 }
 

@@ -34,6 +34,13 @@ impl Broken {
         is_news
     }
 
+    /// It is tried at once when it is used next: there may be no later.
+    pub fn try_now(&mut self, now: Instant) {
+        if let Some(failure) = &mut self.latest {
+            failure.again = now;
+        }
+    }
+
     /// It can be opened; whether that is news.
     pub fn mend(&mut self) -> bool {
         self.latest.take().is_some()
@@ -61,6 +68,9 @@ mod tests {
         let want = [(0, news), (1, old), (3, old), (7, old), (15, old), (31, old), (61, news)];
         assert_eq!(tried[..7], want);
         assert_eq!(tried[7..], [(91, news)], "every half minute");
+        assert!(!broken.may_be_tried(start));
+        broken.try_now(start);
+        assert!(broken.may_be_tried(start), "there may be no later");
         assert!(broken.mend() && broken.may_be_tried(start) && !broken.mend());
     }
 }

@@ -13,6 +13,7 @@ mod shared;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Instant;
 
 use super::broken::Broken;
 use super::commit::GroupCommit;
@@ -204,6 +205,12 @@ impl Partition {
     pub fn wake_if_on_disk(&self) -> Result<(), Unusable> {
         let asleep = matches!(&*self.lock(), State::Asleep(asleep) if asleep.on_disk);
         if asleep { self.with(|_| ()) } else { Ok(()) }
+    }
+
+    /// The same when the broker leaves: one that could not be opened is not waited for.
+    pub fn wake_at_last(&self) -> Result<(), Unusable> {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).try_now(Instant::now());
+        self.wake_if_on_disk()
     }
 
     /// Adds its line to the checkpoints; what was known of a log that nobody used is carried over.

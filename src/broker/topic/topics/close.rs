@@ -1,6 +1,7 @@
 //! How the directory is left: logs closed, checkpoints written, then the sign that all is well.
 //! Never knows: who asks for it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Error};
 use std::sync::{Arc, PoisonError};
 
@@ -9,12 +10,28 @@ use super::super::file_system::FileSystem;
 use super::super::partition::{Partition, now};
 use super::Topics;
 use crate::broker::topic::catalogue::CatalogueError;
-use crate::log::{Disk, Draft, RealDisk};
+use crate::log::{Disk, Draft, PartitionOffset, RealDisk};
 use crate::protocol::catalogue::{CatalogueRecord, PartitionRecord};
 
 /// From so many logs on, the whole file system is synced instead of some ten files of each. It may
 /// hold much that others have written: a few logs are synced sooner by themselves.
 const LOGS_MANY: usize = 100;
+
+/// Closing syncs: every log is durable up to its end. One that nobody used may have been further
+/// than its high watermark says: what was durable stays so.
+fn durable(checkpoints: &Checkpoints) -> Vec<PartitionOffset> {
+    let mut points = BTreeMap::new();
+    for line in checkpoints.recovery_points.iter().chain(&checkpoints.high_watermarks) {
+        let point = points.entry((&line.topic, line.partition)).or_insert(line.offset);
+        *point = line.offset.max(*point);
+    }
+    let line = |((topic, partition), offset): ((&String, _), _)| PartitionOffset {
+        topic: topic.clone(),
+        partition,
+        offset,
+    };
+    points.into_iter().map(line).collect()
+}
 
 impl Topics {
     /// Writes the checkpoint files at the top of the directory, where they have changed.
@@ -66,7 +83,7 @@ impl Topics {
             self.all().iter().flat_map(|topic| topic.partitions.clone()).collect();
         // What was never used was never recovered either, after an unclean start.
         let asleep = partitions.iter().filter(|_| !self.clean_at_start);
-        let broken = asleep.filter(|partition| partition.wake_if_on_disk().is_err()).count();
+        let broken = asleep.filter(|partition| partition.wake_at_last().is_err()).count();
         let mut checkpoints = Checkpoints::default();
         partitions.iter().for_each(|partition| partition.report(&mut checkpoints));
         let closed = close_all(&partitions, self.file_system.as_ref());
@@ -78,8 +95,7 @@ impl Topics {
             return Err(Error::other(why));
         }
         closed?;
-        // Closing syncs: every log is durable up to its end.
-        checkpoints.recovery_points = checkpoints.high_watermarks.clone();
+        checkpoints.recovery_points = durable(&checkpoints);
         checkpoints.write(&self.data_dir, None)?;
         let broker_epoch = self.catalogue.lock().image.broker_epoch();
         directory::sign_clean_shutdown(&self.data_dir, broker_epoch)
@@ -158,4 +174,26 @@ fn side_by_side<T: Send, R: Send>(
         let done = threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(panicked));
         done.collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Offset, PartitionId};
+
+    #[test]
+    fn no_log_is_said_to_be_durable_up_to_less_than_before() {
+        let line = |topic: &str, offset| PartitionOffset {
+            topic: topic.into(),
+            partition: PartitionId(0),
+            offset: Offset(offset),
+        };
+        let checkpoints = Checkpoints {
+            recovery_points: vec![line("grew", 3), line("lagged", 9), line("lost", 5)],
+            high_watermarks: vec![line("grew", 7), line("lagged", 8), line("new", 2)],
+            ..Checkpoints::default()
+        };
+        let want = [line("grew", 7), line("lagged", 9), line("lost", 5), line("new", 2)];
+        assert_eq!(durable(&checkpoints), want);
+    }
 }
