@@ -1,4 +1,5 @@
-//! A log that cannot be opened, and when that is tried again: each try may read all of it. Pure.
+//! A log that cannot be opened, or a transaction in it that cannot be ended, and when that is tried
+//! again: each try may read all of it. Pure.
 //! Never knows: what is wrong with it.
 
 use std::time::{Duration, Instant};
@@ -24,6 +25,11 @@ impl Broken {
         self.latest.as_ref().is_none_or(|failure| failure.again <= now)
     }
 
+    /// Whether it failed, and may be tried again.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.latest.is_some() && self.may_be_tried(now)
+    }
+
     /// It failed; whether that is news.
     pub fn fail(&mut self, now: Instant, why: String) -> bool {
         let (pause, is_news) = match &self.latest {
@@ -41,7 +47,7 @@ impl Broken {
         }
     }
 
-    /// It can be opened; whether that is news.
+    /// It works; whether that is news.
     pub fn mend(&mut self) -> bool {
         self.latest.take().is_some()
     }

@@ -46,6 +46,10 @@ const UNCHECKED_MS_MAX_OS: i64 = 60_000;
 /// of logs that are written to cost a small part of the throughput.
 const CHECKPOINT_BUDGET: Duration = Duration::from_millis(30);
 
+/// What of each `FLUSH_EVERY` is spent on transactions that could not be ended before, each of
+/// which may have the coordinator's books read.
+const TRANSACTIONS_BUDGET: Duration = Duration::from_millis(30);
+
 /// The work in the background, until it is stopped.
 pub struct Background {
     stop: watch::Sender<bool>,
@@ -136,8 +140,21 @@ pub(super) fn flush_once(topics: &Topics, checkpoint: bool) {
             break;
         }
     }
+    end_transactions(topics);
     if checkpoint && let Err(error) = topics.write_checkpoints() {
         tracing::error!(%error, "cannot write checkpoints");
+    }
+}
+
+/// Ends transactions that could not be ended when their logs were opened.
+fn end_transactions(topics: &Topics) {
+    let begun = Instant::now();
+    for topic in topics.all() {
+        for partition in &topic.partitions {
+            if partition.end_transactions() && TRANSACTIONS_BUDGET < begun.elapsed() {
+                return;
+            }
+        }
     }
 }
 

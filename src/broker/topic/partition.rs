@@ -18,6 +18,7 @@ use std::time::Instant;
 use super::broken::Broken;
 use super::commit::GroupCommit;
 use super::directory::{self, Checkpoints};
+use super::transactions::Unended;
 use super::waiters::Waiters;
 use crate::log::{self, AppendError, Appended, Known, Log, PartitionOffset, RealDisk};
 use crate::record::{BatchView, LeaderEpoch, Offset, PartitionId, Times, Timestamp};
@@ -65,6 +66,8 @@ pub struct Partition {
     state: Mutex<State>,
     /// Locked with the state alone.
     broken: Mutex<Broken>,
+    /// Transactions that are yet to be ended. Locked with the state alone.
+    unended: Mutex<Unended>,
     /// One checkpoint at a time.
     checkpointing: Mutex<()>,
     /// A batch cannot be read: compaction would only find it again.
@@ -92,6 +95,7 @@ impl Partition {
             leader_epoch: AtomicI32::new(leader_epoch.get()),
             state: Mutex::new(State::Asleep(asleep)),
             broken: Mutex::default(),
+            unended: Mutex::default(),
             checkpointing: Mutex::default(),
             not_compactable: AtomicBool::new(false),
             commit: GroupCommit::default(),

@@ -8,9 +8,11 @@ mod books;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Instant;
 
 use books::{Books, Said};
 
+use super::broken::Broken;
 use super::partition::{Partition, now};
 use super::topics::Topic;
 use crate::log::{Appended, Decision, Log, OpenTransaction, RealDisk, Stamp};
@@ -78,26 +80,81 @@ fn verdict(
     }
 }
 
-/// Ends all transactions of a log that is just being opened, and says so.
-pub fn end_all(partition: &Partition, log: &mut Log<RealDisk>) {
-    let open = log.open_transactions();
-    // In it, the coordinator has no transactions.
-    if open.is_empty() || &*partition.core.name == TOPIC {
-        return;
+/// Why a transaction is not ended.
+#[derive(Clone, Debug)]
+enum Fault {
+    /// Nobody knows how it should end.
+    Lasting(String),
+    /// There is no room, say, or a file cannot be read.
+    Passing(String),
+}
+
+type Ended = Result<(Decision, Appended), Fault>;
+
+/// Transactions that could not be ended and may be yet, and when that is tried again.
+#[derive(Default)]
+pub struct Unended {
+    open: Vec<OpenTransaction>,
+    broken: Broken,
+}
+
+impl Unended {
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.broken.is_due(now)
     }
-    let topic = partition.core.coordination.topic();
-    let producers: HashSet<_> = open.iter().map(|open| open.producer).collect();
-    let books =
-        topic.as_deref().map_or_else(Books::default, |topic| Books::read(topic, &producers));
-    for open in open {
-        let said = books.of(open.producer);
-        let value = said.and_then(|said| said.record.value.as_ref());
-        let verdict = verdict(&open, value, &partition.core.name, partition.id);
-        let ended = match books.doubt(said) {
-            Some(why) => Err(format!("{TOPIC} cannot be read: {why}")),
-            None => end(partition, log, &open, verdict, topic.as_deref().zip(said)),
+
+    /// Ends all transactions of a log that is just being opened, and says so.
+    pub fn end_all(&mut self, partition: &Partition, log: &mut Log<RealDisk>) {
+        // In it, the coordinator has no transactions.
+        if &*partition.core.name != TOPIC {
+            self.end(partition, log, &log.open_transactions());
+        }
+    }
+
+    /// Ends those that could not be ended before.
+    pub fn end_again(&mut self, partition: &Partition, log: &mut Log<RealDisk>) {
+        let mut open = log.open_transactions();
+        open.retain(|open| self.open.contains(open));
+        self.end(partition, log, &open);
+    }
+
+    fn end(&mut self, partition: &Partition, log: &mut Log<RealDisk>, open: &[OpenTransaction]) {
+        self.open.clear();
+        if open.is_empty() {
+            self.broken.mend();
+            return;
+        }
+        let topic = partition.core.coordination.topic();
+        let producers: HashSet<_> = open.iter().map(|open| open.producer).collect();
+        let books =
+            topic.as_deref().map_or_else(Books::default, |topic| Books::read(topic, &producers));
+        let mut all = Vec::new();
+        for open in open {
+            let said = books.of(open.producer);
+            let value = said.and_then(|said| said.record.value.as_ref());
+            let verdict = verdict(open, value, &partition.core.name, partition.id);
+            let ended = match books.doubt(said) {
+                Some(fault) => Err(fault),
+                None => end(partition, log, open, verdict, topic.as_deref().zip(said)),
+            };
+            all.push((open, verdict, said, ended));
+        }
+        let mut passing = Vec::new();
+        for (open, _, _, ended) in &all {
+            if let Err(Fault::Passing(why)) = ended {
+                self.open.push(**open);
+                passing.push(format!("{}: {why}", open.first));
+            }
+        }
+        let is_news = match passing.is_empty() {
+            true => self.broken.mend(),
+            false => self.broken.fail(Instant::now(), passing.join("; ")),
         };
-        tell(partition, &open, verdict, said, &ended);
+        for (open, verdict, said, ended) in &all {
+            if is_news || !matches!(ended, Err(Fault::Passing(_))) {
+                tell(partition, open, *verdict, *said, ended);
+            }
+        }
     }
 }
 
@@ -107,22 +164,31 @@ fn end(
     open: &OpenTransaction,
     verdict: Verdict,
     said: Option<(&Topic, &Said)>,
-) -> Result<(Decision, Appended), String> {
-    let text = |error: &dyn fmt::Display| error.to_string();
+) -> Ended {
+    let passing = |error: &dyn fmt::Display| Fault::Passing(error.to_string());
+    let of_books = |why: String| Fault::Passing(format!("{TOPIC}: {why}"));
     let decision = match verdict {
-        Verdict::Decided(decision) => decision,
+        Verdict::Decided(decision) => {
+            // It may be what was written here when the marker could not be.
+            let (topic, said) = said.expect("the coordinator said what it decided");
+            books::settle(topic, said).map_err(of_books)?;
+            decision
+        }
         Verdict::Ongoing => {
             let (topic, said) = said.expect("the coordinator said that it is under way");
-            books::fence(topic, said, now()).map_err(|why| format!("{TOPIC}: {why}"))?;
+            books::fence(topic, said, now()).map_err(of_books)?;
             Decision::Abort
         }
-        Verdict::Hanging => match log.may_have_lost_end_of(open).map_err(|error| text(&error))? {
-            true => return Err("what is missing behind it may have committed it".to_owned()),
+        Verdict::Hanging => match log.may_have_lost_end_of(open).map_err(|why| passing(&why))? {
+            true => {
+                let why = "what is missing behind it may have committed it";
+                return Err(Fault::Lasting(why.to_owned()));
+            }
             false => Decision::Abort,
         },
     };
     let stamp = Stamp { leader_epoch: partition.leader_epoch(), now: now(), times: Times::Keep };
-    let ended = log.end_transaction(open, decision, stamp).map_err(|error| text(&error))?;
+    let ended = log.end_transaction(open, decision, stamp).map_err(|why| passing(&why))?;
     Ok((decision, ended))
 }
 
@@ -131,7 +197,7 @@ fn tell(
     open: &OpenTransaction,
     verdict: Verdict,
     said: Option<&Said>,
-    ended: &Result<(Decision, Appended), String>,
+    ended: &Ended,
 ) {
     let name = format!("{}-{}", partition.core.name, partition.id);
     let (producer, from) = (open.producer, open.first);
@@ -153,7 +219,7 @@ fn tell(
                 "{outcome} a transaction that Apache Kafka left open"
             );
         }
-        Err(why) => tracing::error!(
+        Err(Fault::Lasting(why) | Fault::Passing(why)) => tracing::error!(
             partition = name, %producer, transactional_id, %from, why,
             "an open transaction cannot be ended; from there on only read_uncommitted readers read"
         ),

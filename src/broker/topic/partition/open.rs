@@ -1,16 +1,32 @@
 //! Opening a partition's log, when it is first needed.
 //! Never knows: what for.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Partition, Unusable, now};
+use crate::broker::topic::report;
 use crate::broker::topic::topics::set_stray_aside;
-use crate::broker::topic::{report, transactions};
+use crate::broker::topic::transactions::Unended;
 use crate::log::{Known, Log, OpenError, RealDisk, Trust};
 
 impl Partition {
+    /// Ends what transactions could not be ended before, if it is time to try that again. Whether
+    /// it was tried.
+    pub fn end_transactions(&self) -> bool {
+        if !self.unended().is_due(Instant::now()) {
+            return false;
+        }
+        let ended = self.if_open(|log| self.unended().end_again(self, log));
+        self.waiters.wake();
+        ended.is_some()
+    }
+
+    fn unended(&self) -> MutexGuard<'_, Unended> {
+        self.unended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Opens the log. One that could not be is let be for a while.
     pub(super) fn wake(&self, known: Known) -> Result<Log<RealDisk>, Unusable> {
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +63,7 @@ impl Partition {
                     Trust::Clean | Trust::CleanButRead | Trust::Nothing => latest.get(),
                 });
                 self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
-                transactions::end_all(self, &mut log);
+                self.unended().end_all(self, &mut log);
                 Ok(log)
             }
             // A deleted topic's directory that the crash left behind.

@@ -1,6 +1,9 @@
 //! Transactions that lie open in a directory, and what its coordinator had said of them.
 
+use std::time::{Duration, Instant};
+
 use super::*;
+use crate::broker::topic::housekeeping::flush_once;
 use crate::log::inspect::{self, Condition, Expected};
 use crate::protocol::transaction_record::{
     TransactionKey, TransactionPartitions, TransactionRecord, TransactionValue,
@@ -182,6 +185,35 @@ fn books_that_are_closed_do_not_pass_for_empty_ones() {
         drop(partition.close());
     }
     assert_eq!(seen(&topics, "orders"), HELD_BACK);
+}
+
+#[test]
+fn what_could_not_be_ended_for_a_moment_is_ended_when_it_can_be() {
+    for (status, epoch, want) in [
+        (TransactionValue::PREPARES_TO_COMMIT, 4, COMMITTED),
+        (TransactionValue::ONGOING, 3, ABORTED),
+    ] {
+        let place = Place::new();
+        let topics = open_in(&place, &["orders", STATE]);
+        leave_open(&topics.get("orders").unwrap().partitions[0]);
+        say(&topics, status, epoch);
+        topics.close().unwrap();
+        let topics = place.open();
+        let (books, aside) = (place.dir("__transaction_state-1"), place.dir("aside"));
+        fs::rename(&books, &aside).unwrap();
+        fs::write(&books, b"no directory").unwrap();
+        assert_eq!(seen(&topics, "orders"), HELD_BACK);
+        flush_once(&topics, false);
+        assert_eq!(seen(&topics, "orders"), HELD_BACK);
+        fs::remove_file(&books).unwrap();
+        fs::rename(&aside, &books).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while seen(&topics, "orders") == HELD_BACK && Instant::now() < deadline {
+            flush_once(&topics, false);
+            std::thread::yield_now();
+        }
+        assert_eq!(seen(&topics, "orders"), want, "{status}");
+    }
 }
 
 /// The marker that commits it.

@@ -2,9 +2,11 @@
 //! Never knows: what follows from it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
 
 use bytes::Bytes;
 
+use super::{Fault, TOPIC};
 use crate::broker::topic::{Partition, Topic};
 use crate::protocol::Text;
 use crate::protocol::transaction_record::{TransactionRecord, TransactionValue};
@@ -28,7 +30,7 @@ pub struct Said {
 struct Unreadable {
     /// As `Said` has it, of the last one.
     at: u64,
-    why: String,
+    fault: Fault,
 }
 
 #[derive(Default)]
@@ -71,13 +73,17 @@ impl Books {
                 match TransactionRecord::decode(key, record.value.map(Bytes::copy_from_slice)) {
                     Ok(record) => self.heed(partition.id, record, producers),
                     Err(error) => {
-                        odd = Some(Unreadable { at: self.count, why: error.to_string() });
+                        let fault = unread(Fault::Lasting, partition, &error);
+                        odd = Some(Unreadable { at: self.count, fault });
                     }
                 }
             }
             Ok(())
         });
-        read.map_err(|why| Unreadable { at: u64::MAX, why })?;
+        read.map_err(|why| {
+            let fault = unread(Fault::Passing, partition, &why);
+            Unreadable { at: u64::MAX, fault }
+        })?;
         odd.map_or(Ok(()), Err)
     }
 
@@ -95,13 +101,13 @@ impl Books {
     }
 
     /// Why nobody knows what the coordinator said last of a producer, of which this was read.
-    pub fn doubt(&self, said: Option<&Said>) -> Option<String> {
+    pub fn doubt(&self, said: Option<&Said>) -> Option<Fault> {
         // All that is said of an id lies in one partition.
         let is_later = |said: &Said, id, at| said.partition == id && said.at < at;
         let mut unreadable = self.unreadable.iter();
-        let (id, Unreadable { why, .. }) =
+        let (_, Unreadable { fault, .. }) =
             unreadable.find(|(id, it)| said.is_none_or(|said| is_later(said, **id, it.at)))?;
-        Some(format!("partition {id}: {why}"))
+        Some(fault.clone())
     }
 
     /// The transaction that the coordinator has for this producer.
@@ -129,5 +135,15 @@ pub fn fence(topic: &Topic, said: &Said, now: Timestamp) -> Result<(), String> {
     let partition = topic.partition(said.partition).ok_or("it is gone")?;
     let appended = partition.append(&batch, Times::Keep, now).map_err(|_| "it cannot be used")?;
     appended.map_err(|error| error.to_string())?;
+    settle(topic, said)
+}
+
+/// Makes durable what was said, before anything follows from it.
+pub fn settle(topic: &Topic, said: &Said) -> Result<(), String> {
+    let partition = topic.partition(said.partition).ok_or("it is gone")?;
     partition.make_durable().map_err(|_| "it cannot be synced".to_owned())
+}
+
+fn unread(fault: fn(String) -> Fault, partition: &Partition, why: &dyn fmt::Display) -> Fault {
+    fault(format!("{TOPIC} cannot be read: partition {}: {why}", partition.id))
 }
