@@ -141,6 +141,13 @@ pub struct Recovered {
     pub orphans: Vec<PathBuf>,
 }
 
+impl Recovered {
+    /// Whether nothing is missing that was durable, or that good batches followed.
+    pub fn is_whole(&self) -> bool {
+        self.lost.is_none() && self.set_aside.is_empty() && self.damaged.is_empty()
+    }
+}
+
 /// Offsets behind the end of a log, and the file in which they should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {

@@ -68,6 +68,8 @@ pub struct Partition {
     broken: Mutex<Broken>,
     /// Transactions that are yet to be ended. Locked with the state alone.
     unended: Mutex<Unended>,
+    /// Something was missing in it when it was opened.
+    is_not_whole: AtomicBool,
     /// One checkpoint at a time.
     checkpointing: Mutex<()>,
     /// A batch cannot be read: compaction would only find it again.
@@ -96,6 +98,7 @@ impl Partition {
             state: Mutex::new(State::Asleep(asleep)),
             broken: Mutex::default(),
             unended: Mutex::default(),
+            is_not_whole: AtomicBool::new(false),
             checkpointing: Mutex::default(),
             not_compactable: AtomicBool::new(false),
             commit: GroupCommit::default(),
@@ -244,6 +247,11 @@ impl Partition {
 
     pub fn may_be_compacted(&self) -> bool {
         !self.not_compactable.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing was missing in the log when it was opened.
+    pub fn was_whole(&self) -> bool {
+        !self.is_not_whole.load(Ordering::Relaxed)
     }
 
     /// Whether the log was taken away.

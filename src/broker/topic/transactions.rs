@@ -15,12 +15,15 @@ use books::{Books, Said};
 use super::broken::Broken;
 use super::partition::{Partition, now};
 use super::topics::Topic;
-use crate::log::{Appended, Decision, Log, OpenTransaction, RealDisk, Stamp};
+use crate::log::{Appended, Decision, Log, OpenTransaction, RealDisk, Stamp, Trust};
 use crate::protocol::transaction_record::TransactionValue;
-use crate::record::{PartitionId, ProducerEpoch, Times};
+use crate::record::{PartitionId, ProducerEpoch, Times, Timestamp, batches};
 
 /// Where Apache's coordinator says how far each transaction is.
 const TOPIC: &str = "__transaction_state";
+
+/// The last epoch of a producer in which it may write (TransactionMetadata.isEpochExhausted).
+const EPOCH_LAST: ProducerEpoch = ProducerEpoch(i16::MAX - 1);
 
 /// That topic, if there is one.
 #[derive(Default)]
@@ -47,6 +50,8 @@ enum Verdict {
     /// Its producer was still writing. It may be alive, and try to commit at Apache again: the
     /// coordinator must know that this was aborted.
     Ongoing,
+    /// What the coordinator knows was committed by then; this one may have begun later.
+    Committed { by: Timestamp },
     /// The coordinator knows nothing of it (KIP-664): a batch that came too late.
     Hanging,
 }
@@ -62,20 +67,29 @@ fn verdict(
     let mut topics = said.partitions.iter().flatten();
     let is_in_it =
         topics.any(|known| &*known.topic == topic && known.partitions.contains(&partition));
-    // From the second version on, the coordinator raises the epoch with each transaction (KIP-890).
-    let ended_as = match said.client_transaction_version {
-        ..2 => open.epoch,
-        _ => ProducerEpoch(open.epoch.get().saturating_add(1)),
+    let is_own = said.producer_id == open.producer;
+    // From the second version on, the coordinator raises the epoch with each transaction (KIP-890),
+    // and goes on with another producer where there is none left.
+    let raises = 2 <= said.client_transaction_version;
+    let next = match open.epoch {
+        EPOCH_LAST => ProducerEpoch(0),
+        ProducerEpoch(epoch) => ProducerEpoch(epoch.saturating_add(1)),
     };
     match said.status {
+        // It said so when all markers were written: a power loss took this one. Nothing comes late
+        // into what was committed, because a producer commits when all was acknowledged.
+        TransactionValue::COMMITTED
+            if raises && said.producer_epoch == next && is_own == (open.epoch != EPOCH_LAST) =>
+        {
+            Verdict::Decided(Decision::Commit)
+        }
+        TransactionValue::COMMITTED if !raises && is_own && said.producer_epoch == open.epoch => {
+            Verdict::Committed { by: said.last_update }
+        }
+        _ if !is_own => Verdict::Hanging,
         TransactionValue::ONGOING if is_in_it => Verdict::Ongoing,
         TransactionValue::PREPARES_TO_COMMIT if is_in_it => Verdict::Decided(Decision::Commit),
         TransactionValue::PREPARES_TO_ABORT if is_in_it => Verdict::Decided(Decision::Abort),
-        // It said so when all markers were written: a power loss took this one. Nothing comes late
-        // into what was committed, because a producer commits when all was acknowledged.
-        TransactionValue::COMMITTED if said.producer_epoch == ended_as => {
-            Verdict::Decided(Decision::Commit)
-        }
         _ => Verdict::Hanging,
     }
 }
@@ -96,6 +110,7 @@ type Ended = Result<(Decision, Appended), Fault>;
 pub struct Unended {
     open: Vec<OpenTransaction>,
     broken: Broken,
+    trust: Trust,
 }
 
 impl Unended {
@@ -104,7 +119,8 @@ impl Unended {
     }
 
     /// Ends all transactions of a log that is just being opened, and says so.
-    pub fn end_all(&mut self, partition: &Partition, log: &mut Log<RealDisk>) {
+    pub fn end_all(&mut self, partition: &Partition, log: &mut Log<RealDisk>, trust: Trust) {
+        self.trust = trust;
         // In it, the coordinator has no transactions.
         if &*partition.core.name != TOPIC {
             self.end(partition, log, &log.open_transactions());
@@ -135,7 +151,7 @@ impl Unended {
             let verdict = verdict(open, value, &partition.core.name, partition.id);
             let ended = match books.doubt(said) {
                 Some(fault) => Err(fault),
-                None => end(partition, log, open, verdict, topic.as_deref().zip(said)),
+                None => end(partition, log, open, verdict, self.trust, topic.as_deref().zip(said)),
             };
             all.push((open, verdict, said, ended));
         }
@@ -163,6 +179,7 @@ fn end(
     log: &mut Log<RealDisk>,
     open: &OpenTransaction,
     verdict: Verdict,
+    trust: Trust,
     said: Option<(&Topic, &Said)>,
 ) -> Ended {
     let passing = |error: &dyn fmt::Display| Fault::Passing(error.to_string());
@@ -179,6 +196,17 @@ fn end(
             books::fence(topic, said, now()).map_err(of_books)?;
             Decision::Abort
         }
+        // The epoch does not tell them apart. A clean stop loses no marker.
+        Verdict::Committed { by } => {
+            let begun = begun(log, open).map_err(Fault::Passing)?;
+            if trust != Trust::Unclean || begun.is_none_or(|begun| by < begun) {
+                let why = "an earlier one of its producer was committed, perhaps this one not";
+                return Err(Fault::Lasting(why.to_owned()));
+            }
+            let (topic, said) = said.expect("the coordinator said that it was committed");
+            books::settle(topic, said).map_err(of_books)?;
+            Decision::Commit
+        }
         Verdict::Hanging => match log.may_have_lost_end_of(open).map_err(|why| passing(&why))? {
             true => {
                 let why = "what is missing behind it may have committed it";
@@ -192,6 +220,15 @@ fn end(
     Ok((decision, ended))
 }
 
+/// When the first that was written of it was made.
+fn begun(log: &mut Log<RealDisk>, open: &OpenTransaction) -> Result<Option<Timestamp>, String> {
+    let found = log.read(open.first, log.end(), 1).map_err(|error| error.to_string())?;
+    let Some(found) = found else { return Ok(None) };
+    let bytes = found.load().map_err(|error| error.to_string())?;
+    let first = batches(&bytes).next().transpose().map_err(|error| error.to_string())?;
+    Ok(first.filter(|first| first.base_offset() <= open.first).map(|first| first.max_timestamp()))
+}
+
 fn tell(
     partition: &Partition,
     open: &OpenTransaction,
@@ -203,7 +240,7 @@ fn tell(
     let (producer, from) = (open.producer, open.first);
     let transactional_id = said.map(|said| &*said.record.key.transactional_id);
     let why = match verdict {
-        Verdict::Decided(_) => "as __transaction_state says",
+        Verdict::Decided(_) | Verdict::Committed { .. } => "as __transaction_state says",
         Verdict::Ongoing => "its producer was still writing, and kaw has no transactions",
         Verdict::Hanging => "no coordinator knows of it",
     };
@@ -266,7 +303,8 @@ mod tests {
         check(TransactionValue::PREPARES_TO_COMMIT, 3, 0, &here, commit);
         check(TransactionValue::PREPARES_TO_COMMIT, 4, 2, &here, commit);
         check(TransactionValue::PREPARES_TO_ABORT, 4, 2, &here, abort);
-        check(TransactionValue::COMMITTED, 3, 0, &[], commit);
+        let by = Timestamp(-1);
+        check(TransactionValue::COMMITTED, 3, 0, &[], Verdict::Committed { by });
         check(TransactionValue::COMMITTED, 4, 2, &[], commit);
     }
 

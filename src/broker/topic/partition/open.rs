@@ -63,7 +63,8 @@ impl Partition {
                     Trust::Clean | Trust::CleanButRead | Trust::Nothing => latest.get(),
                 });
                 self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
-                self.unended().end_all(self, &mut log);
+                self.is_not_whole.store(!recovered.is_whole(), Ordering::Relaxed);
+                self.unended().end_all(self, &mut log, known.trust);
                 Ok(log)
             }
             // A deleted topic's directory that the crash left behind.

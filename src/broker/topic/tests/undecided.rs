@@ -14,7 +14,11 @@ const STATE: &str = "__transaction_state";
 
 /// A record of producer 7's transaction, and one of nobody behind it.
 fn leave_open(partition: &std::sync::Arc<Partition>) {
-    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(3), base_sequence: 0 };
+    leave_open_in(partition, 3);
+}
+
+fn leave_open_in(partition: &std::sync::Arc<Partition>, epoch: i16) {
+    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(epoch), base_sequence: 0 };
     let mut batch = BatchBuilder::new().producer(producer).transactional();
     batch.push(now(), &Record { value: Some(b"t"), ..Record::default() });
     put(partition, &batch.build());
@@ -28,11 +32,15 @@ fn put(partition: &Partition, batch: &[u8]) {
 
 /// What the coordinator says of it: it is in partition 0 of `orders` and of `more`.
 fn say(topics: &Topics, status: i8, epoch: i16) {
+    say_more(topics, status, epoch, |_| ());
+}
+
+fn say_more(topics: &Topics, status: i8, epoch: i16, more: impl Fn(&mut TransactionValue)) {
     let partitions = ["orders", "more"].map(|topic| TransactionPartitions {
         topic: topic.into(),
         partitions: vec![PartitionId(0)],
     });
-    let value = TransactionValue {
+    let mut value = TransactionValue {
         producer_id: ProducerId(7),
         producer_epoch: ProducerEpoch(epoch),
         status,
@@ -41,8 +49,10 @@ fn say(topics: &Topics, status: i8, epoch: i16) {
         started: Timestamp(4),
         ..TransactionValue::default()
     };
+    more(&mut value);
+    let version = i16::from(2 <= value.client_transaction_version);
     let key = TransactionKey { transactional_id: "tx".into() };
-    let (key, value) = TransactionRecord { key, value: Some(value), version: 0 }.encode().unwrap();
+    let (key, value) = TransactionRecord { key, value: Some(value), version }.encode().unwrap();
     note(topics, &key, value.as_deref());
 }
 
@@ -122,7 +132,6 @@ fn check(status: i8, epoch: i16, want: (i64, i64, usize), left: (i8, i16)) {
 fn what_the_coordinator_had_decided_is_carried_out() {
     check(TransactionValue::PREPARES_TO_COMMIT, 4, COMMITTED, (2, 4));
     check(TransactionValue::PREPARES_TO_ABORT, 4, ABORTED, (3, 4));
-    check(TransactionValue::COMMITTED, 3, COMMITTED, (4, 3));
 }
 
 #[test]
@@ -185,6 +194,76 @@ fn books_that_are_closed_do_not_pass_for_empty_ones() {
         drop(partition.close());
     }
     assert_eq!(seen(&topics, "orders"), HELD_BACK);
+}
+
+/// What a power loss or a clean stop leaves of producer 7's transaction in epoch `epoch`.
+#[track_caller]
+fn check_committed(
+    epoch: i16,
+    clean: bool,
+    said: (i16, TransactionValue),
+    want: (i64, i64, usize),
+) {
+    let place = Place::new();
+    let topics = open_in(&place, &["orders", STATE]);
+    leave_open_in(&topics.get("orders").unwrap().partitions[0], epoch);
+    let (epoch, like) = said;
+    say_more(&topics, TransactionValue::COMMITTED, epoch, |value| {
+        value.producer_id = like.producer_id;
+        value.last_update = like.last_update;
+        value.previous_producer_id = like.previous_producer_id;
+        value.client_transaction_version = like.client_transaction_version;
+    });
+    match clean {
+        true => topics.close().unwrap(),
+        false => drop(topics),
+    }
+    assert_eq!(seen(&place.open(), "orders"), want, "{epoch} {clean} {like:?}");
+}
+
+#[test]
+fn what_was_committed_before_a_transaction_began_does_not_commit_it() {
+    let by = |last_update| TransactionValue {
+        producer_id: ProducerId(7),
+        last_update,
+        ..TransactionValue::default()
+    };
+    let later = Timestamp(now().get() + 60_000);
+    check_committed(3, false, (3, by(later)), COMMITTED);
+    check_committed(3, false, (3, by(Timestamp(5))), HELD_BACK);
+    // Then no marker was lost.
+    check_committed(3, true, (3, by(later)), HELD_BACK);
+}
+
+#[test]
+fn what_was_committed_in_the_last_epoch_of_a_producer_is_committed() {
+    let like = |producer_id, previous_producer_id| TransactionValue {
+        producer_id,
+        previous_producer_id,
+        client_transaction_version: 2,
+        ..TransactionValue::default()
+    };
+    let rotated = like(ProducerId(8), Some(ProducerId(7)));
+    check_committed(i16::MAX - 1, false, (0, rotated.clone()), COMMITTED);
+    // Another has committed since.
+    check_committed(i16::MAX - 1, false, (1, rotated.clone()), ABORTED);
+    check_committed(3, false, (0, rotated), ABORTED);
+}
+
+#[test]
+fn books_of_which_something_is_missing_do_not_tell() {
+    let place = Place::new();
+    let topics = open_in(&place, &["orders", STATE]);
+    leave_open(&topics.get("orders").unwrap().partitions[0]);
+    say(&topics, TransactionValue::ONGOING, 3);
+    say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
+    topics.close().unwrap();
+    // The last that it said.
+    let path = place.dir("__transaction_state-1").join("00000000000000000000.log");
+    let bytes = fs::read(&path).unwrap();
+    let first = batches(&bytes).next().unwrap().unwrap().size();
+    fs::write(&path, &bytes[..first]).unwrap();
+    assert_eq!(seen(&place.open(), "orders"), HELD_BACK);
 }
 
 #[test]

@@ -84,6 +84,10 @@ impl Books {
             let fault = unread(Fault::Passing, partition, &why);
             Unreadable { at: u64::MAX, fault }
         })?;
+        if !partition.was_whole() {
+            let fault = unread(Fault::Lasting, partition, &"some of it is missing");
+            return Err(Unreadable { at: u64::MAX, fault });
+        }
         odd.map_or(Ok(()), Err)
     }
 
@@ -93,7 +97,11 @@ impl Books {
         record: TransactionRecord,
         producers: &HashSet<ProducerId>,
     ) {
-        let is_of = |value: &TransactionValue| producers.contains(&value.producer_id);
+        let is_of = |value: &TransactionValue| {
+            let previous = value.previous_producer_id;
+            producers.contains(&value.producer_id)
+                || previous.is_some_and(|previous| producers.contains(&previous))
+        };
         let id = &record.key.transactional_id;
         if record.value.as_ref().is_some_and(is_of) || self.said.contains_key(id) {
             self.said.insert(id.clone(), Said { partition, record, at: self.count });
@@ -110,10 +118,15 @@ impl Books {
         Some(fault.clone())
     }
 
-    /// The transaction that the coordinator has for this producer.
+    /// The transaction that the coordinator has for this producer, or has for the one that took
+    /// over from it when its epochs were used up.
     pub fn of(&self, producer: ProducerId) -> Option<&Said> {
         let is_its = |value: &TransactionValue| value.producer_id == producer;
-        self.said.values().find(|said| said.record.value.as_ref().is_some_and(is_its))
+        let was_its = |value: &TransactionValue| value.previous_producer_id == Some(producer);
+        let find = |is: &dyn Fn(&TransactionValue) -> bool| {
+            self.said.values().find(|said| said.record.value.as_ref().is_some_and(is))
+        };
+        find(&is_its).or_else(|| find(&was_its))
     }
 }
 
