@@ -153,6 +153,30 @@ it!(a_partition_that_cannot_be_opened_is_named_in_time_logged_once_and_comes_bac
     assert_eq!(read, "one\ntwo\n");
 });
 
+it!(the_end_of_a_log_that_was_lost_is_no_end, |kaw| {
+    kaw.ok("topic create t compacted");
+    kaw.ok("topic alter compacted -c cleanup.policy=compact");
+    for topic in ["t", "compacted"] {
+        kaw.cmd(&format!("produce -q {topic} -K :")).stdin("a:1\n").run().ok();
+        kaw.cmd(&format!("produce -q {topic} -K :")).stdin("b:2\n").run().ok();
+    }
+    kaw.ok("broker stop");
+    for topic in ["t", "compacted"] {
+        let segment = kaw.data().join(format!("{topic}-0/00000000000000000000.log"));
+        let file = fs::File::options().write(true).open(segment).unwrap();
+        let bytes = file.metadata().unwrap().len();
+        file.set_len(bytes / 2).unwrap();
+    }
+    for line in ["consume -e t", "consume -e t -g g"] {
+        let done = kaw.cmd(line).run().within(Duration::from_secs(20));
+        assert_eq!((done.code, done.out().as_str()), (1, "1\n"), "kaw {line}: {done:?}");
+        assert!(done.err().contains("t-0: nothing comes of what it has up to its end"), "{done:?}");
+    }
+    // There it is what compaction does.
+    let done = kaw.cmd("consume -e compacted").run();
+    assert_eq!((done.code, done.out().as_str()), (0, "1\n"), "{done:?}");
+});
+
 it!(a_data_directory_that_cannot_be_is_named, |kaw| {
     let file = kaw.file("a-file", "not a directory");
     for line in ["produce -q t", "consume -e t", "topic list", "broker --listen 127.0.0.1:0"] {

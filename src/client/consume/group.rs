@@ -11,8 +11,8 @@ use super::super::admin::{Admin, Edge, HeldBack, Patience, Probe};
 use super::super::span::{AtEnd, Edges, Found, Place, Reach, Reading, Span};
 use super::super::sys::{GroupMember, Native, News, Target};
 use super::{
-    Code, Complaint, Config, Error, Offset, Part, Received, Source, find, give_up, held_back,
-    judge, native, probe,
+    Code, Complaint, Config, Error, GivenUp, Offset, Part, Received, Source, find, give_up,
+    held_back, judge, native, probe,
 };
 use crate::record::LeaderEpoch;
 use find::Ends;
@@ -332,7 +332,7 @@ impl Source for GroupReader {
         probe(&self.admin, self.held())
     }
 
-    fn give_up(&mut self) -> Vec<String> {
+    fn give_up(&mut self) -> Vec<GivenUp> {
         give_up(self.parts.iter_mut().filter(|part| !part.stopped))
     }
 

@@ -53,6 +53,13 @@ const FIXED: &[(&str, &str)] = &[
     ("allow.auto.create.topics", "false"),
 ];
 
+/// A partition of which nothing came although it has more.
+pub struct GivenUp {
+    pub topic: String,
+    /// `TOPIC-PARTITION`.
+    pub place: String,
+}
+
 /// What a command reads from, whichever way the records come.
 pub trait Source {
     /// Passes on the wanted records that are there, until `each` breaks or nothing more is wanted.
@@ -75,7 +82,7 @@ pub trait Source {
     fn probe(&self) -> Option<Probe>;
 
     /// Takes what is still read for done; returns what that was.
-    fn give_up(&mut self) -> Vec<String>;
+    fn give_up(&mut self) -> Vec<GivenUp>;
 
     /// From now on a byte is written to an end of this pipe when there is something to read again.
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()>;
@@ -308,7 +315,7 @@ impl Source for Consumer {
         probe(&self.admin, &self.parts)
     }
 
-    fn give_up(&mut self) -> Vec<String> {
+    fn give_up(&mut self) -> Vec<GivenUp> {
         self.open = 0;
         give_up(&mut self.parts)
     }
@@ -371,11 +378,11 @@ fn probe<'a>(admin: &Admin, parts: impl IntoIterator<Item = &'a Part>) -> Option
     (!partitions.is_empty()).then(|| admin.probe(&partitions))
 }
 
-fn give_up<'a>(parts: impl IntoIterator<Item = &'a mut Part>) -> Vec<String> {
+fn give_up<'a>(parts: impl IntoIterator<Item = &'a mut Part>) -> Vec<GivenUp> {
     let open = parts.into_iter().filter(|part| !part.reading.is_done());
     let names = open.map(|part| {
         part.reading.give_up();
-        part.name()
+        GivenUp { topic: part.topic.clone(), place: part.name() }
     });
     names.collect()
 }

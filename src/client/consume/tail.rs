@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::super::admin::{Admin, HeldBack, Probe};
 use super::super::span::{AtEnd, Place, Span};
-use super::{Complaint, Consumer, Error, Kept, Received, Source, Wanted};
+use super::{Complaint, Consumer, Error, GivenUp, Kept, Received, Source, Wanted};
 use crate::record::PartitionId;
 
 /// A window that held too few records is read again so many times as wide.
@@ -156,7 +156,7 @@ impl Source for Tail {
         self.inner.probe()
     }
 
-    fn give_up(&mut self) -> Vec<String> {
+    fn give_up(&mut self) -> Vec<GivenUp> {
         self.inner.give_up()
     }
 

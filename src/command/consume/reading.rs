@@ -18,7 +18,7 @@ use super::quiet::{Act, Quiet};
 use super::{end_of, matching};
 use crate::client::admin::Probe;
 use crate::client::cause;
-use crate::client::consume::{Gauge, Received, Source};
+use crate::client::consume::{Gauge, GivenUp, Received, Source};
 use crate::client::span::AtEnd;
 use crate::embedded::Lease;
 use crate::output::{Fate, Printer};
@@ -43,6 +43,8 @@ pub struct Reading {
     tally: Tally,
     /// Records at which an expression failed.
     failed: u64,
+    /// Something could not be read to its end.
+    is_missed: bool,
     interrupt: Interrupt,
     quiet: Quiet,
     probe: Option<Probe>,
@@ -80,6 +82,7 @@ impl Reading {
             goal,
             tally: Tally { came: 0, began: now, last: now },
             failed: 0,
+            is_missed: false,
             interrupt,
             quiet: Quiet::new(now, at_end),
             probe: None,
@@ -139,17 +142,17 @@ impl Reading {
         Ok(exit)
     }
 
-    /// Says how many records an expression failed at; they may be those that were looked for.
+    /// Says how many records an expression failed at; they may be those that were looked for, as what
+    /// could not be read may be.
     fn account(&self, exit: Exit) -> Exit {
-        if self.failed == 0 {
-            return exit;
+        if 0 < self.failed {
+            (self.tell)(&format!(
+                "the expression failed at {} records, which were left out; ? after a path is silent",
+                self.failed
+            ));
         }
-        (self.tell)(&format!(
-            "the expression failed at {} records, which were left out; ? after a path is silent",
-            self.failed
-        ));
         match exit {
-            Exit::Done => Exit::Refused,
+            Exit::Done if 0 < self.failed || self.is_missed => Exit::Refused,
             other => other,
         }
     }
@@ -325,6 +328,14 @@ impl Reading {
         Ok(())
     }
 
+    /// Compaction may have taken what lay there; elsewhere it was lost.
+    fn may_have_gaps(&self, topic: &str) -> bool {
+        let answers = self.source.admin().configs(&[topic.to_owned()]).unwrap_or_default();
+        let mut configs = answers.into_iter().filter_map(|(_, configs)| configs.ok()).flatten();
+        let policy = configs.find(|config| config.name == "cleanup.policy");
+        policy.and_then(|policy| policy.value).is_some_and(|policy| policy.contains("compact"))
+    }
+
     fn act(&mut self, act: Act) {
         match act {
             Act::Probe => {
@@ -342,8 +353,16 @@ impl Reading {
                 (self.tell)(&format!("{}: {why}; waiting for it to come back", self.brokers));
             }
             Act::GiveUp => {
-                for place in self.source.give_up() {
-                    (self.tell)(&format!("{place}: nothing came below its end; taken as the end"));
+                for GivenUp { topic, place } in self.source.give_up() {
+                    let why = match self.may_have_gaps(&topic) {
+                        true => "nothing came below its end; taken as the end",
+                        false => {
+                            self.is_missed = true;
+                            "nothing comes of what it has up to its end, and it is not compacted: \
+                             records were lost or cannot be read; see the broker's log"
+                        }
+                    };
+                    (self.tell)(&format!("{place}: {why}"));
                 }
             }
         }
