@@ -142,13 +142,14 @@ impl Reading {
         Ok(exit)
     }
 
-    /// Says how many records an expression failed at; they may be those that were looked for, as what
-    /// could not be read may be.
+    /// Says how many records an expression failed at; they may be those that were looked for, as
+    /// what could not be read may be.
     fn account(&self, exit: Exit) -> Exit {
         if 0 < self.failed {
+            let failed = self.failed;
             (self.tell)(&format!(
-                "the expression failed at {} records, which were left out; ? after a path is silent",
-                self.failed
+                "the expression failed at {failed} records, which were left out; ? after a path is \
+                 silent"
             ));
         }
         match exit {
