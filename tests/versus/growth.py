@@ -27,16 +27,25 @@ class Growth:
         rates, anon, started = (
             {n: [it[at] for it in runs] for n, runs in came.items()} for at in range(3)
         )
-        rate = ratios(rates[10_000], rates[0])
         each = (median(anon[10_000]) - median(anon[0])) / 10_000
+        self.grown(
+            "the same load beside 10,000 partitions",
+            rates.values(),
+            [median(times) for times in started.values()],
+            f"{each:.2f} KiB a partition",
+        )
+
+    def grown(self, work, rates, started, memory):
+        """The small case and the large one."""
+        small, large = rates
+        rate = ratios(large, small)
         figures = {
-            "kaw": f"{median(rates[0]):,.0f}/s beside none, {median(rates[10_000]):,.0f}/s",
+            "kaw": f"{median(small):,.0f}/s, {median(large):,.0f}/s",
             "rate": spread(rate),
-            "memory": f"{each:.2f} KiB a partition",
-            "start": f"{median(started[0]) * 1000:.0f} ms, {median(started[10_000]) * 1000:.0f} ms",
+            "memory": memory,
+            "start": ", ".join(f"{seconds * 1000:.0f} ms" for seconds in started),
         }
-        goals = [self.table.goal("within 10 %", rate, at_least=0.9)]
-        self.table.row("the same load beside 10,000 partitions", figures, goals)
+        self.table.row(work, figures, [self.table.goal("within 10 %", rate, at_least=0.9)])
 
     def beside(self, count):
         self.brokers.wipe("kaw")
@@ -96,15 +105,8 @@ class Growth:
                 started.append(broker.start_s)
                 rates.append([self.load(broker) for _ in range(self.asked.rounds)])
         self.brokers.wipe("kaw")
-        rate = ratios(rates[1], rates[0])
-        figures = {
-            "kaw": f"{median(rates[0]):,.0f}/s, {median(rates[1]):,.0f}/s",
-            "rate": spread(rate),
-            "memory": f"{anon[0] / 1024:.1f} MiB, {anon[1] / 1024:.1f} MiB when started",
-            "start": f"{started[0] * 1000:.0f} ms, {started[1] * 1000:.0f} ms",
-        }
-        goals = [self.table.goal("within 10 %", rate, at_least=0.9)]
-        self.table.row(f"the same load, no log and {self.asked.log_gib} GiB", figures, goals)
+        memory = f"{anon[0] / 1024:.1f} MiB, {anon[1] / 1024:.1f} MiB when started"
+        self.grown(f"the same load, no log and {self.asked.log_gib} GiB", rates, started, memory)
 
     def fill(self, broker, size):
         self.kaw(broker.address, "topic", "create", "large", "-p", "1")
