@@ -15,9 +15,9 @@ use books::{Books, Said};
 use super::broken::Broken;
 use super::partition::{Partition, now};
 use super::topics::Topic;
-use crate::log::{Appended, Decision, Log, OpenTransaction, RealDisk, Stamp, Trust};
+use crate::log::{Appended, Decision, Log, OpenTransaction, RealDisk, Stamp};
 use crate::protocol::transaction_record::TransactionValue;
-use crate::record::{PartitionId, ProducerEpoch, Times, Timestamp, batches};
+use crate::record::{PartitionId, ProducerEpoch, Times};
 
 /// Where Apache's coordinator says how far each transaction is.
 const TOPIC: &str = "__transaction_state";
@@ -50,8 +50,10 @@ enum Verdict {
     /// Its producer was still writing. It may be alive, and try to commit at Apache again: the
     /// coordinator must know that this was aborted.
     Ongoing,
-    /// What the coordinator knows was committed by then; this one may have begun later.
-    Committed { by: Timestamp },
+    /// One of its producer's was committed, in an epoch that is not this one's alone: a power loss
+    /// took either its marker, or that another had begun. Times do not tell: they are those of two
+    /// clocks, or whatever the producer gave its records.
+    Unknown,
     /// The coordinator knows nothing of it (KIP-664): a batch that came too late.
     Hanging,
 }
@@ -84,7 +86,7 @@ fn verdict(
             Verdict::Decided(Decision::Commit)
         }
         TransactionValue::COMMITTED if !raises && is_own && said.producer_epoch == open.epoch => {
-            Verdict::Committed { by: said.last_update }
+            Verdict::Unknown
         }
         _ if !is_own => Verdict::Hanging,
         TransactionValue::ONGOING if is_in_it => Verdict::Ongoing,
@@ -110,7 +112,6 @@ type Ended = Result<(Decision, Appended), Fault>;
 pub struct Unended {
     open: Vec<OpenTransaction>,
     broken: Broken,
-    trust: Trust,
 }
 
 impl Unended {
@@ -119,8 +120,7 @@ impl Unended {
     }
 
     /// Ends all transactions of a log that is just being opened, and says so.
-    pub fn end_all(&mut self, partition: &Partition, log: &mut Log<RealDisk>, trust: Trust) {
-        self.trust = trust;
+    pub fn end_all(&mut self, partition: &Partition, log: &mut Log<RealDisk>) {
         // In it, the coordinator has no transactions.
         if &*partition.core.name != TOPIC {
             self.end(partition, log, &log.open_transactions());
@@ -151,7 +151,7 @@ impl Unended {
             let verdict = verdict(open, value, &partition.core.name, partition.id);
             let ended = match books.doubt(said) {
                 Some(fault) => Err(fault),
-                None => end(partition, log, open, verdict, self.trust, topic.as_deref().zip(said)),
+                None => end(partition, log, open, verdict, topic.as_deref().zip(said)),
             };
             all.push((open, verdict, said, ended));
         }
@@ -179,7 +179,6 @@ fn end(
     log: &mut Log<RealDisk>,
     open: &OpenTransaction,
     verdict: Verdict,
-    trust: Trust,
     said: Option<(&Topic, &Said)>,
 ) -> Ended {
     let passing = |error: &dyn fmt::Display| Fault::Passing(error.to_string());
@@ -196,16 +195,9 @@ fn end(
             books::fence(topic, said, now()).map_err(of_books)?;
             Decision::Abort
         }
-        // The epoch does not tell them apart. A clean stop loses no marker.
-        Verdict::Committed { by } => {
-            let begun = begun(log, open).map_err(Fault::Passing)?;
-            if trust != Trust::Unclean || begun.is_none_or(|begun| by < begun) {
-                let why = "an earlier one of its producer was committed, perhaps this one not";
-                return Err(Fault::Lasting(why.to_owned()));
-            }
-            let (topic, said) = said.expect("the coordinator said that it was committed");
-            books::settle(topic, said).map_err(of_books)?;
-            Decision::Commit
+        Verdict::Unknown => {
+            let why = "an earlier one of its producer was committed, perhaps this one not";
+            return Err(Fault::Lasting(why.to_owned()));
         }
         Verdict::Hanging => match log.may_have_lost_end_of(open).map_err(|why| passing(&why))? {
             true => {
@@ -220,15 +212,6 @@ fn end(
     Ok((decision, ended))
 }
 
-/// When the first that was written of it was made.
-fn begun(log: &mut Log<RealDisk>, open: &OpenTransaction) -> Result<Option<Timestamp>, String> {
-    let found = log.read(open.first, log.end(), 1).map_err(|error| error.to_string())?;
-    let Some(found) = found else { return Ok(None) };
-    let bytes = found.load().map_err(|error| error.to_string())?;
-    let first = batches(&bytes).next().transpose().map_err(|error| error.to_string())?;
-    Ok(first.filter(|first| first.base_offset() <= open.first).map(|first| first.max_timestamp()))
-}
-
 fn tell(
     partition: &Partition,
     open: &OpenTransaction,
@@ -240,7 +223,7 @@ fn tell(
     let (producer, from) = (open.producer, open.first);
     let transactional_id = said.map(|said| &*said.record.key.transactional_id);
     let why = match verdict {
-        Verdict::Decided(_) | Verdict::Committed { .. } => "as __transaction_state says",
+        Verdict::Decided(_) | Verdict::Unknown => "as __transaction_state says",
         Verdict::Ongoing => "its producer was still writing, and kaw has no transactions",
         Verdict::Hanging => "no coordinator knows of it",
     };
@@ -256,9 +239,15 @@ fn tell(
                 "{outcome} a transaction that Apache Kafka left open"
             );
         }
-        Err(Fault::Lasting(why) | Fault::Passing(why)) => tracing::error!(
+        Err(Fault::Lasting(why)) => tracing::error!(
             partition = name, %producer, transactional_id, %from, why,
-            "an open transaction cannot be ended; from there on only read_uncommitted readers read"
+            "an open transaction cannot be ended; from there on only read_uncommitted readers \
+             read, until Apache Kafka's kafka-transactions.sh aborts it"
+        ),
+        Err(Fault::Passing(why)) => tracing::error!(
+            partition = name, %producer, transactional_id, %from, why,
+            "an open transaction cannot be ended yet; from there on only read_uncommitted readers \
+             read; it is tried again"
         ),
     }
 }
@@ -303,8 +292,7 @@ mod tests {
         check(TransactionValue::PREPARES_TO_COMMIT, 3, 0, &here, commit);
         check(TransactionValue::PREPARES_TO_COMMIT, 4, 2, &here, commit);
         check(TransactionValue::PREPARES_TO_ABORT, 4, 2, &here, abort);
-        let by = Timestamp(-1);
-        check(TransactionValue::COMMITTED, 3, 0, &[], Verdict::Committed { by });
+        check(TransactionValue::COMMITTED, 3, 0, &[], Verdict::Unknown);
         check(TransactionValue::COMMITTED, 4, 2, &[], commit);
     }
 

@@ -64,7 +64,7 @@ impl Partition {
                 });
                 self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
                 self.is_not_whole.store(!recovered.is_whole(), Ordering::Relaxed);
-                self.unended().end_all(self, &mut log, known.trust);
+                self.unended().end_all(self, &mut log);
                 Ok(log)
             }
             // A deleted topic's directory that the crash left behind.

@@ -214,25 +214,27 @@ fn check_committed(
         value.previous_producer_id = like.previous_producer_id;
         value.client_transaction_version = like.client_transaction_version;
     });
-    match clean {
-        true => topics.close().unwrap(),
-        false => drop(topics),
+    let mut topics = topics;
+    for clean in [clean, false, true] {
+        match clean {
+            true => topics.close().unwrap(),
+            false => drop(topics),
+        }
+        topics = place.open();
+        assert_eq!(seen(&topics, "orders"), want, "{epoch} {clean} {like:?}");
     }
-    assert_eq!(seen(&place.open(), "orders"), want, "{epoch} {clean} {like:?}");
 }
 
+/// Whatever the times say, and however often the directory was stopped, in either way.
 #[test]
-fn what_was_committed_before_a_transaction_began_does_not_commit_it() {
-    let by = |last_update| TransactionValue {
-        producer_id: ProducerId(7),
-        last_update,
-        ..TransactionValue::default()
-    };
-    let later = Timestamp(now().get() + 60_000);
-    check_committed(3, false, (3, by(later)), COMMITTED);
-    check_committed(3, false, (3, by(Timestamp(5))), HELD_BACK);
-    // Then no marker was lost.
-    check_committed(3, true, (3, by(later)), HELD_BACK);
+fn what_was_committed_in_an_epoch_that_others_share_does_not_commit_them() {
+    for last_update in [Timestamp(5), Timestamp(now().get() + 60_000)] {
+        let like =
+            TransactionValue { producer_id: ProducerId(7), last_update, ..Default::default() };
+        for clean in [true, false] {
+            check_committed(3, clean, (3, like.clone()), HELD_BACK);
+        }
+    }
 }
 
 #[test]
