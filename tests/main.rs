@@ -41,6 +41,7 @@ mod group;
 mod history;
 mod hostile;
 mod kcat;
+mod kept;
 mod leaders;
 mod life;
 mod log;

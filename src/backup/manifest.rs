@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::aborted::Aborted;
+use super::gaps::Gaps;
 use super::sums::Sums;
 use super::trouble::Trouble;
 use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp};
@@ -42,8 +43,12 @@ pub struct Topic {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partition {
-    /// The log start offset: what is before it was gone already.
+    /// What is before it was gone already when it was first saved, or was dropped since.
     pub start: Offset,
+    /// The cluster's log start offset, where that has moved on since: what is before it is here
+    /// alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_start: Option<Offset>,
     /// Exclusive; all before it is decided.
     pub end: Offset,
     /// Where the log ended, if a transaction that nobody had ended held back what is behind `end`.
@@ -56,7 +61,24 @@ pub struct Partition {
     pub segments: Vec<Segment>,
     /// Why it ends before the cluster's log did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unread: Option<String>,
+    pub unread: Option<Unread>,
+    /// What lies between batches of the cluster's log, where no compaction can have taken it.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    pub missing: Gaps,
+    /// What was gone from the cluster's beginning before a run came to it.
+    #[serde(default, skip_serializing_if = "Gaps::is_empty")]
+    pub skipped: Gaps,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// A batch is damaged where it lies in the cluster: what is wrong with it.
+    Damaged(String),
+    /// No broker gives it: in its words.
+    Refused(String),
+    /// The cluster's log ends here, or goes on from here with other records than were saved.
+    Lost(Offset),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,14 +93,11 @@ pub struct Segment {
 impl Topic {
     /// The partitions in which a transaction held something back: from where, and up to where.
     pub fn held_back(&self) -> impl Iterator<Item = (PartitionId, Offset, Offset)> {
-        let numbered = (0..).map(PartitionId).zip(&self.partitions);
-        numbered.filter_map(|(number, it)| Some((number, it.end, it.held_back_until?)))
+        self.numbered().filter_map(|(number, it)| Some((number, it.end, it.held_back_until?)))
     }
 
-    /// The partitions that end before the cluster's log did: where, and why.
-    pub fn unread(&self) -> impl Iterator<Item = (PartitionId, Offset, &str)> {
-        let numbered = (0..).map(PartitionId).zip(&self.partitions);
-        numbered.filter_map(|(number, it)| Some((number, it.end, it.unread.as_deref()?)))
+    pub fn numbered(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        (0..).map(PartitionId).zip(&self.partitions)
     }
 
     pub fn bytes(&self) -> u64 {
@@ -144,11 +163,20 @@ impl Partition {
                 && 0 < segment.bytes
                 && segment.sums.cover(segment.bytes)
         });
-        rising && within && Offset::ZERO <= self.start
+        let gaps = self.missing.is_sound() && self.skipped.is_sound();
+        rising && within && gaps && Offset::ZERO <= self.start
     }
 
-    /// Leaves out the segments of which nothing is after the log start.
-    pub fn drop_before_start(&mut self) {
+    /// Drops what the cluster no longer has.
+    pub fn prune(&mut self) {
+        self.start = self.log_start.take().unwrap_or(self.start);
+        self.missing.drop_before(self.start);
+        self.skipped.drop_before(self.start);
+        self.drop_before_start();
+    }
+
+    /// Leaves out the segments of which nothing is after the start.
+    fn drop_before_start(&mut self) {
         let after = |pair: &[Segment]| pair[1].base <= self.start;
         let gone = self.segments.windows(2).take_while(|pair| after(pair)).count();
         self.segments.drain(..gone);
@@ -180,19 +208,28 @@ mod tests {
     use super::*;
     use crate::record::ProducerId;
 
+    fn gap(from: i64, until: i64) -> Gaps {
+        let mut gaps = Gaps::default();
+        gaps.add(Offset(from), Offset(until));
+        gaps
+    }
+
     fn sample() -> Manifest {
         let mut sums = Sums::default();
         sums.add(0, b"batches");
         let segment = Segment { base: Offset(3), bytes: 7, sums };
         let partition = Partition {
             start: Offset(4),
+            log_start: Some(Offset(5)),
             end: Offset(9),
             held_back_until: Some(Offset(12)),
             leader_epoch: Some(LeaderEpoch(2)),
             batch_bytes_max: 7,
             aborted: vec![(ProducerId(8), Offset(5), None)].into(),
             segments: vec![segment],
-            unread: Some("CRC mismatch".to_owned()),
+            unread: Some(Unread::Damaged("CRC mismatch".to_owned())),
+            missing: gap(5, 7),
+            skipped: gap(8, 9),
         };
         let topic = Topic {
             id: Some("abc".to_owned()),
@@ -253,16 +290,23 @@ mod tests {
             let again = orders(it).segments[0].clone();
             orders(it).segments.push(again);
         });
+        check(|it| orders(it).missing = serde_json::from_str("[[3,3]]").unwrap());
+        check(|it| orders(it).skipped = serde_json::from_str("[[7,9],[1,2]]").unwrap());
     }
 
     #[test]
-    fn segments_before_the_log_start_leave() {
+    fn segments_before_the_log_start_leave_when_they_are_dropped() {
         let at = |base| Segment { base: Offset(base), bytes: 1, sums: Sums::default() };
         let left = |start| {
             let segments = vec![at(0), at(10), at(20)];
-            let (start, end) = (Offset(start), Offset(30));
-            let mut partition = Partition { start, end, segments, ..Partition::default() };
-            partition.drop_before_start();
+            let (log_start, end) = (Some(Offset(start)), Offset(30));
+            let (missing, skipped) = (gap(3, 5), gap(5, 6));
+            let kept = Partition { log_start, end, segments, missing, ..Partition::default() };
+            let mut partition = Partition { skipped, ..kept };
+            partition.prune();
+            let gaps = [&partition.missing, &partition.skipped].map(Gaps::offsets);
+            assert_eq!(gaps, if start == 0 { [2, 1] } else { [0, 0] });
+            assert_eq!((partition.start, partition.log_start), (Offset(start), None));
             partition.segments.iter().map(|segment| segment.base.get()).collect::<Vec<_>>()
         };
         assert_eq!(left(0), [0, 10, 20]);

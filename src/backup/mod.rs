@@ -15,20 +15,26 @@
 //! ```
 //! `crc32c` is that of the second line without its last brace. `topics` has by name the topic's
 //! id, the moment its ends were taken (`taken`, ms since 1970), its replicas, the settings it has
-//! of its own, and its partitions in their order. A partition has where it began (`start`) and
-//! ended (`end`, exclusive: the last stable offset), the leader epoch of the last batch, the size
+//! of its own, and its partitions in their order. A partition has where it begins (`start`) and
+//! ends (`end`, exclusive: the last stable offset), the leader epoch of the last batch, the size
 //! of the largest, the aborted transactions (producer id, first offset, offset of the marker), and
 //! its segments: first offset, bytes, and the CRC-32C of each MiB of the file, the last one
-//! shorter, in hexadecimal; and, where a batch of the cluster's log was damaged and the partition
-//! so ends before it, what was wrong with it (`unread`). `groups` has by name, topic and partition
-//! what a group had committed.
+//! shorter, in hexadecimal. `groups` has by name, topic and partition what a group had committed.
+//!
+//! Where that is not all, a partition says more: `log_start`, where the cluster's log begins now,
+//! so that what is before it is here alone; `skipped`, ranges of offsets (the end exclusive) that
+//! were gone from the log's start before a run came to them; `missing`, such that no batch had in
+//! the middle of a log which was not compacted; `unread`, why it ends before the log did: a batch
+//! is `damaged`, no broker gives it (`refused`), or the cluster `lost` what is here from an offset
+//! on; `held_back_until`, where the log ended behind an open transaction.
 //!
 //! A file may be longer than the manifest says: a later backup grew it and came to no end. Files
 //! grow and manifests are replaced (written beside, synced, renamed), so that there is always one
-//! whole backup, the old or the new. What retention has removed from a topic leaves with the
-//! next backup. A topic that is gone from the cluster stays as it was.
+//! whole backup, the old or the new. Nothing leaves it but what was to be pruned, and that when a
+//! manifest without it is durable. A topic that is gone from the cluster stays as it was.
 
 mod aborted;
+mod gaps;
 mod manifest;
 mod packer;
 mod segment;
@@ -36,7 +42,8 @@ mod store;
 mod sums;
 mod trouble;
 
-pub use manifest::{Manifest, Offsets, Partition, Segment, Topic};
+pub use gaps::Gaps;
+pub use manifest::{Manifest, Offsets, Partition, Segment, Topic, Unread};
 pub use packer::{Packed, Packer, Parcel, Wanted};
 pub use segment::{Batches, Growing, verify};
 pub use store::{MANIFEST, Store};

@@ -8,6 +8,7 @@
 use std::ops::ControlFlow;
 
 use super::aborted::Aborted;
+use super::gaps::Gaps;
 use crate::record::{
     BatchBuilder, BatchError, BatchView, Codec, HEADER_BYTES, INFLATED_BYTES_MAX, Offset, Record,
     Scratch, Timestamp, TimestampType,
@@ -42,8 +43,10 @@ pub struct Wanted<'a> {
     pub start: Offset,
     /// before the first record at or after this time,
     pub until: Option<Timestamp>,
-    /// without what was aborted.
+    /// without what was aborted,
     pub aborted: &'a Aborted,
+    /// and without what was removed already, though a batch that was saved still holds it.
+    pub skipped: &'a Gaps,
 }
 
 /// Takes a partition's batches in their order.
@@ -101,6 +104,7 @@ impl<'a> Packer<'a> {
         let until = self.wanted.until;
         i64::from(batch.count()) == count
             && self.wanted.start <= batch.base_offset()
+            && !self.wanted.skipped.contains(batch.base_offset())
             && until.is_none_or(|until| batch.max_timestamp() < until)
             && batch.timestamp_type() == TimestampType::CreateTime
     }
@@ -117,7 +121,7 @@ impl<'a> Packer<'a> {
         let mut headers = Vec::new();
         for entry in records {
             let entry = entry?;
-            if entry.offset < self.wanted.start {
+            if entry.offset < self.wanted.start || self.wanted.skipped.contains(entry.offset) {
                 continue;
             }
             if self.wanted.until.is_some_and(|until| until <= entry.timestamp) {

@@ -1,7 +1,7 @@
 //! What Kafka or librdkafka refused, in words a user can act on.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rdkafka_sys::rd_kafka_resp_err_t as resp;
 
@@ -148,6 +148,8 @@ pub enum Error {
     Refused { what: String, code: Code },
     /// A broker cannot use the files of a partition. Why that is, is in its log.
     Disk { what: String, log: Option<PathBuf> },
+    /// No broker serves this partition, whatever else it serves.
+    Unserved { what: String, why: String },
     /// Kafka said no in words of its own.
     Said { what: String, why: String },
     NoTopic {
@@ -166,6 +168,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a broker said of one partition alone: others may be well.
+    pub fn of_one_partition(&self) -> Option<String> {
+        match self {
+            Error::Disk { log, .. } => Some(unusable(log.as_deref())),
+            Error::Unserved { why, .. } => Some(why.clone()),
+            _ => None,
+        }
+    }
+
     /// What can only end a command among the things that librdkafka complains about.
     pub fn final_of(brokers: &str, complaint: &Complaint) -> Option<Error> {
         let (brokers, why) = (brokers.to_owned(), cause(&complaint.text));
@@ -241,12 +252,10 @@ impl fmt::Display for Error {
                  check sasl.oauthbearer.token.endpoint.url and the client's id and secret"
             ),
             Error::Refused { what, code } => write!(f, "{what}: {}", plain_end(&code.to_string())),
-            Error::Disk { what, log } => {
-                let log =
-                    log.as_ref().map_or("the broker's log".into(), |log| log.to_string_lossy());
-                write!(f, "{what}: the broker cannot use the files of it; {log} says why")
+            Error::Disk { what, log } => write!(f, "{what}: {}", unusable(log.as_deref())),
+            Error::Said { what, why } | Error::Unserved { what, why } => {
+                write!(f, "{what}: {}", plain_end(why))
             }
-            Error::Said { what, why } => write!(f, "{what}: {}", plain_end(why)),
             Error::NoTopic { name, similar } => write!(
                 f,
                 "topic '{name}' does not exist{similar}; create it with `kaw topic create {name}`"
@@ -281,6 +290,11 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+fn unusable(log: Option<&Path>) -> String {
+    let log = log.map_or("the broker's log".into(), Path::to_string_lossy);
+    format!("the broker cannot use the files of it; {log} says why")
+}
 
 /// librdkafka ends some texts with a full stop, ours have none.
 fn plain_end(text: &str) -> &str {

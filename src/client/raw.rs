@@ -3,6 +3,7 @@
 //! Never knows: what is in a batch, where it goes or comes from.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,7 @@ pub struct Raw {
     topics: Vec<String>,
     chart: Mutex<Arc<Chart>>,
     patience: Patience,
+    brokers_log: Option<PathBuf>,
 }
 
 /// Connections to the leaders of partitions; one call at a time.
@@ -52,7 +54,8 @@ impl Raw {
     ) -> Result<Raw, Error> {
         let access = config.access().map_err(unasked)?;
         let chart = Mutex::default();
-        let raw = Raw { access, brokers, topics, chart, patience };
+        let brokers_log = config.brokers_log().map(Path::to_owned);
+        let raw = Raw { access, brokers, topics, chart, patience, brokers_log };
         raw.refresh()?;
         Ok(raw)
     }
@@ -85,6 +88,16 @@ impl Raw {
     pub fn enter(&self, (host, port): (&str, u16)) -> Result<Connection, wire::Error> {
         let deadline = Instant::now() + self.patience.max;
         self.access.enter((host, port), &nonce(), deadline)
+    }
+
+    /// A refusal is of the partition alone; a broker that is away, of all that it leads.
+    fn failed(&self, of: Of<'_>, error: &wire::Error) -> Error {
+        let (what, why) = (name(of), error.to_string());
+        match error {
+            error if error.is_of_disk() => Error::Disk { what, log: self.brokers_log.clone() },
+            error if error.is_refusal() => Error::Unserved { what, why },
+            _ => Error::Said { what, why },
+        }
     }
 
     fn chart(&self) -> Arc<Chart> {
@@ -153,15 +166,15 @@ impl Line<'_> {
         loop {
             let why = match self.try_ask(of, &ask) {
                 Ok(answer) => return Ok(answer),
-                Err(Failed::Finally(why)) => return Err(said(of, why)),
+                Err(Failed::Finally(why)) => return Err(why),
                 Err(Failed::ForNow(why)) => why,
             };
             if AWAY_MAX <= began.elapsed() {
-                return Err(said(of, why));
+                return Err(why);
             }
             if TELL_AFTER <= began.elapsed() && !is_told {
                 is_told = true;
-                (self.raw.patience.tell)(&format!("{}-{}: {why}; still trying", of.0, of.1));
+                (self.raw.patience.tell)(&format!("{why}; still trying"));
             }
             // No broker tells when it has become a leader: it can only be asked again.
             std::thread::sleep(AGAIN);
@@ -176,12 +189,13 @@ impl Line<'_> {
         ask: impl Fn(&mut Connection, Instant) -> Result<T, wire::Error>,
     ) -> Result<T, Failed> {
         let failed = |error: wire::Error| match error.is_passing() {
-            true => Failed::ForNow(error.to_string()),
-            false => Failed::Finally(error.to_string()),
+            true => Failed::ForNow(self.raw.failed(of, &error)),
+            false => Failed::Finally(self.raw.failed(of, &error)),
         };
         let chart = self.raw.chart();
         let Some((host, port)) = chart.leader(of.0, of.1) else {
-            return Err(Failed::ForNow("the partition has no leader".to_owned()));
+            let (what, why) = (name(of), "the partition has no leader".to_owned());
+            return Err(Failed::ForNow(Error::Unserved { what, why }));
         };
         let key = (host.to_owned(), port);
         let mut connection = match self.connections.remove(&key) {
@@ -196,14 +210,14 @@ impl Line<'_> {
 }
 
 enum Failed {
-    ForNow(String),
-    Finally(String),
+    ForNow(Error),
+    Finally(Error),
 }
 
 fn unasked(why: String) -> Error {
     Error::Said { what: "cannot ask for whole batches".to_owned(), why }
 }
 
-fn said((topic, partition): Of<'_>, why: String) -> Error {
-    Error::Said { what: format!("{topic}-{partition}"), why }
+fn name((topic, partition): Of<'_>) -> String {
+    format!("{topic}-{partition}")
 }

@@ -3,8 +3,9 @@
 
 mod copy;
 mod cut;
+mod told;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::json;
 
@@ -12,25 +13,29 @@ use super::admin::{compile, connect};
 use super::crew::work;
 use super::interrupt::Interrupt;
 use super::progress::{Ahead, Done, Progress};
-use super::stdio::{print, tell};
+use super::stdio::print;
 use super::topic::is_internal;
-use super::undecided;
 use super::{Exit, Global, Usage, note};
 use crate::backup::{Manifest, Store, Topic};
 use crate::client::Error;
-use crate::client::admin::HeldBack;
 use crate::client::nearest::similar;
 use crate::quantity::{counted, show_bytes, show_count};
-use copy::copy;
+use copy::{Copied, copy};
 use cut::Cut;
+use told::Told;
 
 /// Copy topics to a directory, with their settings and what groups have read; again: what is new
 ///
-/// A backup follows its topics: what retention, compaction or `kaw topic trim` removed from them
-/// leaves it with the next run, and a topic that was deleted stays. To keep more, name another
-/// directory now and then. A run checks what it extends, and not all that is there: let `kaw log
-/// verify DIR` follow it, in a cron job too. Where the cluster's log is damaged, a partition is
-/// saved up to there, all others whole, and the exit code is 1.
+/// A further run takes nothing away: what retention, `kaw topic trim` or damage has taken from a
+/// topic since stays in the backup and is restored with the rest, until a run with --prune; a topic
+/// that was deleted stays. A run checks what it extends, and not all that is there: let `kaw log
+/// verify DIR` follow it, in a cron job too.
+///
+/// What cannot be saved is named, and the exit code is 1: a partition whose log is damaged is saved
+/// up to there, one that no broker gives stays as it was, and each further run tries again. Offsets
+/// that are missing in the middle of a log which is not compacted are named by the run that finds
+/// them. A topic that is compacted is to be saved more often than its delete.retention.ms, else
+/// what was deleted meanwhile is back after a restore.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Where the backup is, or will be
@@ -41,6 +46,9 @@ pub struct Args {
     /// Leave out what groups have committed
     #[arg(long)]
     no_groups: bool,
+    /// Drop what the topics no longer have, such as what retention took
+    #[arg(long)]
+    prune: bool,
     /// Print a summary as one JSON object
     #[arg(short = 'J', long)]
     json: bool,
@@ -125,64 +133,32 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
     progress.turn_to("copying", Ahead::Records(cut.ahead()));
     let jobs = cut.jobs(&manifest);
     let one = |line: &mut _, job, tally: &_| copy(&store, line, job, tally);
-    let (partitions, done) = work(jobs, || raw.line(), one, (&mut progress, &interrupt))?;
+    let (copied, done) = work(jobs, || raw.line(), one, (&mut progress, &interrupt))?;
     drop(progress);
     if let Some(exit) = interrupt.exit() {
         return Ok(exit);
     }
     cut.check_topics_stayed(&raw)?;
-    cut.put(partitions.into_iter().flatten().collect(), &mut manifest);
+    let mut copied: Vec<_> = copied.into_iter().flatten().collect();
+    told::fail_without_any(&copied)?;
+    if args.prune {
+        copied.iter_mut().for_each(Copied::prune);
+    }
+    let (partitions, news) = copied.into_iter().map(Copied::split).unzip();
+    cut.put(partitions, &mut manifest);
     store.publish(&manifest)?;
     store.sweep(&manifest)?;
-    let unread = tell_unread(&args.dir, &manifest, &names);
-    let held_back = tell_held_back(&manifest, &names);
-    report(global, args, &manifest, Told { new: done, unread, held_back })?;
-    Ok(if unread == 0 { Exit::Done } else { Exit::Refused })
+    let told = told::tell(global, &args.dir, &manifest, &names, news);
+    report(global, args, &manifest, (done, &told))?;
+    Ok(told.exit())
 }
 
-/// Names the partitions that end before the cluster's log did, and counts them.
-fn tell_unread(dir: &Path, manifest: &Manifest, names: &[String]) -> usize {
-    let mut count = 0;
-    for name in names {
-        for (number, end, why) in manifest.topics.get(name).into_iter().flat_map(Topic::unread) {
-            count += 1;
-            tell(&format!(
-                "{name}-{number} is in {} only up to offset {end}, where the cluster's log is \
-                 damaged ({why}); `kaw log verify` of the broker's data directory names the file, \
-                 and `kaw log repair` takes the damage out of it, after which this command goes on",
-                dir.display(),
-            ));
-        }
-    }
-    count
-}
-
-/// Names the partitions of which an open transaction keeps a part out, and counts that part.
-fn tell_held_back(manifest: &Manifest, names: &[String]) -> i64 {
-    let mut held_back = Vec::new();
-    for name in names {
-        let own = manifest.topics.get(name).into_iter().flat_map(Topic::held_back);
-        held_back.extend(own.map(|(partition, from, until)| HeldBack {
-            topic: name.clone(),
-            partition,
-            from,
-            until,
-        }));
-    }
-    let then = "they are not in the backup: run it again when that has ended";
-    undecided::lines(&held_back, then).iter().for_each(|line| tell(line));
-    held_back.iter().map(|it| it.until.get() - it.from.get()).sum()
-}
-
-/// What a run did, and what it could not.
-struct Told {
-    new: Done,
-    unread: usize,
-    held_back: i64,
-}
-
-fn report(global: &Global, args: &Args, manifest: &Manifest, told: Told) -> anyhow::Result<()> {
-    let Told { new, unread, held_back } = told;
+fn report(
+    global: &Global,
+    args: &Args,
+    manifest: &Manifest,
+    (new, told): (Done, &Told),
+) -> anyhow::Result<()> {
     let topics = manifest.topics.len();
     let partitions: usize = manifest.topics.values().map(|topic| topic.partitions.len()).sum();
     let bytes: u64 = manifest.topics.values().map(Topic::bytes).sum();
@@ -195,8 +171,9 @@ fn report(global: &Global, args: &Args, manifest: &Manifest, told: Told) -> anyh
             "bytes": bytes,
             "new_records": new.records,
             "new_bytes": new.bytes,
-            "damaged_partitions": unread,
-            "held_back_offsets": held_back,
+            "damaged_partitions": told.unread,
+            "missing_offsets": told.missing,
+            "held_back_offsets": told.held_back,
         });
         print(&format!("{line}\n"))?;
     }

@@ -3,6 +3,7 @@
 
 mod settings;
 mod target;
+mod told;
 mod write;
 
 use std::path::PathBuf;
@@ -268,29 +269,6 @@ impl Restore<'_> {
         }
     }
 
-    /// Says what the backup has not. Whoever restores must know that it is not all.
-    fn tell_unread(&self) -> Exit {
-        let mut exit = Exit::Done;
-        for Wanted { topic, name, .. } in &self.wanted {
-            for (number, end, why) in topic.unread() {
-                exit = Exit::Refused;
-                tell(&format!(
-                    "{} has {name}-{number} only up to offset {end}, where the log that was saved \
-                     was damaged ({why}); what was behind it is not restored",
-                    self.args.dir.display(),
-                ));
-            }
-            for (number, end, until) in topic.held_back() {
-                tell(&format!(
-                    "{} has {name}-{number} only up to offset {end} of {until}: a transaction was \
-                     open when it was taken, and held back what was behind it",
-                    self.args.dir.display(),
-                ));
-            }
-        }
-        exit
-    }
-
     fn foretell(&self, global: &Global) -> anyhow::Result<Exit> {
         for wanted in &self.wanted {
             let count = wanted.topic.partitions.len();
@@ -300,7 +278,7 @@ impl Restore<'_> {
             print(&format!("{what}: {}, {bytes}\n", counted(count as i64, "partition")))?;
         }
         note(global, "every byte is as it was written; nothing was restored (--dry-run)");
-        Ok(self.tell_unread())
+        Ok(told::tell(&self.args.dir, &self.wanted))
     }
 
     fn report(
@@ -334,7 +312,7 @@ impl Restore<'_> {
                 show_bytes(done.bytes),
             ),
         );
-        Ok(self.tell_unread())
+        Ok(told::tell(&self.args.dir, &self.wanted))
     }
 }
 

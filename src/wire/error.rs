@@ -103,6 +103,16 @@ impl Error {
         matches!(&self.trouble, Trouble::Refused { code: ErrorCode::OFFSET_OUT_OF_RANGE, .. })
     }
 
+    /// The broker answered, and it was no.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.trouble, Trouble::Refused { .. })
+    }
+
+    /// The broker cannot use the files of a partition.
+    pub fn is_of_disk(&self) -> bool {
+        matches!(&self.trouble, Trouble::Refused { code: ErrorCode::KAFKA_STORAGE_ERROR, .. })
+    }
+
     /// Somebody listens there, and says nothing.
     pub fn is_silence(&self) -> bool {
         matches!(self.trouble, Trouble::Silent { .. })

@@ -57,7 +57,8 @@ fn packed(wanted: Wanted<'_>, log: &[u8], committed: &[i64]) -> (Vec<Parcel>, Ve
 }
 
 fn all(aborted: &Aborted) -> Wanted<'_> {
-    Wanted { start: Offset::ZERO, until: None, aborted }
+    let skipped = Box::leak(Box::default());
+    Wanted { start: Offset::ZERO, until: None, aborted, skipped }
 }
 
 fn record(time: i64, bytes: usize) -> Own {
@@ -116,6 +117,10 @@ fn offsets_find_the_same_record_behind_gaps() {
     assert_eq!((unpacked(&parcels).len(), places), (3, vec![(1, 1), (6, 3), (7, 3)]));
     let start = Wanted { start: Offset(1), ..all(&none) };
     let (parcels, places) = packed(start, &log, &[0, 1, 2]);
+    assert_eq!((unpacked(&parcels).len(), places), (3, vec![(0, 0), (1, 0), (2, 1)]));
+    let mut gap = Gaps::default();
+    gap.add(Offset(0), Offset(1));
+    let (parcels, places) = packed(Wanted { skipped: &gap, ..all(&none) }, &log, &[0, 1, 2]);
     assert_eq!((unpacked(&parcels).len(), places), (3, vec![(0, 0), (1, 0), (2, 1)]));
 }
 

@@ -77,6 +77,13 @@ enum Failed {
     ForNow(Error),
 }
 
+impl Failed {
+    fn into_error(self) -> Error {
+        let (Failed::Finally(error) | Failed::ForNow(error)) = self;
+        error
+    }
+}
+
 impl Admin {
     /// Connects; fails where no broker answers in time.
     pub fn open(config: &Config, patience: Patience) -> Result<Admin, Error> {
@@ -164,7 +171,7 @@ impl Admin {
 
     /// Asks again for as long as there is no answer but for now.
     fn insist<T>(&self, ask: impl FnMut() -> Result<T, Failed>) -> Result<T, Error> {
-        self.asked_again(ask).map_err(|(Failed::Finally(why) | Failed::ForNow(why))| why)
+        self.asked_again(ask).map_err(Failed::into_error)
     }
 
     /// The same; says whether another answer could still come.

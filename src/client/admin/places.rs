@@ -49,20 +49,61 @@ impl Admin {
         &self,
         questions: [Question<'_>; N],
     ) -> Result<[Vec<Place>; N], Error> {
-        self.insist(|| match self.try_places(questions) {
-            Err(Failed::ForNow(error)) => {
-                let wanted = questions.map(|(_, wanted)| wanted);
-                let leaderless = self.leaderless(&wanted).map_err(Failed::Finally)?;
-                Err(Failed::ForNow(leaderless.unwrap_or(error)))
-            }
-            answer => answer,
+        self.insist(|| {
+            let answers = self.try_places(questions).and_then(|answers| {
+                let mut places = [const { Vec::new() }; N];
+                for (answers, places) in answers.into_iter().zip(&mut places) {
+                    *places = answers.into_iter().collect::<Result<_, _>>()?;
+                }
+                Ok(places)
+            });
+            answers.map_err(|failed| self.explained(failed, &questions))
         })
+    }
+
+    /// The same, where a partition that nobody serves is not to cost the answers of the others.
+    pub fn each_place_at<const N: usize>(
+        &self,
+        questions: [Question<'_>; N],
+    ) -> Result<[Vec<Result<Place, Error>>; N], Error> {
+        let mut last = None;
+        let explained = |failed| self.explained(failed, &questions);
+        let answers = self.asked_again(|| {
+            let answers = self.try_places(questions).map_err(explained)?;
+            let mut passing = answers.iter().flatten().filter_map(|answer| match answer {
+                Err(Failed::ForNow(error)) => Some(error.clone()),
+                _ => None,
+            });
+            match passing.next() {
+                Some(error) => {
+                    last = Some(answers);
+                    Err(explained(Failed::ForNow(error)))
+                }
+                None => Ok(answers),
+            }
+        });
+        let answers = match answers {
+            Err(Failed::ForNow(error)) => last.ok_or(error)?,
+            answers => answers.map_err(Failed::into_error)?,
+        };
+        let plain = Failed::into_error;
+        Ok(answers.map(|all| all.into_iter().map(|answer| answer.map_err(plain)).collect()))
+    }
+
+    /// Whether nobody leads one of them says more than that it was refused.
+    fn explained(&self, failed: Failed, questions: &[Question<'_>]) -> Failed {
+        let Failed::ForNow(error) = failed else { return failed };
+        let wanted: Vec<_> = questions.iter().map(|(_, wanted)| *wanted).collect();
+        match self.leaderless(&wanted) {
+            Ok(leaderless) => Failed::ForNow(leaderless.unwrap_or(error)),
+            Err(error) => Failed::Finally(error),
+        }
     }
 
     fn try_places<const N: usize>(
         &self,
         questions: [Question<'_>; N],
-    ) -> Result<[Vec<Place>; N], Failed> {
+    ) -> Result<[Vec<Result<Place, Failed>>; N], Failed> {
         let ask = |(isolation, wanted)| {
             sys::ask_edges(&self.native, isolation, wanted, self.patience.max)
         };
@@ -75,7 +116,7 @@ impl Admin {
                 let answers = answers.map_err(|refusal| {
                     self.without_place("cannot ask for offsets", refusal.code)
                 })?;
-                *places = self.in_order(wanted, answers)?;
+                *places = self.in_order(wanted, answers);
             }
         }
         Ok(places)
@@ -99,18 +140,17 @@ impl Admin {
         &self,
         wanted: &[Wanted<'_>],
         answers: Vec<EdgeAnswer>,
-    ) -> Result<Vec<Place>, Failed> {
+    ) -> Vec<Result<Place, Failed>> {
         let answers: HashMap<_, _> =
             answers.into_iter().map(|(topic, id, answer)| ((topic, id), answer)).collect();
-        let mut places = Vec::with_capacity(wanted.len());
-        for (topic, partition, _) in wanted {
+        let place = |(topic, partition, _): &Wanted<'_>| {
             let answer = answers.get(&((*topic).to_owned(), *partition));
             let answer = answer.copied().unwrap_or(Err(Code::UNKNOWN_PARTITION));
             let what = || format!("offsets of {topic}-{partition}");
             let info = answer.map_err(|code| self.without_place(&what(), code))?;
-            places.push(Place { offset: info.offset, leader_epoch: info.leader_epoch });
-        }
-        Ok(places)
+            Ok(Place { offset: info.offset, leader_epoch: info.leader_epoch })
+        };
+        wanted.iter().map(place).collect()
     }
 
     fn without_place(&self, what: &str, code: Code) -> Failed {

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use crate::backup::{Manifest, Offsets, Partition, Topic};
+use crate::client::Error;
 use crate::client::admin::{Admin, ConfigSource, Edge, HeldBack, Isolation, Place, TopicInfo};
 use crate::client::raw::Raw;
 use crate::command::admin::{now, said};
+use crate::quantity::counted;
 use crate::record::{Offset, PartitionId, Timestamp};
 
 /// What names brokers of the one cluster is of no use in another.
@@ -31,21 +33,21 @@ struct CutTopic {
     id: Option<String>,
     replicas: u32,
     configs: BTreeMap<String, String>,
-    /// Log start and end of each partition.
-    spans: Vec<(Offset, Offset)>,
+    spans: Vec<Span>,
     /// Where the last backup has come to.
     from: Vec<Offset>,
 }
+
+/// Log start and end of a partition, or why no broker tells.
+type Span = Result<(Offset, Offset), String>;
 
 /// One partition to copy.
 pub struct Job {
     pub topic: String,
     pub partition: PartitionId,
-    pub start: Offset,
-    /// Exclusive.
-    pub end: Offset,
+    pub span: Span,
     /// What the last backup has of it.
-    pub before: Partition,
+    pub before: Option<Partition>,
     /// Compaction may have taken offsets out; elsewhere what is not there was lost.
     pub may_have_gaps: bool,
 }
@@ -65,7 +67,7 @@ impl Cut {
             bail!("the backup is of cluster {old}, this is {new}; name another directory");
         }
         for topic in topics {
-            check_identity(&topic.name, raw.id(&topic.name).as_ref(), before)?;
+            check_identity(topic, raw.id(&topic.name).as_ref(), before)?;
         }
         let groups = if with_groups { committed(admin, topics)? } else { Vec::new() };
         let (spans, held_back) = spans(admin, topics)?;
@@ -74,7 +76,8 @@ impl Cut {
         let cut = topics.iter().zip(spans).zip(configs).map(|((topic, spans), configs)| {
             let (name, id) = (topic.name.clone(), raw.id(&topic.name));
             let replicas = topic.partitions.first().map_or(1, |it| it.replicas.len() as u32);
-            let from = (0..spans.len()).map(|n| had(before, &name, n).end).collect();
+            let end = |n| had(before, &name, n).map_or(Offset::ZERO, |it| it.end);
+            let from = (0..spans.len()).map(end).collect();
             CutTopic { name, id, replicas, configs, spans, from }
         });
         Ok(Cut { cluster, taken, topics: cut.collect(), groups, held_back })
@@ -101,8 +104,9 @@ impl Cut {
 
     /// How many offsets there are to copy.
     pub fn ahead(&self) -> u64 {
-        let of = |((start, end), from): (&(Offset, Offset), &Offset)| {
-            u64::try_from(end.get() - from.get().max(start.get())).unwrap_or(0)
+        let of = |(span, from): (&Span, &Offset)| match span {
+            Ok((start, end)) => u64::try_from(end.get() - from.max(start).get()).unwrap_or(0),
+            Err(_) => 0,
         };
         self.topics.iter().flat_map(|it| it.spans.iter().zip(&it.from).map(of)).sum()
     }
@@ -113,12 +117,11 @@ impl Cut {
             let policy = topic.configs.get("cleanup.policy");
             let may_have_gaps = policy.is_some_and(|policy| policy.contains("compact"));
             let spans = topic.spans.iter().enumerate();
-            let job = |(number, &(start, end)): (usize, &(Offset, Offset))| Job {
+            let job = |(number, span): (usize, &Span)| Job {
                 topic: topic.name.clone(),
                 partition: partition(number),
-                start,
-                end,
-                before: had(before, &topic.name, number),
+                span: span.clone(),
+                before: had(before, &topic.name, number).cloned(),
                 may_have_gaps,
             };
             spans.map(job).collect::<Vec<_>>()
@@ -162,21 +165,27 @@ fn clamp(groups: &mut BTreeMap<String, Offsets>, topic: &str, partitions: &[Part
     }
 }
 
-fn had(before: &Manifest, topic: &str, number: usize) -> Partition {
-    let topic = before.topics.get(topic);
-    topic.and_then(|topic| topic.partitions.get(number)).cloned().unwrap_or_default()
+fn had<'a>(before: &'a Manifest, topic: &str, number: usize) -> Option<&'a Partition> {
+    before.topics.get(topic).and_then(|topic| topic.partitions.get(number))
 }
 
 fn partition(number: usize) -> PartitionId {
     PartitionId(i32::try_from(number).expect("Kafka counts partitions in an i32"))
 }
 
-fn check_identity(name: &str, id: Option<&String>, before: &Manifest) -> anyhow::Result<()> {
-    let old = before.topics.get(name).and_then(|topic| topic.id.as_ref());
-    match (old, id) {
+fn check_identity(topic: &TopicInfo, id: Option<&String>, before: &Manifest) -> anyhow::Result<()> {
+    let (name, there) = (&topic.name, topic.partitions.len());
+    let Some(old) = before.topics.get(name) else { return Ok(()) };
+    match (&old.id, id) {
         (Some(old), Some(new)) if old != new => bail!(
             "topic '{name}' was deleted and made anew since the last backup (id {old}, now \
              {new}); name another directory, so that the old one is kept"
+        ),
+        // Kafka takes no partition away.
+        _ if there < old.partitions.len() => bail!(
+            "topic '{name}' has {} in the backup and {there} in the cluster now; name another \
+             directory, so that the old ones are kept",
+            counted(old.partitions.len() as i64, "partition")
         ),
         _ => Ok(()),
     }
@@ -201,31 +210,47 @@ fn committed(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<(String,
     Ok(ids.into_iter().zip(offsets).filter(|(_, offsets)| !offsets.is_empty()).collect())
 }
 
-/// Start and end of each partition, of a topic.
-type Spans = Vec<(Offset, Offset)>;
-
-/// Start and end of each partition, by topic, and what open transactions hold back behind that.
-fn spans(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<(Vec<Spans>, Vec<HeldBack>)> {
+/// The spans of each topic's partitions, and what open transactions hold back behind their ends.
+fn spans(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<(Vec<Vec<Span>>, Vec<HeldBack>)> {
     let all = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |it| (topic, it)));
     let all: Vec<_> = all.map(|(topic, partition)| (topic.name.as_str(), partition.id)).collect();
     let at = |edge| all.iter().map(|&(topic, id)| (topic, id, edge)).collect::<Vec<_>>();
-    let [highs, starts, ends] = admin.places_at([
+    let [highs, starts, ends] = admin.each_place_at([
         (Isolation::Uncommitted, &at(Edge::End)),
         (Isolation::Committed, &at(Edge::Start)),
         (Isolation::Committed, &at(Edge::End)),
     ])?;
-    let offset = |place: &Place| place.offset.unwrap_or(Offset::ZERO);
-    let highs = all.iter().zip(highs.iter().map(offset)).zip(ends.iter().map(offset));
-    let undecided = highs.filter(|((_, high), end)| end < high);
-    let undecided: Vec<_> = undecided.map(|((&(topic, id), high), _)| (topic, id, high)).collect();
+    let (mut spans, mut undecided) = (Vec::new(), Vec::new());
+    let edges = highs.into_iter().zip(starts).zip(ends);
+    for (&(topic, id), ((high, start), end)) in all.iter().zip(edges) {
+        let span = span(high, start, end);
+        if let Ok((high, (_, end))) = span
+            && end < high
+        {
+            undecided.push((topic, id, high));
+        }
+        spans.push(span.map(|(_, span)| span));
+    }
     let held_back = match undecided.is_empty() {
         true => Vec::new(),
         false => admin.held_back(&undecided)?,
     };
-    let mut spans = starts.iter().map(offset).zip(ends.iter().map(offset));
+    let mut spans = spans.into_iter();
     let by_topic = |topic: &TopicInfo| spans.by_ref().take(topic.partitions.len()).collect();
     Ok((topics.iter().map(by_topic).collect(), held_back))
 }
+
+/// Where the log ends, and what of it is decided.
+fn span(high: Told, start: Told, end: Told) -> Result<(Offset, (Offset, Offset)), String> {
+    let offset = |told: Told| match told {
+        Ok(place) => Ok(place.offset.unwrap_or(Offset::ZERO)),
+        Err(error) => Err(error.of_one_partition().unwrap_or_else(|| error.to_string())),
+    };
+    Ok((offset(high)?, (offset(start)?, offset(end)?)))
+}
+
+/// What its leader says of a partition.
+type Told = Result<Place, Error>;
 
 /// The settings that topics have of their own, in their order.
 fn configs(admin: &Admin, topics: &[TopicInfo]) -> anyhow::Result<Vec<BTreeMap<String, String>>> {

@@ -5,9 +5,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use crate::backup::{self, Batches, Segment, Store, Trouble};
+use crate::backup::{self, Batches, Gaps, Partition, Segment, Store, Trouble, Unread};
 use crate::log::inspect::{Findings, Verified};
-use crate::record::{Offset, PartitionId};
+use crate::record::Offset;
 
 /// One partition of a backup.
 pub struct Kept {
@@ -31,22 +31,35 @@ pub fn partitions(dir: &Path, records: bool, findings: &mut Findings) -> anyhow:
     };
     let mut all = Vec::new();
     for (name, topic) in &manifest.topics {
-        for (number, partition) in (0..).map(PartitionId).zip(&topic.partitions) {
+        for (number, partition) in topic.numbered() {
             let path = |segment: &Segment| store.segment(name, number, segment.base);
             let segments = partition.segments.iter().map(|it| (path(it), it.clone())).collect();
             let (dir, end) = (store.partition(name, number), partition.end);
-            if let Some(why) = &partition.unread {
-                let what = format!("ends at offset {end}, where the log was damaged ({why})");
-                findings.note(&dir, what);
-            }
-            if let Some(until) = partition.held_back_until {
-                let what = "where a transaction was open that held back the rest";
-                findings.note(&dir, format!("ends at offset {end} of {until}, {what}"));
-            }
+            notes(partition).into_iter().for_each(|what| findings.note(&dir, what));
             all.push(Kept { dir, segments, end, records, _store: store.clone() });
         }
     }
     Ok(all)
+}
+
+/// What it has not, as its own run said.
+fn notes(partition: &Partition) -> Vec<String> {
+    let end = partition.end;
+    let unread = partition.unread.as_ref().map(|unread| match unread {
+        Unread::Damaged(why) => format!("ends at offset {end}, where the log was damaged ({why})"),
+        Unread::Refused(why) => {
+            format!("ends at offset {end}; the rest could not be saved ({why})")
+        }
+        Unread::Lost(at) => format!("ends at offset {end}; the cluster lost it from {at} on"),
+    });
+    let held_back = partition.held_back_until.map(|until| {
+        let what = "where a transaction was open that held back the rest";
+        format!("ends at offset {end} of {until}, {what}")
+    });
+    let lacks = |gaps: &Gaps, why: &str| (!gaps.is_empty()).then(|| format!("lacks {gaps}: {why}"));
+    let missing = lacks(&partition.missing, "missing in the log that was saved");
+    let skipped = lacks(&partition.skipped, "gone from the cluster before a run saved it");
+    [unread, held_back, missing, skipped].into_iter().flatten().collect()
 }
 
 /// Checks one partition. An error: the disk does not give its bytes.

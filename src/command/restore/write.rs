@@ -85,8 +85,8 @@ fn feed(
     tally: &Tally,
     mut each: impl FnMut(Parcel) -> anyhow::Result<ControlFlow<()>>,
 ) -> anyhow::Result<Option<Packed>> {
-    let Partition { start, aborted, segments, .. } = job.partition;
-    let wanted = backup::Wanted { start: *start, until: job.until, aborted };
+    let Partition { start, aborted, skipped, segments, .. } = job.partition;
+    let wanted = backup::Wanted { start: *start, until: job.until, aborted, skipped };
     let mut packer = Packer::new(wanted, job.batch_bytes_max, job.committed.clone());
     let mut parcels = Vec::new();
     'segments: for segment in segments {
