@@ -1,12 +1,13 @@
 //! The offsets and times of a batch's records, read while they are decompressed: a few KiB may
 //! inflate to a GiB, and nothing of it is held. Only Snappy's are, which packs at most 22 to one.
 
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 
 use super::batch::{BatchError, HEADER_BYTES};
+use super::entries::Entry;
 use super::varint::{self, VARLONG_BYTES_MAX};
-use super::{BatchView, Codec, Offset, Timestamp};
+use super::{BatchView, Codec, Offset, Scratch, Timestamp};
 
 /// So much is decompressed at once.
 const WINDOW_BYTES: usize = 16 << 10;
@@ -27,27 +28,30 @@ impl BatchView<'_> {
         bytes_max: usize,
         mut see: impl FnMut(Glimpse) -> ControlFlow<()>,
     ) -> Result<(), BatchError> {
-        let stored = &self.bytes()[HEADER_BYTES..];
-        let inflates = BatchError::Inflates { bytes_max };
-        let skimmed = match self.codec()? {
-            Codec::None => Skim { from: stored, left: 0 }.all(self, &mut see),
-            Codec::Snappy => {
-                let mut plain = Vec::new();
-                Codec::Snappy.decompress(stored, &mut plain, bytes_max)?;
-                Skim { from: Cursor::new(plain), left: 0 }.all(self, &mut see)
+        match self.codec()? {
+            Codec::None | Codec::Snappy => {
+                for entry in self.records(&mut Scratch::default(), bytes_max)? {
+                    let Entry { offset, timestamp, key, .. } = entry?;
+                    if see(Glimpse { offset, timestamp, has_key: key.is_some() }).is_break() {
+                        break;
+                    }
+                }
+                Ok(())
             }
             codec => {
+                let stored = &self.bytes()[HEADER_BYTES..];
                 let plain = codec.reader(stored)?.take((bytes_max as u64).saturating_add(1));
                 let from = BufReader::with_capacity(WINDOW_BYTES, plain);
                 let mut skim = Skim { from, left: 0 };
                 let skimmed = skim.all(self, &mut see);
                 match (skimmed, skim.from.get_ref().limit()) {
-                    (Ok(ControlFlow::Continue(())) | Err(_), 0) => Err(inflates),
-                    (skimmed, _) => skimmed,
+                    (Ok(ControlFlow::Continue(())) | Err(_), 0) => {
+                        Err(BatchError::Inflates { bytes_max })
+                    }
+                    (skimmed, _) => skimmed.map(drop),
                 }
             }
-        };
-        skimmed.map(drop)
+        }
     }
 }
 

@@ -20,7 +20,20 @@ pub fn size(value: i64) -> usize {
 }
 
 /// A 64-bit varint from the front of `bytes`, which is moved past it. `None`: cut off or too long.
+#[inline]
 pub fn take_long(bytes: &mut &[u8]) -> Option<i64> {
+    // Most are of one byte, or of two; the loop costs more than all else that is seen of a record.
+    let (raw, taken) = match **bytes {
+        [a, ..] if a < 0x80 => (a.into(), 1),
+        [a, b, ..] if b < 0x80 => (u64::from(b) << 7 | u64::from(a & 0x7f), 2),
+        _ => long(bytes)?,
+    };
+    *bytes = &bytes[taken..];
+    Some((raw >> 1) as i64 ^ -((raw & 1) as i64))
+}
+
+/// The number as it is stored, and of how many bytes it is.
+fn long(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut raw = 0u64;
     for (index, &byte) in bytes.iter().enumerate().take(VARLONG_BYTES_MAX) {
         if index == VARLONG_BYTES_MAX - 1 && byte > 1 {
@@ -28,14 +41,14 @@ pub fn take_long(bytes: &mut &[u8]) -> Option<i64> {
         }
         raw |= u64::from(byte & 0x7f) << (7 * index);
         if byte < 0x80 {
-            *bytes = &bytes[index + 1..];
-            return Some((raw >> 1) as i64 ^ -((raw & 1) as i64));
+            return Some((raw, index + 1));
         }
     }
     None
 }
 
 /// A 32-bit varint from the front of `bytes`, which is moved past it.
+#[inline]
 pub fn take(bytes: &mut &[u8]) -> Option<i32> {
     i32::try_from(take_long(bytes)?).ok()
 }
