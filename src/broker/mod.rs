@@ -1,12 +1,13 @@
 //! The built-in broker: Kafka's protocol over the log engine.
 //! Never knows: librdkafka, clap, the wire client.
 //!
-//! Lock order: groups → group → catalogue → topics → checkpointing → partition → group commit or
-//! waiters; and `written`, of what the files at the top of the data directory say, before topics.
-//! No lock is held across `.await`, and none across a sync but the two that order syncs:
-//! `checkpointing`, so that the checkpoints of a log end as they began, and `written`. A partition
-//! that is just being opened is not ready before it is: it may sync what it mends, and look into
-//! the partitions of `__transaction_state`, which look into none.
+//! Lock order: groups → group → catalogue → topics → unended → books → checkpointing → partition →
+//! group commit or waiters; and `written`, of what the files at the top of the data directory say,
+//! before topics. No lock is held across `.await`, and none across a sync but those that order
+//! syncs: `checkpointing`, so that the checkpoints of a log end as they began, `written`, and
+//! `unended`, under which a log's transactions are ended, whose verdict must be durable before.
+//! A partition that is just being opened is not ready before it is: it may sync what it mends.
+//! `books` is held while the partitions of `__transaction_state` are read, which ask no others.
 
 mod api;
 mod auth;

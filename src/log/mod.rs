@@ -21,6 +21,7 @@ mod files;
 mod index;
 mod indexed;
 pub mod inspect;
+mod part;
 mod pieces;
 mod producers;
 mod read;
@@ -51,6 +52,8 @@ pub use facts::{
     AppendError, Appended, Cleanup, CompactError, Compaction, Found, Known, OpenError, Outcome,
     ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust, Unchecked,
 };
+pub use part::Part;
+pub use pieces::Piece;
 pub use remove::Removal;
 pub use sync::{Checkpoint, Draft, SyncTarget};
 pub use text::{BadLine, PartitionOffset, read_offsets, replace, write_offsets};

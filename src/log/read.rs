@@ -24,7 +24,7 @@ impl Recent {
         self.next = (self.next + 1) % self.begins.len();
     }
 
-    fn position(&self, offset: Offset) -> Option<u32> {
+    pub(super) fn position(&self, offset: Offset) -> Option<u32> {
         self.begins.iter().flatten().find(|(begin, _)| *begin == offset).map(|(_, at)| *at)
     }
 }

@@ -1,12 +1,14 @@
 //! Transactions: which are open, how one ends, what is remembered of one that was aborted.
 //! Never knows: who decides, and why.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::aborted::{self, Aborted};
-use super::files::{Kind, at};
-use super::pieces::{Piece, Pieces};
-use super::{AppendError, Appended, Cleanup, Disk, Log, ReadError, Stamp};
+use super::files::Kind;
+use super::part::{Aside, Part};
+use super::pieces::Piece;
+use super::{AppendError, Appended, Cleanup, Disk, DiskFile, Log, ReadError, Stamp};
 use crate::record::{
     BatchBuilder, BatchView, Offset, Producer, ProducerEpoch, ProducerId, Record, Scratch,
 };
@@ -67,7 +69,8 @@ impl<D: Disk> Log<D> {
         open
     }
 
-    /// Ends the open transaction of a producer as the coordinator would, with a marker.
+    /// Ends the open transaction of a producer as the coordinator would, with a marker. `None`: it
+    /// is not open any more.
     ///
     /// It has the producer's own epoch. The coordinator's own marker may come yet, once Apache
     /// Kafka has the directory back, and is refused unless its epoch is higher, or of old
@@ -78,56 +81,25 @@ impl<D: Disk> Log<D> {
         open: &OpenTransaction,
         decision: Decision,
         stamp: Stamp,
-    ) -> Result<Appended, AppendError> {
+    ) -> Option<Result<Appended, AppendError>> {
         let state = self.producers.get(open.producer);
-        let coordinator_epoch = state.map_or(0, |state| state.coordinator_epoch.max(0));
-        let (id, epoch) = (open.producer, open.epoch);
-        let producer = Producer { id, epoch, base_sequence: -1 };
+        let state = state.filter(|state| state.transaction == Some(open.first))?;
+        let coordinator_epoch = state.coordinator_epoch.max(0);
+        let producer = Producer { id: open.producer, epoch: state.epoch, base_sequence: -1 };
         let mut marker = BatchBuilder::new().producer(producer).transactional().control();
         let key = [0, 0, 0, decision as u8];
         let value = [&[0; 2][..], &coordinator_epoch.to_be_bytes()].concat();
         let record = Record { key: Some(&key), value: Some(&value), headers: &[] };
         marker.push(stamp.now, &record);
         let marker = marker.build();
-        self.append(&BatchView::parse(&marker).expect("a batch that was just built"), stamp)
+        let marker = BatchView::parse(&marker).expect("a batch that was just built");
+        Some(self.append(&marker, stamp))
     }
 
-    /// Whether the log may have had the marker that ended this one, and lost it: something behind
-    /// its beginning is missing, or cannot be read.
-    pub fn may_have_lost_end_of(&mut self, open: &OpenTransaction) -> Result<bool, ReadError> {
+    /// What would tell that the log had the marker that ended this one, and lost it.
+    pub fn search_end_of(&self, open: &OpenTransaction) -> Result<EndSearch, ReadError> {
         let has_gaps = self.settings.cleanup == Cleanup::Compact;
-        let after = self.segments.partition_point(|segment| segment.base <= open.first);
-        let mut next = None;
-        for at_segment in after.saturating_sub(1)..self.segments.len() {
-            let (base, bytes) = (self.segments[at_segment].base, self.segments[at_segment].bytes);
-            let limit = self.segments.get(at_segment + 1).map(|next| next.base);
-            let path = self.files.path(Kind::Log, base);
-            let file = self.load_file(at_segment)?;
-            // By their checksums: one bit makes a marker that of another producer, or a record.
-            let mut pieces = Pieces::new(&*file, bytes.into(), base, limit);
-            let mut is_odd = false;
-            while let Some(piece) = pieces.next_piece().map_err(at(&path))? {
-                let Piece::Batch { batch, .. } = piece else {
-                    is_odd = true;
-                    continue;
-                };
-                let follows = has_gaps || next.is_none_or(|next| next == batch.base_offset());
-                next = Some(batch.next_offset());
-                let its = batch.producer().is_some_and(|producer| producer.id == open.producer);
-                // What `kaw log repair` puts in the place of what was lost.
-                let covers = !has_gaps && batch.count() == 0 && batch.producer().is_none();
-                // A marker that is there and ended nothing is damaged.
-                is_odd |= !follows || covers || its && batch.is_control();
-                if is_odd && open.first < batch.base_offset() {
-                    return Ok(true);
-                }
-                is_odd = false;
-            }
-            if is_odd {
-                return Ok(true);
-            }
-        }
-        Ok(!has_gaps && next != Some(self.end))
+        Ok(EndSearch { open: *open, has_gaps, asides: self.set_aside()? })
     }
 
     /// A transaction that began at `first` was aborted by `marker`, which ends the log.
@@ -163,5 +135,64 @@ impl<D: Disk> Log<D> {
                 self.aborted_unsaved.insert(*base);
             }
         }
+    }
+}
+
+/// A search for signs that a marker was lost: something behind the beginning of its transaction is
+/// missing, or cannot be read.
+pub struct EndSearch {
+    open: OpenTransaction,
+    /// Compaction leaves some.
+    has_gaps: bool,
+    asides: Vec<Aside>,
+}
+
+impl EndSearch {
+    /// Whether there are any. `part` is asked without the log's lock, and may take it.
+    pub fn finds_signs<F: DiskFile>(
+        &self,
+        mut part: impl FnMut(Offset) -> Result<Option<Part<F>>, ReadError>,
+    ) -> Result<bool, ReadError> {
+        let (mut from, mut next) = (Some(self.open.first), None);
+        while let Some(part) = from.map(&mut part).transpose()?.flatten() {
+            if self.asides.iter().any(|aside| part.base < aside.base) {
+                return Ok(true);
+            }
+            let mut is_damaged = false;
+            let found = part.each(|piece| {
+                let Piece::Batch { batch, position } = piece else {
+                    is_damaged = true;
+                    return ControlFlow::Continue(());
+                };
+                let is_sign = match self.open.first < batch.base_offset() {
+                    true => is_damaged || self.is_sign(&batch, next),
+                    // What came before it does not count.
+                    false => self.is_cut_behind(&part, &batch, position),
+                };
+                is_damaged = false;
+                next = Some(batch.next_offset());
+                if is_sign { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            if found.is_break() || is_damaged || !self.has_gaps && next != Some(part.end) {
+                return Ok(true);
+            }
+            from = part.next;
+        }
+        Ok(false)
+    }
+
+    fn is_sign(&self, batch: &BatchView<'_>, next: Option<Offset>) -> bool {
+        let follows = self.has_gaps || next.is_none_or(|next| next == batch.base_offset());
+        // What `kaw log repair` puts in the place of what was lost.
+        let covers = !self.has_gaps && batch.count() == 0 && batch.producer().is_none();
+        // A marker that is there and ended nothing is damaged.
+        let its = batch.producer().is_some_and(|producer| producer.id == self.open.producer);
+        !follows || covers || its && batch.is_control()
+    }
+
+    /// Whether something was taken out of the segment behind the transaction's first batch.
+    fn is_cut_behind<F>(&self, part: &Part<F>, batch: &BatchView<'_>, position: u32) -> bool {
+        let is_behind = |aside: &Aside| part.base == aside.base && position < aside.position;
+        self.open.first < batch.next_offset() && self.asides.iter().any(is_behind)
     }
 }

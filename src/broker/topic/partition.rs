@@ -66,8 +66,10 @@ pub struct Partition {
     state: Mutex<State>,
     /// Locked with the state alone.
     broken: Mutex<Broken>,
-    /// Transactions that are yet to be ended. Locked with the state alone.
+    /// Transactions that are yet to be ended. Locked before the state.
     unended: Mutex<Unended>,
+    /// It was not tried yet to end those that the log had when it was opened. Set with the state.
+    is_undecided: AtomicBool,
     /// Something was missing in it when it was opened.
     is_not_whole: AtomicBool,
     /// One checkpoint at a time.
@@ -98,6 +100,7 @@ impl Partition {
             state: Mutex::new(State::Asleep(asleep)),
             broken: Mutex::default(),
             unended: Mutex::default(),
+            is_undecided: AtomicBool::new(false),
             is_not_whole: AtomicBool::new(false),
             checkpointing: Mutex::default(),
             not_compactable: AtomicBool::new(false),
@@ -133,16 +136,27 @@ impl Partition {
 
     /// Does something with the log, which is opened for it where it is not yet.
     fn with<R>(&self, act: impl FnOnce(&mut Log<RealDisk>) -> R) -> Result<R, Unusable> {
-        // A few clients of one log, which may be slow to open or on a slow disk, must not take
-        // every worker from all the others.
-        let state = self.lock_soon();
-        let mut state = state.unwrap_or_else(|| tokio::task::block_in_place(|| self.lock()));
-        if let State::Asleep(asleep) = *state {
-            *state = State::Open(Box::new(self.wake(asleep.known)?));
-        }
-        match &mut *state {
+        match &mut *self.ready()? {
             State::Open(log) => Ok(act(log)),
             _ => Err(Unusable::Gone),
+        }
+    }
+
+    /// The log, opened, its transactions ended.
+    fn ready(&self) -> Result<MutexGuard<'_, State>, Unusable> {
+        loop {
+            // A few clients of one log, which may be slow to open or on a slow disk, must not take
+            // every worker from all the others.
+            let state = self.lock_soon();
+            let mut state = state.unwrap_or_else(|| tokio::task::block_in_place(|| self.lock()));
+            if let State::Asleep(asleep) = *state {
+                *state = State::Open(Box::new(self.wake(asleep.known)?));
+            }
+            if !self.is_undecided.load(Ordering::Acquire) {
+                return Ok(state);
+            }
+            drop(state);
+            tokio::task::block_in_place(|| self.decide());
         }
     }
 

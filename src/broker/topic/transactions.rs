@@ -2,97 +2,80 @@
 //! reads only what was committed would never get past them: a log that is opened ends its own, as
 //! Apache's coordinator would.
 //! Never knows: requests, other topics than the one in which the coordinator keeps its books.
+//!
+//! `books` has what the coordinator said, `verdict` what follows from it. All is read without the
+//! log's lock; it is taken for the marker alone.
 
 mod books;
+mod verdict;
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use books::{Books, Said};
+use verdict::{Verdict, verdict};
 
 use super::broken::Broken;
 use super::partition::{Partition, now};
 use super::topics::Topic;
-use crate::log::{Appended, Decision, Log, OpenTransaction, RealDisk, Stamp};
-use crate::protocol::transaction_record::TransactionValue;
-use crate::record::{PartitionId, ProducerEpoch, Times};
+use crate::log::{Appended, Decision, OpenTransaction, Stamp};
+use crate::record::{Offset, Times};
 
 /// Where Apache's coordinator says how far each transaction is.
 const TOPIC: &str = "__transaction_state";
 
-/// The last epoch of a producer in which it may write (TransactionMetadata.isEpochExhausted).
-const EPOCH_LAST: ProducerEpoch = ProducerEpoch(i16::MAX - 1);
-
-/// That topic, if there is one.
+/// That topic, if there is one, and what was read of it.
 #[derive(Default)]
-pub struct Coordination(RwLock<Weak<Topic>>);
+pub struct Coordination {
+    topic: RwLock<Weak<Topic>>,
+    books: Mutex<Books>,
+}
+
+/// What the coordinator said of a transaction.
+struct Word {
+    said: Option<Said>,
+    /// Why it may have said otherwise since.
+    doubt: Option<Fault>,
+}
 
 impl Coordination {
     /// Remembers it if it is this one.
     pub fn heed(&self, topic: &Arc<Topic>) {
         if &**topic.name() == TOPIC {
-            *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(topic);
+            *self.topic.write().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(topic);
         }
     }
 
     fn topic(&self) -> Option<Arc<Topic>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).upgrade()
+        self.topic.read().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
-}
 
-/// What is to become of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// The coordinator had decided, and owes the marker.
-    Decided(Decision),
-    /// Its producer was still writing. It may be alive, and try to commit at Apache again: the
-    /// coordinator must know that this was aborted.
-    Ongoing,
-    /// One of its producer's was committed, in an epoch that is not this one's alone: a power loss
-    /// took either its marker, or that another had begun. Times do not tell: they are those of two
-    /// clocks, or whatever the producer gave its records.
-    Unknown,
-    /// The coordinator knows nothing of it (KIP-664): a batch that came too late.
-    Hanging,
-}
+    /// How many records of the coordinator's were read so far.
+    #[cfg(test)]
+    pub fn read_count(&self) -> u64 {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).count
+    }
 
-/// By what the coordinator said last of its producer.
-fn verdict(
-    open: &OpenTransaction,
-    said: Option<&TransactionValue>,
-    topic: &str,
-    partition: PartitionId,
-) -> Verdict {
-    let Some(said) = said else { return Verdict::Hanging };
-    let mut topics = said.partitions.iter().flatten();
-    let is_in_it =
-        topics.any(|known| &*known.topic == topic && known.partitions.contains(&partition));
-    let is_own = said.producer_id == open.producer;
-    // From the second version on, the coordinator raises the epoch with each transaction (KIP-890),
-    // and goes on with another producer where there is none left.
-    let raises = 2 <= said.client_transaction_version;
-    let next = match open.epoch {
-        EPOCH_LAST => ProducerEpoch(0),
-        ProducerEpoch(epoch) => ProducerEpoch(epoch.saturating_add(1)),
-    };
-    match said.status {
-        // It said so when all markers were written: a power loss took this one. Nothing comes late
-        // into what was committed, because a producer commits when all was acknowledged.
-        TransactionValue::COMMITTED
-            if raises && said.producer_epoch == next && is_own == (open.epoch != EPOCH_LAST) =>
-        {
-            Verdict::Decided(Decision::Commit)
+    /// One reads for all: whoever comes meanwhile waits, and finds it read.
+    fn ask(&self, topic: Option<&Topic>, data_dir: &Path, open: &[OpenTransaction]) -> Vec<Word> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        match topic {
+            Some(topic) => books.read_on(topic, &open.iter().map(|open| open.producer).collect()),
+            None => *books = Books::default(),
         }
-        TransactionValue::COMMITTED if !raises && is_own && said.producer_epoch == open.epoch => {
-            Verdict::Unknown
-        }
-        _ if !is_own => Verdict::Hanging,
-        TransactionValue::ONGOING if is_in_it => Verdict::Ongoing,
-        TransactionValue::PREPARES_TO_COMMIT if is_in_it => Verdict::Decided(Decision::Commit),
-        TransactionValue::PREPARES_TO_ABORT if is_in_it => Verdict::Decided(Decision::Abort),
-        _ => Verdict::Hanging,
+        let by_producer = books.by_producer();
+        let stray = books::stray(data_dir);
+        let word = |open: &OpenTransaction| {
+            let said = by_producer.get(&open.producer).copied();
+            let doubt = match said {
+                None => stray.clone().or_else(|| books.doubt(None).cloned()),
+                Some(said) => books.doubt(Some(said)).cloned(),
+            };
+            Word { said: said.cloned(), doubt }
+        };
+        open.iter().map(word).collect()
     }
 }
 
@@ -105,12 +88,20 @@ enum Fault {
     Passing(String),
 }
 
-type Ended = Result<(Decision, Appended), Fault>;
+/// A transaction, and what became of it.
+struct Ending {
+    open: OpenTransaction,
+    verdict: Verdict,
+    said: Option<Said>,
+    ended: Result<(Decision, Appended), Fault>,
+}
 
-/// Transactions that could not be ended and may be yet, and when that is tried again.
+/// Transactions that could not be ended and may be yet, and when that is tried again. Locked while
+/// they are ended, before any log.
 #[derive(Default)]
 pub struct Unended {
-    open: Vec<OpenTransaction>,
+    /// Where they begin, in order.
+    open: Vec<Offset>,
     broken: Broken,
 }
 
@@ -119,196 +110,168 @@ impl Unended {
         self.broken.is_due(now)
     }
 
-    /// Ends all transactions of a log that is just being opened, and says so.
-    pub fn end_all(&mut self, partition: &Partition, log: &mut Log<RealDisk>) {
-        // In it, the coordinator has no transactions.
-        if &*partition.core.name != TOPIC {
-            self.end(partition, log, &log.open_transactions());
-        }
+    /// Whether a log that was just opened has any. In its own books, the coordinator has none.
+    pub fn has_any(partition: &Partition, open: &[OpenTransaction]) -> bool {
+        !open.is_empty() && &*partition.core.name != TOPIC
+    }
+
+    /// Ends all transactions of a log that was just opened, and says so.
+    pub fn end_all(&mut self, partition: &Partition) {
+        let open = partition.if_open(|log| log.open_transactions());
+        self.end(partition, open.unwrap_or_default());
     }
 
     /// Ends those that could not be ended before.
-    pub fn end_again(&mut self, partition: &Partition, log: &mut Log<RealDisk>) {
-        let mut open = log.open_transactions();
-        open.retain(|open| self.open.contains(open));
-        self.end(partition, log, &open);
+    pub fn end_again(&mut self, partition: &Partition) {
+        let open = partition.if_open(|log| log.open_transactions());
+        let mut open = open.unwrap_or_default();
+        open.retain(|open| self.open.binary_search(&open.first).is_ok());
+        self.end(partition, open);
     }
 
-    fn end(&mut self, partition: &Partition, log: &mut Log<RealDisk>, open: &[OpenTransaction]) {
-        self.open.clear();
-        if open.is_empty() {
-            self.broken.mend();
+    fn end(&mut self, partition: &Partition, open: Vec<OpenTransaction>) {
+        let coordination = &partition.core.coordination;
+        let topic = coordination.topic();
+        let words = match open.is_empty() {
+            true => Vec::new(),
+            false => coordination.ask(topic.as_deref(), &partition.core.data_dir, &open),
+        };
+        let end = |(open, word)| Ending::of(partition, topic.as_deref(), open, word);
+        let all: Vec<_> = open.into_iter().zip(words).map(end).collect();
+        // Its topic was deleted, or the broker is leaving.
+        if partition.is_gone() {
             return;
         }
-        let topic = partition.core.coordination.topic();
-        let producers: HashSet<_> = open.iter().map(|open| open.producer).collect();
-        let books =
-            topic.as_deref().map_or_else(Books::default, |topic| Books::read(topic, &producers));
-        let mut all = Vec::new();
-        for open in open {
-            let said = books.of(open.producer);
-            let value = said.and_then(|said| said.record.value.as_ref());
-            let verdict = verdict(open, value, &partition.core.name, partition.id);
-            let ended = match books.doubt(said) {
-                Some(fault) => Err(fault),
-                None => end(partition, log, open, verdict, topic.as_deref().zip(said)),
-            };
-            all.push((open, verdict, said, ended));
-        }
-        let mut passing = Vec::new();
-        for (open, _, _, ended) in &all {
-            if let Err(Fault::Passing(why)) = ended {
-                self.open.push(**open);
-                passing.push(format!("{}: {why}", open.first));
-            }
-        }
-        let is_news = match passing.is_empty() {
+        let passing = all.iter().filter_map(Ending::passing);
+        let (open, why): (Vec<_>, Vec<_>) = passing.unzip();
+        self.open = open;
+        let is_news = match why.is_empty() {
             true => self.broken.mend(),
-            false => self.broken.fail(Instant::now(), passing.join("; ")),
+            false => self.broken.fail(Instant::now(), why.join("; ")),
         };
-        for (open, verdict, said, ended) in &all {
-            if is_news || !matches!(ended, Err(Fault::Passing(_))) {
-                tell(partition, open, *verdict, *said, ended);
+        for ending in &all {
+            if is_news || ending.passing().is_none() {
+                ending.tell(partition);
             }
         }
     }
 }
 
-fn end(
+impl Ending {
+    fn of(
+        partition: &Partition,
+        topic: Option<&Topic>,
+        open: OpenTransaction,
+        Word { said, doubt }: Word,
+    ) -> Ending {
+        let value = said.as_ref().and_then(Said::value);
+        let verdict = verdict(&open, value, &partition.core.name, partition.id);
+        let ended = match doubt {
+            Some(fault) => Err(fault),
+            None => {
+                let decided = decide(partition, &open, verdict, topic.zip(said.as_ref()));
+                decided.and_then(|decision| Ok((decision, mark(partition, &open, decision)?)))
+            }
+        };
+        Ending { open, verdict, said, ended }
+    }
+
+    fn passing(&self) -> Option<(Offset, String)> {
+        match &self.ended {
+            Err(Fault::Passing(why)) => {
+                Some((self.open.first, format!("{}: {why}", self.open.first)))
+            }
+            Err(Fault::Lasting(_)) | Ok(_) => None,
+        }
+    }
+}
+
+/// How it ends; that is durable where the coordinator keeps its books.
+fn decide(
     partition: &Partition,
-    log: &mut Log<RealDisk>,
     open: &OpenTransaction,
     verdict: Verdict,
     said: Option<(&Topic, &Said)>,
-) -> Ended {
-    let passing = |error: &dyn fmt::Display| Fault::Passing(error.to_string());
+) -> Result<Decision, Fault> {
     let of_books = |why: String| Fault::Passing(format!("{TOPIC}: {why}"));
-    let decision = match verdict {
+    let lasting = |why: &str| Err(Fault::Lasting(why.to_owned()));
+    match verdict {
         Verdict::Decided(decision) => {
             // It may be what was written here when the marker could not be.
             let (topic, said) = said.expect("the coordinator said what it decided");
             books::settle(topic, said).map_err(of_books)?;
-            decision
+            Ok(decision)
         }
         Verdict::Ongoing => {
             let (topic, said) = said.expect("the coordinator said that it is under way");
             books::fence(topic, said, now()).map_err(of_books)?;
-            Decision::Abort
+            Ok(Decision::Abort)
         }
         Verdict::Unknown => {
-            let why = "an earlier one of its producer was committed, perhaps this one not";
-            return Err(Fault::Lasting(why.to_owned()));
+            lasting("an earlier one of its producer was committed, perhaps this one not")
         }
-        Verdict::Hanging => match log.may_have_lost_end_of(open).map_err(|why| passing(&why))? {
-            true => {
-                let why = "what is missing behind it may have committed it";
-                return Err(Fault::Lasting(why.to_owned()));
+        Verdict::Hanging => {
+            let search = partition.if_open(|log| log.search_end_of(open));
+            let search = search.ok_or_else(|| passing(&CLOSED))?.map_err(|why| passing(&why))?;
+            let may_be_lost = search.finds_signs(|from| partition.part(from));
+            match may_be_lost.map_err(|why| passing(&why))? {
+                true => lasting("what is missing behind it may have committed it"),
+                false => Ok(Decision::Abort),
             }
-            false => Decision::Abort,
-        },
-    };
-    let stamp = Stamp { leader_epoch: partition.leader_epoch(), now: now(), times: Times::Keep };
-    let ended = log.end_transaction(open, decision, stamp).map_err(|why| passing(&why))?;
-    Ok((decision, ended))
+        }
+    }
 }
 
-fn tell(
+const CLOSED: &str = "its log was closed";
+
+fn passing(why: &dyn fmt::Display) -> Fault {
+    Fault::Passing(why.to_string())
+}
+
+/// Ends it in the log, if it is open still.
+fn mark(
     partition: &Partition,
     open: &OpenTransaction,
-    verdict: Verdict,
-    said: Option<&Said>,
-    ended: &Ended,
-) {
-    let name = format!("{}-{}", partition.core.name, partition.id);
-    let (producer, from) = (open.producer, open.first);
-    let transactional_id = said.map(|said| &*said.record.key.transactional_id);
-    let why = match verdict {
-        Verdict::Decided(_) | Verdict::Unknown => "as __transaction_state says",
-        Verdict::Ongoing => "its producer was still writing, and kaw has no transactions",
-        Verdict::Hanging => "no coordinator knows of it",
-    };
-    match ended {
-        Ok((decision, marker)) => {
-            let marker = marker.base_offset;
-            let outcome = match decision {
-                Decision::Abort => "aborted",
-                Decision::Commit => "committed",
-            };
-            tracing::warn!(
-                partition = name, %producer, transactional_id, %from, %marker, why,
-                "{outcome} a transaction that Apache Kafka left open"
-            );
-        }
-        Err(Fault::Lasting(why)) => tracing::error!(
-            partition = name, %producer, transactional_id, %from, why,
-            "an open transaction cannot be ended; from there on only read_uncommitted readers \
-             read, until Apache Kafka's kafka-transactions.sh aborts it"
-        ),
-        Err(Fault::Passing(why)) => tracing::error!(
-            partition = name, %producer, transactional_id, %from, why,
-            "an open transaction cannot be ended yet; from there on only read_uncommitted readers \
-             read; it is tried again"
-        ),
-    }
+    decision: Decision,
+) -> Result<Appended, Fault> {
+    let stamp = Stamp { leader_epoch: partition.leader_epoch(), now: now(), times: Times::Keep };
+    let marked = partition.if_open(|log| log.end_transaction(open, decision, stamp));
+    let marked = marked.flatten().ok_or_else(|| passing(&CLOSED))?;
+    marked.map_err(|why| passing(&why))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::transaction_record::TransactionPartitions;
-    use crate::record::{Offset, ProducerId};
-
-    /// What becomes of producer 7's transaction of epoch 3 in partition 1 of `orders`.
-    #[track_caller]
-    fn check(status: i8, epoch: i16, version: i16, partitions: &[(&str, i32)], want: Verdict) {
-        let open = OpenTransaction {
-            producer: ProducerId(7),
-            epoch: ProducerEpoch(3),
-            first: Offset(100),
+impl Ending {
+    fn tell(&self, partition: &Partition) {
+        let name = format!("{}-{}", partition.core.name, partition.id);
+        let (producer, from) = (self.open.producer, self.open.first);
+        let transactional_id = self.said.as_ref().map(|said| &*said.record.key.transactional_id);
+        let why = match self.verdict {
+            Verdict::Decided(_) | Verdict::Unknown => "as __transaction_state says",
+            Verdict::Ongoing => "its producer was still writing, and kaw has no transactions",
+            Verdict::Hanging => "no coordinator knows of it",
         };
-        let partitions = partitions.iter().map(|&(topic, partition)| TransactionPartitions {
-            topic: topic.into(),
-            partitions: vec![PartitionId(partition)],
-        });
-        let said = TransactionValue {
-            producer_id: open.producer,
-            producer_epoch: ProducerEpoch(epoch),
-            status,
-            partitions: Some(partitions.collect()),
-            client_transaction_version: version,
-            ..TransactionValue::default()
-        };
-        let found = verdict(&open, Some(&said), "orders", PartitionId(1));
-        assert_eq!(found, want, "{status} {epoch} {version}");
-        assert_eq!(verdict(&open, None, "orders", PartitionId(1)), Verdict::Hanging);
-    }
-
-    #[test]
-    fn a_transaction_ends_as_its_coordinator_would_have_ended_it() {
-        let (commit, abort) =
-            (Verdict::Decided(Decision::Commit), Verdict::Decided(Decision::Abort));
-        let here = [("other", 1), ("orders", 1)];
-        check(TransactionValue::ONGOING, 3, 0, &here, Verdict::Ongoing);
-        check(TransactionValue::PREPARES_TO_COMMIT, 3, 0, &here, commit);
-        check(TransactionValue::PREPARES_TO_COMMIT, 4, 2, &here, commit);
-        check(TransactionValue::PREPARES_TO_ABORT, 4, 2, &here, abort);
-        check(TransactionValue::COMMITTED, 3, 0, &[], Verdict::Unknown);
-        check(TransactionValue::COMMITTED, 4, 2, &[], commit);
-    }
-
-    #[test]
-    fn what_the_coordinator_does_not_speak_of_hangs() {
-        for elsewhere in [[("orders", 0)], [("other", 1)]] {
-            for status in 0..8 {
-                check(status, 9, 0, &elsewhere, Verdict::Hanging);
+        match &self.ended {
+            Ok((decision, marker)) => {
+                let marker = marker.base_offset;
+                let outcome = match decision {
+                    Decision::Abort => "aborted",
+                    Decision::Commit => "committed",
+                };
+                tracing::warn!(
+                    partition = name, %producer, transactional_id, %from, %marker, why,
+                    "{outcome} a transaction that Apache Kafka left open"
+                );
             }
-        }
-        // The one after what was committed: a power loss took that it had begun.
-        check(TransactionValue::COMMITTED, 3, 2, &[], Verdict::Hanging);
-        // A later life of the producer.
-        check(TransactionValue::COMMITTED, 4, 0, &[], Verdict::Hanging);
-        for over in [0, 5, 6] {
-            check(over, 3, 0, &[("orders", 1)], Verdict::Hanging);
+            Err(Fault::Lasting(why)) => tracing::error!(
+                partition = name, %producer, transactional_id, %from, why,
+                "an open transaction cannot be ended; from there on only read_uncommitted readers \
+                 read, until Apache Kafka's kafka-transactions.sh aborts it"
+            ),
+            Err(Fault::Passing(why)) => tracing::error!(
+                partition = name, %producer, transactional_id, %from, why,
+                "an open transaction cannot be ended yet; from there on only read_uncommitted \
+                 readers read; it is tried again"
+            ),
         }
     }
 }

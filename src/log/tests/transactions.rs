@@ -22,7 +22,7 @@ fn undecided(disk: &FaultyDisk) -> Log<FaultyDisk> {
 fn end<D: Disk>(log: &mut Log<D>, id: i64, decision: Decision) -> Result<Appended, AppendError> {
     let open = log.open_transactions();
     let open = *open.iter().find(|open| open.producer == ProducerId(id)).expect("it is open");
-    log.end_transaction(&open, decision, stamp(9))
+    log.end_transaction(&open, decision, stamp(9)).expect("it is open")
 }
 
 fn of_five() -> Aborted {
@@ -106,12 +106,12 @@ fn a_marker_that_was_lost_with_what_is_missing_is_not_made_up() {
     let mut log = undecided(&disk);
     let open_of = |log: &Log<FaultyDisk>| log.open_transactions()[0];
     let open = open_of(&log);
-    assert!(!log.may_have_lost_end_of(&open).unwrap());
+    assert!(!may_have_lost_end_of(&mut log, &open));
     let large = "x".repeat(700);
     for value in [&large, &large, "b"] {
         append(&mut log, &batch(1, &[value])).unwrap();
     }
-    assert!(!log.may_have_lost_end_of(&open).unwrap(), "over segments");
+    assert!(!may_have_lost_end_of(&mut log, &open), "over segments");
     log.close(Timestamp(0)).unwrap();
     let segments = disk.list(Path::new(DIR)).unwrap();
     let first = segments.iter().find(|file| file.name == "00000000000000000000.log").unwrap();
@@ -121,11 +121,107 @@ fn a_marker_that_was_lost_with_what_is_missing_is_not_made_up() {
     file.write_at([&[0x7f; 20], &[]], last).unwrap();
     let known = Known { trust: Trust::Clean, ..Known::default() };
     let mut log = open_again(&disk, known);
-    assert!(log.may_have_lost_end_of(&open_of(&log)).unwrap(), "what is damaged");
+    let open = open_of(&log);
+    assert!(may_have_lost_end_of(&mut log, &open), "what is damaged");
+}
+
+fn may_have_lost_end_of(log: &mut Log<FaultyDisk>, open: &OpenTransaction) -> bool {
+    log.search_end_of(open).unwrap().finds_signs(|from| log.part(from)).unwrap()
 }
 
 fn open_again(disk: &FaultyDisk, known: Known) -> Log<FaultyDisk> {
     let mut disk = disk.clone();
     disk.process_dies();
     super::open(&disk, known).0
+}
+
+/// What there is of the transaction of producer 5: whether it is open, and its markers.
+fn markers(log: &mut Log<FaultyDisk>) -> (bool, usize) {
+    let mut count = 0;
+    let mut from = Offset::ZERO;
+    while let Some(part) = log.part(from).unwrap() {
+        let each = part.each(|piece| match piece {
+            Piece::Batch { batch, .. } => {
+                count += usize::from(Marker::of(&batch).is_some());
+                std::ops::ControlFlow::Continue(())
+            }
+            Piece::Damage(damage) => panic!("{damage:?}"),
+        });
+        assert!(each.unwrap().is_continue());
+        from = part.end;
+    }
+    (log.open_transactions().iter().any(|open| open.producer == ProducerId(5)), count)
+}
+
+/// Whichever call fails, and however much of the marker was written: it is open as before, and
+/// ends when it is tried again.
+#[test]
+fn a_marker_that_the_disk_does_not_take_ends_nothing() {
+    let kinds = [io::ErrorKind::StorageFull, io::ErrorKind::Other];
+    let (mut refused, mut refused_while_rolling) = (0, 0);
+    for is_full_segment in [false, true] {
+        for n in 0..60 {
+            for kind in kinds {
+                let disk = FaultyDisk::new();
+                let mut log = undecided(&disk);
+                if is_full_segment {
+                    append(&mut log, &batch(1, &[&"x".repeat(1000)])).unwrap();
+                }
+                match kind {
+                    io::ErrorKind::StorageFull => disk.leave(2 * n),
+                    _ => disk.fail_after(n as u64, kind),
+                }
+                let ended = end(&mut log, 5, Decision::Abort);
+                if ended.is_err() {
+                    refused += 1;
+                    refused_while_rolling += usize::from(is_full_segment);
+                    assert_eq!(log.stable_end(), Offset(0), "{n} {kind}");
+                }
+                disk.make_room();
+                disk.nothing_fails();
+                if ended.is_err() {
+                    assert_eq!(markers(&mut log), (true, 0), "{n} {kind}");
+                    end(&mut log, 5, Decision::Abort).unwrap();
+                }
+                assert_eq!(markers(&mut log), (false, 1), "{n} {kind}");
+                log.close(Timestamp(0)).unwrap();
+                let mut log = open_again(&disk, Known::default());
+                assert_eq!(markers(&mut log), (false, 1), "{n} {kind}");
+                assert_eq!(log.aborted(Offset(0), log.end()).unwrap().len(), 1);
+            }
+        }
+    }
+    assert!(40 < refused && 20 < refused_while_rolling, "{refused} {refused_while_rolling}");
+}
+
+/// It is what the log says, before and after its next opening.
+#[test]
+fn a_marker_whose_sync_failed_is_there_or_not_and_ends_it_once() {
+    let (mut open_still, mut ended) = (0, 0);
+    for seed in 0..40 {
+        let mut disk = FaultyDisk::new();
+        let mut log = undecided(&disk);
+        sync(&mut log);
+        end(&mut log, 5, Decision::Abort).unwrap();
+        disk.syncs_fail(true);
+        log.sync_target().unwrap().run().unwrap_err();
+        disk.syncs_fail(false);
+        assert!(matches!(end(&mut log, 6, Decision::Abort), Err(AppendError::Poisoned)));
+        drop(log);
+        match seed % 2 {
+            0 => disk.power_fails(&mut Dice(seed)),
+            _ => disk.process_dies(),
+        }
+        let mut log = open(&disk, Known::default()).0;
+        match markers(&mut log) {
+            (true, 0) => {
+                open_still += 1;
+                end(&mut log, 5, Decision::Abort).unwrap();
+            }
+            (false, 1) => ended += 1,
+            other => panic!("{seed}: {other:?}"),
+        }
+        assert_eq!(markers(&mut log), (false, 1), "{seed}");
+    }
+    assert!(0 < open_still && 0 < ended, "{open_still} {ended}");
 }

@@ -2,7 +2,7 @@
 //! Never knows: what for.
 
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 use super::{Partition, Unusable, now};
@@ -12,15 +12,31 @@ use crate::broker::topic::transactions::Unended;
 use crate::log::{Known, Log, OpenError, RealDisk, Trust};
 
 impl Partition {
+    /// Ends the transactions that were open in the log when it was opened. Who comes meanwhile
+    /// waits.
+    pub(super) fn decide(&self) {
+        let mut unended = self.unended();
+        if self.is_undecided.load(Ordering::Acquire) {
+            unended.end_all(self);
+            self.is_undecided.store(false, Ordering::Release);
+        }
+    }
+
     /// Ends what transactions could not be ended before, if it is time to try that again. Whether
     /// it was tried.
     pub fn end_transactions(&self) -> bool {
-        if !self.unended().is_due(Instant::now()) {
+        let mut unended = match self.unended.try_lock() {
+            Ok(unended) => unended,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            // Whoever opened the log is at it.
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        if !unended.is_due(Instant::now()) {
             return false;
         }
-        let ended = self.if_open(|log| self.unended().end_again(self, log));
+        unended.end_again(self);
         self.waiters.wake();
-        ended.is_some()
+        true
     }
 
     fn unended(&self) -> MutexGuard<'_, Unended> {
@@ -54,7 +70,7 @@ impl Partition {
         let (dir, settings) = (self.dir(), self.core.log_settings());
         let opened = Log::open(RealDisk, &dir, self.core.id, settings, known, now());
         match opened {
-            Ok((mut log, recovered)) => {
+            Ok((log, recovered)) => {
                 report::recovered(self, &log, &recovered);
                 // It may have gone further than the catalogue says, by another program's hands or
                 // because the catalogue lost more; then what followed is gone as well.
@@ -64,7 +80,8 @@ impl Partition {
                 });
                 self.leader_epoch.fetch_max(latest, Ordering::AcqRel);
                 self.is_not_whole.store(!recovered.is_whole(), Ordering::Relaxed);
-                self.unended().end_all(self, &mut log);
+                let is_undecided = Unended::has_any(self, &log.open_transactions());
+                self.is_undecided.store(is_undecided, Ordering::Release);
                 Ok(log)
             }
             // A deleted topic's directory that the crash left behind.

@@ -1,9 +1,11 @@
 //! What readers get of a partition.
 //! Never knows: who reads.
 
+use std::io;
+
 use super::{Partition, Unusable};
 use crate::broker::topic::Slice;
-use crate::log::{Aborted, Log, ReadError, RealDisk};
+use crate::log::{Aborted, Log, Part, ReadError, RealDisk, RealFile};
 use crate::record::Offset;
 
 /// Where a log begins and ends.
@@ -42,6 +44,13 @@ pub struct Batches {
 }
 
 impl Partition {
+    /// What lies in the log from `from` on, to be read without its lock. It is not opened for it.
+    pub fn part(&self, from: Offset) -> Result<Option<Part<RealFile>>, ReadError> {
+        let closed = || io::Error::other("its log was closed");
+        let closed = || Err(ReadError::Disk { path: self.dir(), error: closed() });
+        self.if_open(|log| log.part(from)).unwrap_or_else(closed)
+    }
+
     /// Batches from `from` on, and where the log lies.
     pub fn read(&self, from: Offset, bytes_max: u32, to: Reader) -> Result<Read, Unusable> {
         self.with(|log| {

@@ -1,10 +1,9 @@
 //! Transactions that lie open in a directory, and what its coordinator had said of them.
 
-use std::time::{Duration, Instant};
+mod books;
+mod lost;
 
 use super::*;
-use crate::broker::topic::housekeeping::flush_once;
-use crate::log::inspect::{self, Condition, Expected};
 use crate::protocol::transaction_record::{
     TransactionKey, TransactionPartitions, TransactionRecord, TransactionValue,
 };
@@ -18,7 +17,11 @@ fn leave_open(partition: &std::sync::Arc<Partition>) {
 }
 
 fn leave_open_in(partition: &std::sync::Arc<Partition>, epoch: i16) {
-    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(epoch), base_sequence: 0 };
+    let epoch = ProducerEpoch(epoch);
+    leave_open_of(partition, Producer { id: ProducerId(7), epoch, base_sequence: 0 });
+}
+
+fn leave_open_of(partition: &std::sync::Arc<Partition>, producer: Producer) {
     let mut batch = BatchBuilder::new().producer(producer).transactional();
     batch.push(now(), &Record { value: Some(b"t"), ..Record::default() });
     put(partition, &batch.build());
@@ -36,6 +39,10 @@ fn say(topics: &Topics, status: i8, epoch: i16) {
 }
 
 fn say_more(topics: &Topics, status: i8, epoch: i16, more: impl Fn(&mut TransactionValue)) {
+    say_of("tx", topics, status, epoch, more);
+}
+
+fn say_of(id: &str, topics: &Topics, status: i8, epoch: i16, more: impl Fn(&mut TransactionValue)) {
     let partitions = ["orders", "more"].map(|topic| TransactionPartitions {
         topic: topic.into(),
         partitions: vec![PartitionId(0)],
@@ -51,7 +58,7 @@ fn say_more(topics: &Topics, status: i8, epoch: i16, more: impl Fn(&mut Transact
     };
     more(&mut value);
     let version = i16::from(2 <= value.client_transaction_version);
-    let key = TransactionKey { transactional_id: "tx".into() };
+    let key = TransactionKey { transactional_id: id.into() };
     let (key, value) = TransactionRecord { key, value: Some(value), version }.encode().unwrap();
     note(topics, &key, value.as_deref());
 }
@@ -79,6 +86,15 @@ fn said(topics: &Topics) -> (i8, i16) {
     topics.get(STATE).unwrap().partitions[1].each_batch(each).unwrap();
     let value = last.unwrap();
     (value.status, value.producer_epoch.get())
+}
+
+/// Flips a bit of the how many-th batch of a log.
+fn damage(dir: &Path, nth: usize, byte: usize) {
+    let path = dir.join("00000000000000000000.log");
+    let mut bytes = fs::read(&path).unwrap();
+    let before = batches(&bytes).take(nth).map(|batch| batch.unwrap().size()).sum::<usize>();
+    bytes[before + byte] ^= 1;
+    fs::write(&path, bytes).unwrap();
 }
 
 /// The last stable offset, the end, and how many aborted transactions a reader is told of.
@@ -149,53 +165,6 @@ fn what_no_coordinator_knows_of_is_aborted() {
     assert_eq!(seen(&place.open(), "orders"), ABORTED);
 }
 
-#[test]
-fn what_may_have_been_committed_is_left_as_it_is() {
-    let place = Place::new();
-    let topics = open_in(&place, &["orders", STATE]);
-    leave_open(&topics.get("orders").unwrap().partitions[0]);
-    // Of a newer Kafka: it may be about anybody.
-    note(&topics, b"\0\0\0\x02tx", Some(b"\0\x63"));
-    topics.close().unwrap();
-    let topics = place.open();
-    assert_eq!(seen(&topics, "orders"), HELD_BACK);
-    drop(topics);
-    // As soon as it can be read, it is ended.
-    let topics = place.open();
-    say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
-    topics.close().unwrap();
-    assert_eq!(seen(&place.open(), "orders"), COMMITTED);
-}
-
-#[test]
-fn what_is_said_behind_what_cannot_be_read_may_be_about_any_of_them() {
-    // The coordinator may have decided otherwise since.
-    for status in [TransactionValue::ONGOING, TransactionValue::PREPARES_TO_COMMIT] {
-        let place = Place::new();
-        let topics = open_in(&place, &["orders", STATE]);
-        leave_open(&topics.get("orders").unwrap().partitions[0]);
-        say(&topics, status, 3);
-        note(&topics, b"\0\0\0\x02tx", Some(b"\0\x63"));
-        topics.close().unwrap();
-        assert_eq!(seen(&place.open(), "orders"), HELD_BACK, "{status}");
-    }
-}
-
-#[test]
-fn books_that_are_closed_do_not_pass_for_empty_ones() {
-    let place = Place::new();
-    let topics = open_in(&place, &["orders", STATE]);
-    leave_open(&topics.get("orders").unwrap().partitions[0]);
-    say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
-    topics.close().unwrap();
-    let topics = place.open();
-    // A broker that leaves closes one log after the other, and a client may still be there.
-    for partition in &topics.get(STATE).unwrap().partitions {
-        drop(partition.close());
-    }
-    assert_eq!(seen(&topics, "orders"), HELD_BACK);
-}
-
 /// What a power loss or a clean stop leaves of producer 7's transaction in epoch `epoch`.
 #[track_caller]
 fn check_committed(
@@ -250,113 +219,4 @@ fn what_was_committed_in_the_last_epoch_of_a_producer_is_committed() {
     // Another has committed since.
     check_committed(i16::MAX - 1, false, (1, rotated.clone()), ABORTED);
     check_committed(3, false, (0, rotated), ABORTED);
-}
-
-#[test]
-fn books_of_which_something_is_missing_do_not_tell() {
-    let place = Place::new();
-    let topics = open_in(&place, &["orders", STATE]);
-    leave_open(&topics.get("orders").unwrap().partitions[0]);
-    say(&topics, TransactionValue::ONGOING, 3);
-    say(&topics, TransactionValue::PREPARES_TO_COMMIT, 3);
-    topics.close().unwrap();
-    // The last that it said.
-    let path = place.dir("__transaction_state-1").join("00000000000000000000.log");
-    let bytes = fs::read(&path).unwrap();
-    let first = batches(&bytes).next().unwrap().unwrap().size();
-    fs::write(&path, &bytes[..first]).unwrap();
-    assert_eq!(seen(&place.open(), "orders"), HELD_BACK);
-}
-
-#[test]
-fn what_could_not_be_ended_for_a_moment_is_ended_when_it_can_be() {
-    for (status, epoch, want) in [
-        (TransactionValue::PREPARES_TO_COMMIT, 4, COMMITTED),
-        (TransactionValue::ONGOING, 3, ABORTED),
-    ] {
-        let place = Place::new();
-        let topics = open_in(&place, &["orders", STATE]);
-        leave_open(&topics.get("orders").unwrap().partitions[0]);
-        say(&topics, status, epoch);
-        topics.close().unwrap();
-        let topics = place.open();
-        let (books, aside) = (place.dir("__transaction_state-1"), place.dir("aside"));
-        fs::rename(&books, &aside).unwrap();
-        fs::write(&books, b"no directory").unwrap();
-        assert_eq!(seen(&topics, "orders"), HELD_BACK);
-        flush_once(&topics, false);
-        assert_eq!(seen(&topics, "orders"), HELD_BACK);
-        fs::remove_file(&books).unwrap();
-        fs::rename(&aside, &books).unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while seen(&topics, "orders") == HELD_BACK && Instant::now() < deadline {
-            flush_once(&topics, false);
-            std::thread::yield_now();
-        }
-        assert_eq!(seen(&topics, "orders"), want, "{status}");
-    }
-}
-
-/// The marker that commits it.
-fn commit(partition: &Partition) {
-    let producer = Producer { id: ProducerId(7), epoch: ProducerEpoch(3), base_sequence: -1 };
-    let mut marker = BatchBuilder::new().producer(producer).transactional().control();
-    let record = Record { key: Some(&[0, 0, 0, 1]), value: Some(&[0; 6]), headers: &[] };
-    marker.push(now(), &record);
-    put(partition, &marker.build());
-}
-
-#[test]
-fn what_was_committed_before_a_repair_took_its_marker_out_is_not_aborted() {
-    // Of the marker: its producer, and what it decides.
-    for byte in [50, 60 + 8] {
-        let place = Place::new();
-        let topics = open_in(&place, &["orders", STATE]);
-        let id = topics.get("orders").unwrap().id();
-        let orders = topics.get("orders").unwrap().partitions[0].clone();
-        leave_open(&orders);
-        commit(&orders);
-        append_to(&orders);
-        // Its application was started anew since.
-        say(&topics, 0, 4);
-        assert_eq!(seen(&topics, "orders"), (4, 4, 0));
-        topics.close().unwrap();
-
-        let dir = place.dir("orders-0");
-        let path = dir.join("00000000000000000000.log");
-        let mut bytes = fs::read(&path).unwrap();
-        let sizes: Vec<_> = batches(&bytes).map(|batch| batch.unwrap().size()).collect();
-        bytes[sizes[0] + sizes[1] + byte] ^= 1;
-        fs::write(&path, bytes).unwrap();
-        let expected = Expected {
-            condition: Condition::Clean,
-            topic_id: Some(id),
-            recovery_point: Some(Offset(4)),
-            ..Expected::default()
-        };
-        inspect::repair(&dir, &expected, inspect::Mode::Do, now()).unwrap();
-        let topics = place.open();
-        let (_, end, aborted) = seen(&topics, "orders");
-        assert_eq!((end, aborted), (4, 0), "{byte}: aborted what was committed");
-    }
-}
-
-#[test]
-fn a_kill_behind_the_end_of_a_transaction_leaves_no_damage() {
-    let place = Place::new();
-    let topics = open_in(&place, &["orders"]);
-    let id = topics.get("orders").unwrap().id();
-    leave_open(&topics.get("orders").unwrap().partitions[0]);
-    topics.close().unwrap();
-    let topics = place.open();
-    assert_eq!(seen(&topics, "orders"), ABORTED);
-    drop(topics);
-    for condition in [Condition::Live, Condition::Unclean] {
-        let recovery_point = Some(Offset(2));
-        let expected =
-            Expected { condition, topic_id: Some(id), recovery_point, ..Expected::default() };
-        let verified = inspect::verify(&place.dir("orders-0"), &expected).unwrap();
-        let said: Vec<_> = verified.findings.list().iter().map(ToString::to_string).collect();
-        assert!(!verified.findings.is_damaged(), "{condition:?}: {said:?}");
-    }
 }
