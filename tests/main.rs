@@ -45,6 +45,7 @@ mod kept;
 mod leaders;
 mod life;
 mod log;
+mod lost;
 mod membership;
 mod offsets;
 mod order;

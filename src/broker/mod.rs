@@ -34,6 +34,7 @@ pub use options::{
     Door, Durability, Guise, Identity, Listener, Options, Ready, StartError, TopicSpec,
 };
 pub use server::{Census, ServerHandle};
+pub use topic::catalogue::mend::Plan;
 
 /// Whether a broker can serve this directory, which may be another's, as far as can be told before
 /// anything is written to it; a new one can be served.

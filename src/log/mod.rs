@@ -179,7 +179,7 @@ impl<D: Disk> Log<D> {
 }
 
 const METADATA: &str = "partition.metadata";
-const EPOCHS: &str = "leader-epoch-checkpoint";
+pub const EPOCHS: &str = "leader-epoch-checkpoint";
 
 impl From<Failed> for AppendError {
     fn from(Failed { path, error }: Failed) -> AppendError {

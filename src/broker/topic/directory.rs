@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use super::names::Directory;
 use super::partition::Asleep;
+use crate::log::inspect::{self, Name, Piece, Pieces};
 use crate::log::{
-    BadLine, Disk, Known, PartitionOffset, RealDisk, Trust, inspect, read_offsets, regular,
-    write_offsets,
+    BadLine, Disk, DiskFile, EPOCHS, Known, PartitionOffset, RealDisk, RealFile, Trust,
+    read_offsets, regular, write_offsets,
 };
-use crate::record::{Offset, PartitionId, Uuid};
+use crate::record::{LeaderEpoch, Offset, PartitionId, Uuid};
 
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
@@ -177,6 +178,33 @@ pub fn sign_clean_shutdown(data_dir: &Path, broker_epoch: i64) -> io::Result<()>
 /// The topic whose partition lies in a directory, as its partition.metadata says.
 pub fn topic_id(dir: &Path) -> Option<Uuid> {
     inspect::topic_id(&inspect::read_small(&dir.join("partition.metadata")).ok()?)
+}
+
+/// The highest leader epoch in a partition's directory, as its files say it.
+pub fn last_epoch(dir: &Path) -> LeaderEpoch {
+    let told = inspect::read_small(&dir.join(EPOCHS)).ok();
+    let told = told.and_then(|bytes| inspect::epochs(&bytes).ok()).unwrap_or_default();
+    let told = told.last().map(|(epoch, _)| *epoch);
+    told.max(last_epoch_of_batches(dir).unwrap_or_default()).unwrap_or_default()
+}
+
+/// The same of the last segment that has a batch: epochs rise.
+fn last_epoch_of_batches(dir: &Path) -> io::Result<Option<LeaderEpoch>> {
+    for entry in inspect::list(dir)?.into_iter().rev() {
+        let Name::Log(base) = Name::parse(&entry.name) else { continue };
+        let file = RealFile::open_to_read(&dir.join(&entry.name))?;
+        let mut pieces = Pieces::new(&file, file.len()?, base, None);
+        let mut last = None;
+        while let Some(piece) = pieces.next_piece()? {
+            if let Piece::Batch { batch, .. } = piece {
+                last = last.max(Some(batch.leader_epoch()));
+            }
+        }
+        if last.is_some() {
+            return Ok(last);
+        }
+    }
+    Ok(None)
 }
 
 /// What a log's segments take; indexes do not count.

@@ -1,6 +1,9 @@
 //! What the log engine found when it opened something, as log lines: the engine itself never logs.
 //! Never knows: what to do about it.
 
+use std::path::Path;
+
+use super::catalogue::rebuild::{Left, Rebuilt};
 use super::partition::Partition;
 use crate::log::{Log, RealDisk, Recovered};
 
@@ -14,6 +17,22 @@ pub fn recovered(partition: &Partition, log: &Log<RealDisk>, recovered: &Recover
 
 pub fn recovered_catalogue(found: &Recovered) {
     tell(super::catalogue::DIRECTORY, found);
+}
+
+/// What the catalogue had lost.
+pub fn rebuilt(rebuilt: &Rebuilt) {
+    for taken in &rebuilt.taken {
+        tracing::error!("{taken}");
+    }
+}
+
+pub fn stray(dir: &Path, kept_at: &Path, why: &Left) {
+    let (dir, kept_at) = (dir.display(), kept_at.display());
+    tracing::error!(
+        %dir, %kept_at,
+        "set aside, because the catalogue does not know it: {why}; \
+         `kaw log dump --records -J {kept_at} | kaw produce -J NAME` makes a topic of it"
+    );
 }
 
 fn tell(partition: &str, recovered: &Recovered) {

@@ -16,6 +16,7 @@ use crate::broker::{Durability, Identity};
 use crate::protocol::NodeId;
 use crate::protocol::catalogue::{
     BeginTransactionRecord, CatalogueRecord, FeatureLevelRecord, RegisterBrokerRecord,
+    RemoveTopicRecord,
 };
 use crate::record::{
     BatchBuilder, BatchView, LeaderEpoch, Offset, PartitionId, Record, Times, Uuid, batches,
@@ -184,6 +185,43 @@ fn a_directory_of_an_unknown_topic_is_set_aside_whole() {
     let stray = names.into_iter().find(is_stray).unwrap();
     let kept = fs::read(Path::new(&stray).join("00000000000000000000.log")).unwrap();
     assert_eq!(kept, b"kept");
+}
+
+#[test]
+fn a_topic_that_the_catalogue_lost_is_taken_up_with_its_records_and_one_that_was_deleted_is_not() {
+    let place = Place::new();
+    let topics = place.open();
+    let gone = create(&topics, "gone");
+    append(&topics, "gone");
+    let catalogue = place.dir("__cluster_metadata-0").join("00000000000000000000.log");
+    let before = fs::read(&catalogue).unwrap();
+    let id = create(&topics, "t");
+    append(&topics, "t");
+    drop(topics);
+    // The catalogue was not durable; what was written behind it was. A deletion was cut off.
+    fs::write(&catalogue, before).unwrap();
+    let removal = RemoveTopicRecord { topic_id: gone };
+    add_record(&place.0, &encoded(removal.into()));
+    let topics = place.open();
+    assert!(topics.get("gone").is_none());
+    assert_eq!(topics.take_leftovers().len(), 1);
+    let topic = topics.get("t").expect("it is taken up");
+    assert_eq!((topic.id(), topic.overrides["retention.ms"].as_str()), (id, "-1"));
+    assert_eq!(append(&topics, "t"), Offset(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalogue_that_begins_anew_gives_no_producer_id_again() {
+    let place = Place::new();
+    let topics = place.open();
+    create(&topics, "t");
+    append(&topics, "t");
+    let before = (0..3000).map(|_| topics.producer_id().unwrap().0).max().unwrap();
+    drop(topics);
+    fs::remove_dir_all(place.dir("__cluster_metadata-0")).unwrap();
+    let topics = place.open();
+    assert!(before < topics.producer_id().unwrap().0);
+    assert_eq!(append(&topics, "t"), Offset(1));
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::record::{PartitionId, ProducerId, Uuid};
 pub use change::{ChangeError, Growth, NewTopic};
 pub use configs::{Alteration, Target};
 pub use start::set_stray_aside;
-use start::tidy;
+use start::{set_strays_aside, take_up, tidy};
 
 /// Records of one catalogue batch, about: Apache reads batches of up to 8 MiB.
 const RECORDS_PER_BATCH: usize = 20_000;
@@ -94,11 +94,14 @@ impl Topics {
         let file_system = FileSystem::of(&data_dir);
         let catalogue = Catalogue::open(&data_dir, identity, &found).map_err(broken)?;
         let (settings, producer_ids) = {
-            let state = catalogue.lock();
+            let mut state = catalogue.lock();
             directory::begin(&data_dir).map_err(unreadable)?;
             tidy(&mut found, &state).map_err(unreadable)?;
+            let rebuilt = take_up(&mut found, &catalogue, &mut state, identity, &settings);
+            let rebuilt = rebuilt.map_err(broken)?;
+            set_strays_aside(&mut found, &rebuilt).map_err(unreadable)?;
             let (broker, cluster) = state.image.broker_configs(identity.node_id);
-            let producer_ids = match state.is_new {
+            let producer_ids = match state.is_new && rebuilt.taken.is_empty() {
                 true => ProducerIds::of_new_catalogue(),
                 false => ProducerIds::new(state.image.next_producer_id),
             };

@@ -6,13 +6,48 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::place::Partition;
-use crate::log::inspect::{self, Findings, Name, Piece, Pieces, Thing};
+use crate::broker::{Identity, Plan};
+use crate::log::inspect::{self, Condition, Findings, Name, Piece, Pieces, Thing};
 use crate::log::{DiskFile, RealFile};
 use crate::protocol::catalogue::{CatalogueRecord, LEADER_UNCHANGED};
 use crate::protocol::describe_configs::ResourceType;
 use crate::record::{BatchView, INFLATED_BYTES_MAX, LeaderEpoch, Offset, Scratch, Uuid};
 
 pub const DIRECTORY: &str = "__cluster_metadata-0";
+
+/// Whether this is the catalogue's directory.
+pub fn is_own(dir: &Path) -> bool {
+    dir.file_name().is_some_and(|name| name == DIRECTORY)
+}
+
+/// What a repair of the catalogue would do, with what it would do it for among the findings.
+pub fn plan(
+    data: &Path,
+    identity: &Identity,
+    condition: Condition,
+    findings: &mut Findings,
+) -> Option<Plan> {
+    let dir = data.join(DIRECTORY);
+    let plan = match Plan::make(data, identity) {
+        Ok(plan) => plan,
+        Err(error) => {
+            // What it cannot read is told of by the file, if it is.
+            if !findings.list().iter().any(|finding| finding.path.starts_with(&dir)) {
+                findings.damage(&dir, error.to_string());
+            }
+            return None;
+        }
+    };
+    // A power loss may leave the directory of a topic whose making nobody was told of.
+    let is_damage = plan.is_damaged() || condition == Condition::Clean;
+    for (path, what) in plan.findings() {
+        match is_damage {
+            true => findings.damage(&path, what),
+            false => findings.note(&path, what),
+        }
+    }
+    Some(plan)
+}
 
 /// Topics that are compacted whatever their settings say.
 const COMPACTED: [&str; 2] = ["__consumer_offsets", "__transaction_state"];

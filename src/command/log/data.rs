@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::{self, Catalogue};
 use super::place::Partition;
-use crate::broker::Identity;
 use crate::broker::home::{self, Sight};
+use crate::broker::{Identity, Plan};
 use crate::log::PartitionOffset;
 use crate::log::inspect::{self, Condition, Expected, Findings, Name, Thing};
 use crate::record::{Offset, Uuid};
@@ -29,6 +29,9 @@ pub struct Data {
     pub partitions: Vec<PathBuf>,
     pub findings: Findings,
     pub catalogue: Catalogue,
+    pub identity: Option<Identity>,
+    /// What a repair of the catalogue would do. `None`: a broker is at work, or nobody can say.
+    pub plan: Option<Plan>,
     recovery_points: Offsets,
     log_starts: Offsets,
     high_watermarks: Offsets,
@@ -66,13 +69,15 @@ impl Data {
         let log_starts = offsets("log-start-offset-checkpoint");
         let high_watermarks = offsets("replication-offset-checkpoint");
         let cleaned = offsets("cleaner-offset-checkpoint");
-        match Identity::load(dir) {
-            Ok(_) => {}
-            Err(home::Error::Io { path, source, .. }) => findings.unread(&path, &source),
-            Err(error) => {
-                findings.damage(&dir.join("meta.properties"), what_of(&error.to_string()));
+        let identity = Identity::load(dir).unwrap_or_else(|error| {
+            match error {
+                home::Error::Io { path, source, .. } => findings.unread(&path, &source),
+                error => {
+                    findings.damage(&dir.join("meta.properties"), what_of(&error.to_string()));
+                }
             }
-        }
+            None
+        });
         let catalogue = Catalogue::read(dir, &mut findings);
         let mut partitions = Vec::new();
         for entry in &entries {
@@ -86,12 +91,20 @@ impl Data {
                 (None, thing) => look_at(&path, &entry.name, thing, &mut findings),
             }
         }
+        let plan = match &identity {
+            Some(identity) if condition != Condition::Live => {
+                catalogue::plan(dir, identity, condition, &mut findings)
+            }
+            _ => None,
+        };
         let mut data = Data {
             dir: dir.to_owned(),
             condition,
             partitions,
             findings,
             catalogue,
+            identity,
+            plan,
             recovery_points,
             log_starts,
             high_watermarks,
@@ -132,7 +145,7 @@ impl Data {
             ..Expected::default()
         };
         let Some(partition) = Partition::of(dir) else { return expected };
-        if dir.file_name().is_some_and(|name| name == catalogue::DIRECTORY) {
+        if catalogue::is_own(dir) {
             // The checkpoints at the top do not speak of it in kaw's directories.
             expected.topic_id = Some(CATALOGUE_ID);
         } else {
@@ -197,18 +210,25 @@ fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
             findings.damage(path, "is no regular file");
         }
         (_, Thing::Directory) if name.ends_with("-stray") => {
-            let dir = path.display();
-            let what = format!(
-                "was set aside, because the catalogue has no such topic; \
-                 `kaw log dump --records -J {dir} | kaw produce -J NAME` makes one of it"
-            );
-            findings.note(path, what);
+            findings.note(path, stray(&path.display().to_string(), name));
         }
         (_, Thing::Directory) if name != "lost+found" => {
             findings.note(path, "was set aside, or is no partition; not looked into");
         }
         _ => {}
     }
+}
+
+/// What was set aside, and how what is in it is had again.
+fn stray(dir: &str, name: &str) -> String {
+    let way = match name.starts_with("__consumer_offsets-") {
+        true => format!(
+            "`kaw log dump --records {dir}` shows where groups were, and `kaw group reset` sets \
+             them"
+        ),
+        false => format!("`kaw log dump --records -J {dir} | kaw produce -J NAME` makes one of it"),
+    };
+    format!("was set aside, because the catalogue had no such topic; {way}")
 }
 
 fn look_at_json(path: &Path, findings: &mut Findings) {

@@ -1,18 +1,22 @@
 //! `kaw log repair`: takes damage out of logs; nothing is deleted.
 
+mod patient;
+
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::Context;
 
 use super::super::stdio::{line, print};
-use super::super::{Exit, Global, Usage, note};
+use super::super::{Exit, Global, note};
+use super::catalogue;
 use super::data::{Data, Options};
-use super::place::{Partition, Place, around};
-use crate::broker::home::{self, Lock};
-use crate::log::inspect::{self, Expected, Finding, Mode, Name, Severity};
+use super::place::Partition;
+use crate::log::inspect::{self, Finding, Mode, Name, Severity};
 use crate::quantity::counted;
 use crate::record::{Offset, Timestamp};
+
+use patient::Patient;
 
 /// Say how damaged files would be mended, or mend them with --yes; nothing is deleted
 ///
@@ -32,48 +36,48 @@ pub struct Repair {
     compacted: bool,
 }
 
-/// Whom to mend, and who must not be at work on it meanwhile.
-struct Patient {
-    data: Option<Data>,
-    partitions: Vec<PathBuf>,
-    _lock: Option<Lock>,
-}
-
 impl Repair {
     pub fn run(&self, global: &Global) -> anyhow::Result<Exit> {
-        let options = Options { compacted: self.compacted, records: false };
         let mode = if self.yes { Mode::Do } else { Mode::Say };
-        let patient = Patient::admit(&self.dir, mode)?;
+        let mut patient = Patient::admit(&self.dir, mode)?;
         let mut steps = 0;
         if let Some(data) = &patient.data {
             steps += self.mend_top(data)?;
         }
-        let mut ends = Vec::new();
-        for dir in &patient.partitions {
-            let expected = patient.expected(dir, options);
-            let repair = inspect::repair(dir, &expected, mode, now())?;
+        let (catalogue, others): (Vec<_>, Vec<_>) =
+            patient.partitions.clone().into_iter().partition(|dir| catalogue::is_own(dir));
+        steps += self.mend_all(&patient, &catalogue, mode)?;
+        if patient.has_catalogue() {
+            steps += patient.mend_catalogue(mode)?;
+        }
+        steps += self.mend_all(&patient, &others, mode)?;
+        self.conclude(global, &patient, steps)
+    }
+
+    fn mend_all(&self, of: &Patient, dirs: &[PathBuf], mode: Mode) -> anyhow::Result<usize> {
+        let options = Options { compacted: self.compacted, records: false };
+        let mut steps = 0;
+        for dir in dirs {
+            let repair = inspect::repair(dir, &of.expected(dir, options), mode, now())?;
             let said: String = repair.steps.iter().map(|step| line(&step.to_string())).collect();
             print(&said)?;
             steps += repair.steps.len();
-            ends.extend(repair.end.map(|end| (dir, end)));
-        }
-        if let Some(data) = &patient.data {
-            for (dir, end) in ends {
+            if let (Some(data), Some(end)) = (&of.data, repair.end) {
                 note_end(&data.dir, dir, end)?;
             }
         }
-        self.conclude(global, &patient, steps)
+        Ok(steps)
     }
 
     fn conclude(&self, global: &Global, patient: &Patient, steps: usize) -> anyhow::Result<Exit> {
         if !self.yes {
             let damage = self.look_again(patient)?;
-            return Ok(match damage.is_empty() {
-                true => {
+            return Ok(match (damage.is_empty(), steps) {
+                (true, 0) => {
                     note(global, "nothing to mend");
                     Exit::Done
                 }
-                false if steps == 0 => {
+                (false, 0) => {
                     let said: String =
                         damage.iter().map(|finding| line(&finding.to_string())).collect();
                     print(&said)?;
@@ -83,7 +87,7 @@ impl Repair {
                     );
                     Exit::Unmet
                 }
-                false => {
+                _ => {
                     let steps = things(steps);
                     note(global, &format!("{steps} to mend; --yes does it, and deletes nothing"));
                     Exit::Unmet
@@ -162,44 +166,6 @@ fn is_readable(path: &Path) -> bool {
         }
         Ok(_) => true,
         Err(_) => false,
-    }
-}
-
-impl Patient {
-    fn admit(dir: &Path, mode: Mode) -> anyhow::Result<Patient> {
-        let (top, one) = match Place::find(dir)? {
-            Place::File(path) => {
-                let what = format!("{} is a file; name its directory", path.display());
-                return Err(Usage(what).into());
-            }
-            Place::Backup(dir) => {
-                let what = format!(
-                    "{} is a backup, which is repaired by no guess; take another copy of it",
-                    dir.display()
-                );
-                return Err(Usage(what).into());
-            }
-            Place::Partition(dir) => (around(&dir), Some(dir)),
-            Place::Data(dir) => (Some(dir), None),
-        };
-        let lock = match (top.as_deref(), mode) {
-            (None, _) => None,
-            (Some(top), Mode::Do) => Some(home::hold(top)?),
-            // Who only looks writes nothing, not even the lock's file.
-            (Some(top), Mode::Say) => {
-                home::refuse_held(top)?;
-                None
-            }
-        };
-        let data = top.as_deref().map(Data::look_own).transpose()?;
-        let all = data.as_ref().map(|data| data.partitions.clone()).unwrap_or_default();
-        let partitions = one.map_or(all, |one| vec![one]);
-        Ok(Patient { data, partitions, _lock: lock })
-    }
-
-    fn expected(&self, dir: &Path, options: Options) -> Expected {
-        let unknown = Expected { compacted: options.compacted, ..Expected::default() };
-        self.data.as_ref().map_or(unknown, |data| data.expected(dir, options))
     }
 }
 

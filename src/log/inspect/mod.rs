@@ -25,7 +25,7 @@ use crate::record::{LeaderEpoch, Offset, Timestamp, Uuid};
 pub use entries::{Entries, IndexEntry, Producing, TimedEntry, producers};
 pub use finding::{Finding, Findings, Severity};
 pub use name::Name;
-pub use repair::{Mode, repair, replace, set_aside};
+pub use repair::{Mode, draft, keep, put, repair, replace, reread, set_aside};
 pub use top::offsets;
 pub use verify::{Condition, Expected, Verified, verify};
 

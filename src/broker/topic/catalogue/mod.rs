@@ -5,10 +5,14 @@
 //! does not act on stay where they are; one that it cannot read is refused by name, because a
 //! catalogue read in part would be served, and written on, as something it is not.
 
+mod fit;
 mod foreign;
 mod fresh;
 mod image;
+pub mod mend;
 mod read;
+pub mod rebuild;
+mod survey;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,6 +29,7 @@ use crate::log::{
 use crate::protocol::catalogue::{
     AbortTransactionRecord, BrokerRegistrationChangeRecord, CatalogueRecord,
 };
+use crate::protocol::control::ControlRecord;
 use crate::protocol::{EncodeError, NodeId};
 use crate::record::{BatchBuilder, BatchView, LeaderEpoch, Offset, Record, Times, Uuid};
 
@@ -122,8 +127,34 @@ impl Catalogue {
         identity: &Identity,
         found: &Found,
     ) -> Result<Catalogue, CatalogueError> {
+        read::refuse_damage(&data_dir.join(DIRECTORY), found.clean)?;
+        Catalogue::open_if(data_dir, identity, found, |image, is_new| {
+            // Whoever had it may have gone on after the check.
+            refuse_foreign(data_dir, identity, image)?;
+            match found.partitions.values().min().filter(|_| is_new) {
+                Some(partition) => lost(data_dir, partition, found.clean),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// The same of one that is to be mended: it lacks what is then appended.
+    fn open_to_mend(
+        data_dir: &Path,
+        identity: &Identity,
+        found: &Found,
+    ) -> Result<Catalogue, CatalogueError> {
+        Catalogue::open_if(data_dir, identity, found, |_, _| Ok(()))
+    }
+
+    /// `may` sees what it says, and whether there is none yet, before anything is written.
+    fn open_if(
+        data_dir: &Path,
+        identity: &Identity,
+        found: &Found,
+        may: impl FnOnce(&Image, bool) -> Result<(), CatalogueError>,
+    ) -> Result<Catalogue, CatalogueError> {
         let dir = data_dir.join(DIRECTORY);
-        read::refuse_damage(&dir, found.clean)?;
         let checkpoint = read::newest_checkpoint(&dir)?;
         let known = Known {
             // A checkpoint alone: the log that is to come begins where it ends.
@@ -140,12 +171,8 @@ impl Catalogue {
                 .map_err(CatalogueError::Open)?;
         super::report::recovered_catalogue(&recovered);
         let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
-        // Whoever had it may have gone on after the check.
-        refuse_foreign(data_dir, identity, &image)?;
         let is_new = epoch.is_none();
-        if is_new && let Some(partition) = found.partitions.values().min() {
-            lost(&dir, partition, found.clean)?;
-        }
+        may(&image, is_new)?;
         let epoch = epoch.unwrap_or(FIRST_EPOCH);
         let mut state = State { image, log: Some(log), epoch, is_new };
         if is_new {
@@ -222,13 +249,18 @@ impl Catalogue {
 
 /// There is no catalogue, and a partition that one must have named. After a power loss that may be
 /// all there is left of it; a clean stop leaves it whole.
-fn lost(dir: &Path, partition: &Path, clean: bool) -> Result<(), CatalogueError> {
-    let name = partition.file_name().unwrap_or_default().display();
+fn lost(data_dir: &Path, partition: &Path, clean: bool) -> Result<(), CatalogueError> {
+    let (path, name) = (data_dir.join(DIRECTORY), partition.file_name().unwrap_or_default());
     if clean {
-        let why = format!("it is not there, and {name} is; restore it, or move {name} away");
-        return Err(CatalogueError::Read { path: dir.to_owned(), why });
+        let why = format!(
+            "there is nothing in it, and {} is here; restore it, or `kaw log repair {}` begins a \
+             new one with the topics whose directories are here",
+            name.display(),
+            data_dir.display()
+        );
+        return Err(CatalogueError::Read { path, why });
     }
-    tracing::error!(dir = %dir.display(), "the catalogue is not there; its topics are set aside");
+    tracing::error!(dir = %path.display(), "the catalogue is gone; a new one begins");
     Ok(())
 }
 
@@ -238,10 +270,19 @@ impl State {
     }
 
     fn begin(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
+        self.write_control(&fresh::quorum(identity))
+    }
+
+    /// The quorum's voters once more, where the beginning is lost.
+    fn voters(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
+        self.write_control(&fresh::quorum(identity)[1..])
+    }
+
+    fn write_control(&mut self, records: &[ControlRecord]) -> Result<(), CatalogueError> {
         let mut batch = BatchBuilder::new().control();
         // Apache reads no batch here whose records differ in their times (RecordsIterator.java).
         let now = now();
-        for record in fresh::quorum(identity) {
+        for record in records {
             let record = record.encode().map_err(CatalogueError::Encode)?;
             let (key, value) = (Some(&record.key[..]), Some(&record.value[..]));
             batch.push(now, &Record { key, value, headers: &[] });

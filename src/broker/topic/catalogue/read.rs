@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::CatalogueError;
-use super::image::Image;
+use super::image::{Image, Misfit};
 use crate::broker::home::plain;
 use crate::log::inspect::{self, Damage, Name, Piece, Pieces};
 use crate::log::{DiskFile, Log, RealDisk, RealFile};
@@ -26,9 +26,30 @@ pub struct CheckpointFile {
 
 impl CheckpointFile {
     fn read(&self, image: &mut Image) -> Result<(), CatalogueError> {
+        apply_all(&self.path, &self.load()?, Offset::ZERO, image).map(drop)
+    }
+
+    fn load(&self) -> Result<Vec<u8>, CatalogueError> {
         let bytes = inspect::read_small(&self.path).map_err(|error| failed(&self.path, error))?;
         check_footer(&self.path, &bytes)?;
-        apply_all(&self.path, &bytes, Offset::ZERO, image).map(drop)
+        Ok(bytes)
+    }
+
+    /// Shows its records.
+    pub fn each_record(
+        &self,
+        mut each: impl FnMut(CatalogueRecord) -> Result<(), CatalogueError>,
+    ) -> Result<(), CatalogueError> {
+        let mut scratch = Scratch::default();
+        for batch in batches(&self.load()?) {
+            let batch = batch.map_err(|error| failed(&self.path, error))?;
+            batch.check_crc().map_err(|error| failed(&self.path, error))?;
+            if !batch.is_control() {
+                let from = Offset::ZERO;
+                each_record(&self.path, &batch, from, &mut scratch, |_, record| each(record))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -110,13 +131,13 @@ fn pieces(
 /// Refuses a log with damage that no torn end is: to serve what can be read of it would be to
 /// forget topics, and to set their records aside. `clean`: it was left whole.
 pub fn refuse_damage(dir: &Path, clean: bool) -> Result<(), CatalogueError> {
-    let own = inspect::read_small(&dir.join("kaw-checkpoint")).ok();
-    let own = own.and_then(|bytes| inspect::own_checkpoint(&bytes).ok());
-    let durable = own.map_or(Offset::ZERO, |own| own.end);
+    let durable = durable(dir);
     let mut torn: Option<(PathBuf, Damage)> = None;
+    let checkpoint = newest_checkpoint(dir)?;
+    let mut end = checkpoint.map_or(Offset::ZERO, |checkpoint| checkpoint.end);
     pieces(dir, |path, piece| {
         match (piece, &torn) {
-            (Piece::Batch { .. }, None) => {}
+            (Piece::Batch { batch, .. }, None) => end = end.max(batch.next_offset()),
             (Piece::Batch { .. }, Some((path, damage))) => return Err(damaged(path, damage)),
             (Piece::Damage(damage), _) if clean || damage.offset < durable => {
                 return Err(damaged(path, &damage));
@@ -125,17 +146,36 @@ pub fn refuse_damage(dir: &Path, clean: bool) -> Result<(), CatalogueError> {
             (Piece::Damage(_), Some(_)) => {}
         }
         Ok(ControlFlow::Continue(()))
-    })
+    })?;
+    if end < durable {
+        let why = format!("it ends at offset {end}, and reached {durable}");
+        return Err(failed(dir, format!("{why}; {}", advice(dir))));
+    }
+    Ok(())
+}
+
+/// Up to where all was durable, as far as kaw's own checkpoint knows.
+pub fn durable(dir: &Path) -> Offset {
+    let own = inspect::read_small(&dir.join("kaw-checkpoint")).ok();
+    let own = own.and_then(|bytes| inspect::own_checkpoint(&bytes).ok());
+    own.map_or(Offset::ZERO, |own| own.end)
+}
+
+fn advice(dir: &Path) -> String {
+    let data_dir = dir.parent().unwrap_or(dir).display();
+    format!(
+        "`kaw log repair {data_dir}` keeps what is whole, and finds the topics whose directories \
+         are here"
+    )
 }
 
 fn damaged(path: &Path, damage: &Damage) -> CatalogueError {
-    let data_dir = path.parent().and_then(Path::parent).unwrap_or(path);
-    let (position, why, dir) = (damage.position, damage.why, data_dir.display());
-    failed(path, format!("byte {position}: {why}; `kaw log repair {dir}` keeps what is whole"))
+    let (position, why) = (damage.position, damage.why);
+    failed(path, format!("byte {position}: {why}; {}", advice(path.parent().unwrap_or(path))))
 }
 
 /// The log's segments in their order.
-fn segments(dir: &Path) -> Result<Vec<(Offset, PathBuf)>, CatalogueError> {
+pub fn segments(dir: &Path) -> Result<Vec<(Offset, PathBuf)>, CatalogueError> {
     let entries = match inspect::list(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -219,6 +259,20 @@ fn apply(
     image: &mut Image,
     scratch: &mut Scratch,
 ) -> Result<(), CatalogueError> {
+    each_record(path, batch, from, scratch, |offset, record| {
+        let misfit = |misfit: Misfit| failed(path, format!("record {offset}: {}", misfit.0));
+        image.apply(record).map_err(misfit)
+    })
+}
+
+/// Shows the records of a batch, from `from` on.
+pub fn each_record(
+    path: &Path,
+    batch: &BatchView<'_>,
+    from: Offset,
+    scratch: &mut Scratch,
+    mut each: impl FnMut(Offset, CatalogueRecord) -> Result<(), CatalogueError>,
+) -> Result<(), CatalogueError> {
     let records =
         batch.records(scratch, INFLATED_BYTES_MAX).map_err(|error| failed(path, error))?;
     for entry in records {
@@ -231,12 +285,12 @@ fn apply(
         let value = entry.value.ok_or_else(|| at(&"it has no value"))?;
         let record =
             CatalogueRecord::decode(Bytes::copy_from_slice(value)).map_err(|error| at(&error))?;
-        image.apply(record).map_err(|misfit| at(&misfit.0))?;
+        each(entry.offset, record)?;
     }
     Ok(())
 }
 
-fn failed(path: &Path, why: impl std::fmt::Display) -> CatalogueError {
+pub fn failed(path: &Path, why: impl std::fmt::Display) -> CatalogueError {
     CatalogueError::Read { path: path.to_owned(), why: why.to_string() }
 }
 

@@ -1,14 +1,17 @@
 //! What a start mends: directories that do not fit the catalogue, and what an unclean stop lost.
 //! Never knows: requests, sockets.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use super::super::catalogue::{CatalogueError, State};
+use super::super::catalogue::mend::{free_ids, lone};
+use super::super::catalogue::rebuild::{Rebuilt, rebuild};
+use super::super::catalogue::{Catalogue, CatalogueError, State};
 use super::super::directory::{self, Found};
-use super::super::names;
+use super::super::{names, report};
 use super::{RECORDS_PER_BATCH, Topics, random_id};
+use crate::broker::Identity;
+use crate::broker::config::Settings;
 use crate::protocol::catalogue::{CatalogueRecord, PartitionChangeRecord};
 use crate::record::{PartitionId, Uuid};
 
@@ -57,8 +60,8 @@ impl Topics {
     }
 }
 
-/// Directories that do not fit the catalogue: deleted topics' are finished off, a deletion that
-/// the catalogue knows nothing of is undone, and what nobody knows is set aside as Apache does.
+/// Directories that do not fit the catalogue: deleted topics' are finished off, and a deletion that
+/// the catalogue knows nothing of is undone.
 pub(super) fn tidy(found: &mut Found, state: &State) -> std::io::Result<()> {
     let mut doomed = Vec::new();
     for dir in std::mem::take(&mut found.deleted) {
@@ -83,26 +86,47 @@ pub(super) fn tidy(found: &mut Found, state: &State) -> std::io::Result<()> {
             None => doomed.push(dir),
         }
     }
-    let known: HashSet<(&str, PartitionId)> = state
-        .image
-        .topics
-        .iter()
-        .flat_map(|(name, image)| image.partitions.keys().map(|id| (&**name, *id)))
-        .collect();
-    let strays: Vec<_> = found
-        .partitions
-        .keys()
-        .filter(|(topic, id)| !known.contains(&(topic.as_str(), *id)))
-        .cloned()
-        .collect();
-    for key in strays {
-        let dir = found.partitions.remove(&key).expect("it was found");
-        match directory::topic_id(&dir) {
-            Some(id) if state.image.removed.contains(&id) => doomed.push(dir),
-            id => set_stray_aside(&dir, &key.0, key.1, id.unwrap_or_else(random_id))?,
+    for lone in lone(found, &state.image) {
+        if lone.id.is_some_and(|id| state.image.removed.contains(&id)) {
+            doomed.extend(found.partitions.remove(&lone.key()));
         }
     }
     found.deleted = doomed;
+    Ok(())
+}
+
+/// Topics whose directories are here and whose records are not get new ones: what was written under
+/// a topic's id is that topic's, and who wrote it was told so. What no records can be made for is
+/// set aside, as Apache does with all.
+pub(super) fn take_up(
+    found: &mut Found,
+    catalogue: &Catalogue,
+    state: &mut State,
+    identity: &Identity,
+    settings: &Settings,
+) -> Result<Rebuilt, CatalogueError> {
+    let lone = lone(found, &state.image);
+    let offsets_partitions = settings.number("offsets.topic.num.partitions");
+    let offsets_partitions = i32::try_from(offsets_partitions).unwrap_or(i32::MAX);
+    let rebuilt = rebuild(&state.image, identity, lone, offsets_partitions);
+    for records in &rebuilt.records {
+        catalogue.append(state, records.clone())?;
+    }
+    if state.is_new && !rebuilt.taken.is_empty() {
+        catalogue.append(state, vec![free_ids(state, identity)])?;
+    }
+    report::rebuilt(&rebuilt);
+    Ok(rebuilt)
+}
+
+pub(super) fn set_strays_aside(found: &mut Found, rebuilt: &Rebuilt) -> std::io::Result<()> {
+    for (lone, why) in &rebuilt.left {
+        let Some(dir) = found.partitions.remove(&lone.key()) else { continue };
+        let id = lone.id.unwrap_or_else(random_id);
+        let aside = dir.with_file_name(names::set_aside(&lone.topic, lone.partition, id, "stray"));
+        fs::rename(&dir, &aside)?;
+        report::stray(&dir, &aside, why);
+    }
     Ok(())
 }
 

@@ -17,7 +17,7 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Keeps the file at `path` under another name as well. Then it may be replaced.
-pub(super) fn keep(path: &Path, position: u32) -> io::Result<PathBuf> {
+pub fn keep(path: &Path, position: u32) -> io::Result<PathBuf> {
     let aside = free_beside(path, &format!(".damaged-{position}"));
     match fs::hard_link(path, &aside) {
         Ok(()) => {}
@@ -33,7 +33,7 @@ pub(super) fn keep(path: &Path, position: u32) -> io::Result<PathBuf> {
 }
 
 /// The draft of what is to be at `path`. Brokers clear it away where it is left.
-pub(super) fn draft(path: &Path) -> io::Result<(PathBuf, File)> {
+pub fn draft(path: &Path) -> io::Result<(PathBuf, File)> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let draft = PathBuf::from(name);
@@ -46,7 +46,7 @@ pub(super) fn draft(path: &Path) -> io::Result<(PathBuf, File)> {
 }
 
 /// What was drafted is at `path` from now on.
-pub(super) fn put(draft: &Path, path: &Path, file: &File) -> io::Result<()> {
+pub fn put(draft: &Path, path: &Path, file: &File) -> io::Result<()> {
     file.sync_all()?;
     fs::rename(draft, path)?;
     sync_around(path)

@@ -18,8 +18,8 @@ use super::{Finding, Name, Severity, Thing, list, read_small, topic_id};
 use crate::log::files::Kind;
 use crate::log::saved;
 use crate::log::{Cleanup, Known, Log, METADATA, OpenError, RealDisk, Settings, Trust};
-use crate::record::{Offset, Timestamp};
-pub use aside::{replace, set_aside};
+use crate::record::{Offset, Timestamp, Uuid};
+pub use aside::{draft, keep, put, replace, set_aside};
 use rewrite::Rewriting;
 
 /// One thing that is to be done, or was.
@@ -204,6 +204,12 @@ fn reached(dir: &Path, expected: &Expected) -> Option<Offset> {
     let own = read_small(&dir.join(saved::NAME)).ok();
     let own = own.and_then(|bytes| super::own_checkpoint(&bytes).ok()).map(|own| own.end);
     expected.recovery_point.max(own)
+}
+
+/// What lies beside a log of this topic is made anew, after its segments were written anew.
+pub fn reread(dir: &Path, topic_id: Uuid, now: Timestamp) -> Result<Offset, RepairError> {
+    let expected = Expected { topic_id: Some(topic_id), ..Expected::default() };
+    rebuild(dir, &expected, true, now)
 }
 
 /// The engine reads everything again, and writes what lies beside the batches.
