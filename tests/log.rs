@@ -27,6 +27,15 @@ fn segment(kaw: &Kaw, suffix: &str) -> PathBuf {
     kaw.data().join("t-0").join(format!("00000000000000000000{suffix}"))
 }
 
+/// Where the segments of a log begin.
+fn bases(dir: &Path) -> Vec<i64> {
+    let names = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.file_name());
+    let base = |name: std::ffi::OsString| name.to_str()?.strip_suffix(".log")?.parse().ok();
+    let mut bases: Vec<_> = names.filter_map(base).collect();
+    bases.sort();
+    bases
+}
+
 pub fn flip(path: &Path, byte: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[byte] ^= 1;
@@ -248,6 +257,45 @@ it!(a_partition_that_is_gone_is_told_by_repair_which_cannot_mend_it, |kaw| {
         let gone = "t-0 reached offset 1, and has no directory any more\n";
         assert!(done.out().contains(gone), "{done}");
         done.says("has to be restored by hand");
+    }
+});
+
+it!(segments_that_are_gone_are_named_until_that_is_accepted, |kaw| {
+    let broker = kaw.broker("");
+    kaw.ok("topic create t -c segment.bytes=1048576");
+    kaw.sh("seq -f %0300g 1 9000 | kaw produce t -X batch.num.messages=20").run().ok();
+    broker.stop();
+    let bases = bases(&kaw.data().join("t-0"));
+    assert!(2 < bases.len(), "{bases:?}");
+    let whole = kaw.path("whole");
+    copy(&kaw.data(), &whole);
+    for (from, to) in [(0, bases[1]), (bases[1], bases[2])] {
+        fs::remove_dir_all(kaw.data()).unwrap();
+        copy(&whole, &kaw.data());
+        for kind in ["log", "index", "timeindex"] {
+            fs::remove_file(kaw.data().join(format!("t-0/{from:020}.{kind}"))).unwrap();
+        }
+        let verify = format!("log verify {}", dir(kaw));
+        let gone = format!("offsets {from} to {} ", to - 1);
+        let found = kaw.cmd(&verify).run().code(3).out();
+        assert!(found.contains(&gone), "{found}");
+        for _ in 0..2 {
+            let broker = kaw.broker("");
+            assert_eq!(kaw.ok("consume t -e").lines().count() as i64, 9000 - (to - from));
+            let status = kaw.ok("broker status");
+            let said = format!("from={from} to={to}");
+            assert!(status.contains("errors      1,") && status.contains(&said), "{status}");
+            broker.stop();
+            let found = kaw.cmd(&verify).run().code(3).out();
+            assert!(found.contains(&gone), "{found}");
+        }
+        let mended = kaw.ok(&format!("log repair --yes {}", dir(kaw)));
+        assert!(mended.contains(&gone), "{mended}");
+        kaw.cmd(&verify).run().ok().prints("");
+        let broker = kaw.broker("");
+        assert_eq!(kaw.ok("consume t -e").lines().count() as i64, 9000 - (to - from));
+        assert!(kaw.ok("broker status").contains("errors      -"));
+        broker.stop();
     }
 });
 

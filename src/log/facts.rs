@@ -136,7 +136,7 @@ pub struct Recovered {
     /// Damage in what was durable, with more behind it: it stays where it is.
     pub damaged: Vec<Damaged>,
     /// Durable offsets that are not there any more.
-    pub lost: Option<Lost>,
+    pub lost: Vec<Lost>,
     /// Indexes whose segment is gone: a removal was cut off, or somebody else took it.
     pub orphans: Vec<PathBuf>,
 }
@@ -144,11 +144,11 @@ pub struct Recovered {
 impl Recovered {
     /// Whether nothing is missing that was durable, or that good batches followed.
     pub fn is_whole(&self) -> bool {
-        self.lost.is_none() && self.set_aside.is_empty() && self.damaged.is_empty()
+        self.lost.is_empty() && self.set_aside.is_empty() && self.damaged.is_empty()
     }
 }
 
-/// Offsets behind the end of a log, and the file in which they should be.
+/// Offsets that are gone, and the file in which they should be, or that tells of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     pub path: PathBuf,

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Disk, EPOCHS, Listed, METADATA, Open, not_regular, saved};
+use super::{Disk, EPOCHS, Listed, METADATA, Open, missing, not_regular, saved};
 use crate::record::Offset;
 
 /// An I/O error and the file it is about.
@@ -112,7 +112,7 @@ impl<D: Disk> Files<D> {
     pub(super) fn ours(&self, mut listed: Vec<Listed>) -> Result<Vec<Listed>, Failed> {
         let is_ours = |name: &str| {
             let staged = [Stage::Cleaned, Stage::Swap].iter().any(|s| s.parse(name).is_some());
-            let small = [METADATA, EPOCHS, saved::NAME].contains(&name);
+            let small = [METADATA, EPOCHS, saved::NAME, missing::NAME].contains(&name);
             staged || small || Kind::parse(name).is_some()
         };
         if let Some(other) = listed.iter().find(|entry| !entry.is_file && is_ours(&entry.name)) {

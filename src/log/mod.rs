@@ -21,6 +21,7 @@ mod files;
 mod index;
 mod indexed;
 pub mod inspect;
+mod missing;
 mod part;
 mod pieces;
 mod producers;
@@ -145,7 +146,7 @@ impl<D: Disk> Log<D> {
         Known {
             log_start: unless_first(self.start),
             recovery_point: Some(self.recovery_point),
-            compacted: unless_first(self.compacted),
+            compacted: Some(self.compacted).filter(|compacted| self.start < *compacted),
             trust: Trust::default(),
         }
     }

@@ -2,6 +2,7 @@
 //! again from there. A torn tail is cut off; what is damaged is kept beside the log.
 
 mod believe;
+mod lost;
 mod rewrite;
 mod scan;
 mod swap;
@@ -57,7 +58,8 @@ impl<D: Disk> Log<D> {
         let mut recovered = Recovered::default();
         let listed = match log.files.disk.list(dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                recovered.lost = log.begin_without_segments(&known, None);
+                recovered.lost.extend(log.begin_without_segments(&known, None));
+                log.write_down_anew(&mut recovered)?;
                 return Ok((log, recovered));
             }
             listed => log.files.ours(listed.map_err(at(dir))?)?,
@@ -71,7 +73,7 @@ impl<D: Disk> Log<D> {
         match log.segments.first().map(|first| first.base) {
             None => {
                 let saved = log.last_checkpoint(now)?;
-                recovered.lost = log.begin_without_segments(&known, saved.as_ref());
+                recovered.lost.extend(log.begin_without_segments(&known, saved.as_ref()));
             }
             Some(first) => {
                 log.begin_at(first);
@@ -84,6 +86,7 @@ impl<D: Disk> Log<D> {
                 log.epochs.cut_start(log.segments[0].base);
             }
         }
+        log.write_down(&mut recovered)?;
         Ok((log, recovered))
     }
 
@@ -151,7 +154,10 @@ impl<D: Disk> Log<D> {
         self.segments.sort_by_key(|segment| segment.base);
         // A roll failed after it had made the file, and the segment before it grew on.
         let last = self.segments.len().saturating_sub(1);
-        for empty in self.segments.extract_if(last.min(1)..last, |segment| segment.bytes == 0) {
+        let empty = |segment: &mut Segment<D::File>| segment.bytes == 0;
+        let empty: Vec<_> = self.segments.extract_if(last.min(1)..last, empty).collect();
+        for empty in empty {
+            recovered.lost.extend(self.lost_from_empty(empty.base));
             self.files.remove(&self.files.path(Kind::Log, empty.base))?;
         }
         for file in listed {
@@ -231,6 +237,8 @@ impl<D: Disk> Log<D> {
     ) -> Result<(), OpenError> {
         let saved = self.last_checkpoint(now)?;
         let durable = self.durable(saved.as_ref(), known);
+        // A segment of which a power loss has left the index alone.
+        recovered.lost.retain(|lost| lost.to <= durable);
         let start = match self.believed(saved, known, now)? {
             Some(start) => start,
             None => self.start_over(known, now)?,
@@ -244,14 +252,16 @@ impl<D: Disk> Log<D> {
         self.unsynced.names += u64::from(in_doubt);
         // A checkpoint is less than what a clean stop leaves.
         self.changed |= matches!(known.trust, Trust::Unclean | Trust::Nothing);
+        recovered.lost.extend(self.lost_from_believed(start.segment, known)?);
         self.scan(start, now, recovered)?;
         self.forget_aborted_behind_end();
-        recovered.lost = self.lost(self.end, durable);
+        recovered.lost.extend(self.lost(self.end, durable));
         self.rewrite_if_marked(start)?;
         if self.end < durable {
             // No offset is given out again.
             self.end = durable;
             self.roll(now)?;
+            self.changed = true;
         }
         if known.trust == Trust::CleanButRead {
             self.believe_before(self.segments.len());

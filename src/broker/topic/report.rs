@@ -40,9 +40,13 @@ fn tell(partition: &str, recovered: &Recovered) {
         let (file, position, bytes) = (torn.path.display(), torn.position, torn.bytes);
         tracing::warn!(partition, %file, position, bytes, "cut a torn tail, never acknowledged");
     }
-    if let Some(lost) = &recovered.lost {
+    for lost in &recovered.lost {
         let (file, from, to) = (lost.path.display(), lost.from, lost.to);
-        tracing::error!(partition, %file, %from, %to, "offsets that were durable are missing");
+        tracing::error!(
+            partition, %file, %from, %to,
+            "offsets that were durable are gone; restore them from a backup, or accept that with \
+             `kaw log repair --yes`"
+        );
     }
     for damaged in &recovered.damaged {
         let (file, position, bytes) = (damaged.path.display(), damaged.position, damaged.bytes);

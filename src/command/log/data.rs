@@ -152,9 +152,11 @@ impl Data {
             expected.topic_id = self.catalogue.topic_id(&partition.topic);
             expected.leader_epoch = self.catalogue.leader_epoch(&partition);
         }
-        expected.compacted |=
-            self.catalogue.is_compacted(&partition.topic) || self.cleaned.contains_key(&partition);
         expected.log_start = self.log_starts.get(&partition).copied();
+        // Of what lies before the log's start nothing is left.
+        let cleaned = self.cleaned.get(&partition).copied();
+        expected.compacted |= self.catalogue.is_compacted(&partition.topic)
+            || cleaned.is_some_and(|end| expected.log_start.unwrap_or(Offset::ZERO) < end);
         // Of a log that was never synced there is no line.
         let never = (self.condition == Condition::Unclean).then_some(Offset::ZERO);
         expected.recovery_point = self.recovery_points.get(&partition).copied().or(never);

@@ -17,9 +17,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::missing::Missing;
 pub use super::pieces::{Damage, Piece, Pieces, Why};
 use super::saved::Saved;
-use super::{DiskFile, RealFile};
+use super::{BadLine, DiskFile, RealFile};
 use crate::record::{LeaderEpoch, Offset, Timestamp, Uuid};
 
 pub use entries::{Entries, IndexEntry, Producing, TimedEntry, producers};
@@ -72,6 +73,13 @@ pub fn own_checkpoint(bytes: &[u8]) -> Result<OwnCheckpoint, (u64, String)> {
     let Saved { segment, position, end, .. } =
         saved.ok_or((0, "is damaged, or of another version".to_owned()))?;
     Ok(OwnCheckpoint { segment, position, end })
+}
+
+/// The offsets that `kaw-missing` speaks of, their ends exclusive.
+pub fn missing(bytes: &[u8]) -> Result<Vec<(Offset, Offset)>, (u64, String)> {
+    let missing = Missing::parse(bytes);
+    let bad = |bad: BadLine| (top::line_start(bytes, bad.line), bad.what.to_owned());
+    missing.map(|missing| missing.ranges().collect()).map_err(bad)
 }
 
 /// The topic id of `partition.metadata`.

@@ -1,7 +1,7 @@
 //! What a file of a data directory is, by its name alone.
 
 use super::super::files::Kind;
-use super::super::{EPOCHS, METADATA, saved};
+use super::super::{EPOCHS, METADATA, missing, saved};
 use crate::record::{LeaderEpoch, Offset};
 
 /// What a name says.
@@ -18,6 +18,8 @@ pub enum Name {
     Metadata,
     /// `kaw-checkpoint`
     OwnCheckpoint,
+    /// `kaw-missing`
+    Missing,
     /// A snapshot of the catalogue up to an offset.
     Catalogue(Offset, LeaderEpoch),
     /// `recovery-point-offset-checkpoint` and its like.
@@ -56,6 +58,7 @@ impl Name {
             EPOCHS => Name::Epochs,
             METADATA => Name::Metadata,
             saved::NAME => Name::OwnCheckpoint,
+            missing::NAME => Name::Missing,
             "meta.properties" => Name::Properties,
             ".kafka_cleanshutdown" | "quorum-state" => Name::Json,
             name if OFFSETS.contains(&name) => Name::Offsets,
@@ -110,6 +113,8 @@ mod tests {
         check("leader-epoch-checkpoint", Name::Epochs);
         check("cleaner-offset-checkpoint", Name::Offsets);
         check("kaw-checkpoint", Name::OwnCheckpoint);
+        check("kaw-missing", Name::Missing);
+        check("kaw-missing.damaged", Name::SetAside);
         check("notes.txt", Name::Other);
     }
 }

@@ -140,7 +140,7 @@ impl<D: Disk> Log<D> {
         Ok(Some(Start { segment: last, position: bytes, compacted: end, durable: end, end: None }))
     }
 
-    fn read_epochs(&self) -> Result<Option<Epochs>, Failed> {
+    pub(super) fn read_epochs(&self) -> Result<Option<Epochs>, Failed> {
         let bytes = self.files.read(&self.files.named(EPOCHS))?;
         Ok(bytes.and_then(|bytes| Epochs::parse(&bytes)))
     }

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::super::facts::{Damaged, Recovered, SetAside, Torn};
+use super::super::facts::{Damaged, Lost, Recovered, SetAside, Torn};
 use super::super::files::{Failed, Kind, at, free_name};
 use super::super::index::Index;
 use super::super::pieces::{Piece, Pieces, next_good};
@@ -40,8 +40,13 @@ impl<D: Disk> Log<D> {
                 return self.cut(start, (good, file_bytes), later, recovered);
             }
             let Some(next) = next else { break };
-            if next < self.end || self.end < next && start.compacted < next && !is_durable {
+            let has_gap = self.end < next && start.compacted < next;
+            if next < self.end || has_gap && !is_durable {
                 return self.cut(start, (good, file_bytes), later, recovered);
+            }
+            if has_gap && good == file_bytes {
+                let path = self.files.path(Kind::Log, self.segments[at_segment].base);
+                recovered.lost.push(Lost { path, from: self.end, to: next });
             }
             self.finish_last_segment()?;
             self.segments.extend(later);

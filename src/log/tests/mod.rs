@@ -4,6 +4,7 @@ mod clean;
 mod engine;
 mod faulty;
 mod indexes;
+mod lost;
 mod real;
 mod simulation;
 mod transactions;

@@ -118,6 +118,12 @@ fn whole(dumping: &mut Dumping, path: &Path, kind: Name) -> anyhow::Result<Read>
                 ("end_offset", own.end.get().into()),
             ]]
         }),
+        Name::Missing => inspect::missing(&bytes).map(|ranges| {
+            let row = |(from, to): (Offset, Offset)| {
+                vec![("from_offset", from.get().into()), ("end_offset", to.get().into())]
+            };
+            ranges.into_iter().map(row).collect()
+        }),
         Name::Properties | Name::Json => match String::from_utf8(bytes) {
             Ok(text) => Ok(vec![vec![("text", Value::from(text.trim_end()))]]),
             Err(error) => Err((error.utf8_error().valid_up_to() as u64, "is no text".to_owned())),

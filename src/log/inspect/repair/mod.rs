@@ -8,6 +8,7 @@
 mod aside;
 mod rewrite;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -16,8 +17,8 @@ use std::path::{Path, PathBuf};
 use super::verify::{Expected, Verified, segments, verify};
 use super::{Finding, Name, Severity, Thing, list, read_small, topic_id};
 use crate::log::files::Kind;
-use crate::log::saved;
 use crate::log::{Cleanup, Known, Log, METADATA, OpenError, RealDisk, Settings, Trust};
+use crate::log::{missing, saved};
 use crate::record::{Offset, Timestamp, Uuid};
 pub use aside::{draft, keep, put, replace, set_aside};
 use rewrite::Rewriting;
@@ -142,10 +143,12 @@ pub fn repair(
     let expected = &expected.among(&list(dir).map_err(at(dir))?);
     let mut steps = asides(dir, &verified)?;
     if mode == Mode::Do {
-        for step in &steps {
-            if let Step::Aside { path, .. } = step {
-                set_aside(path).map_err(at(path))?;
-            }
+        let path = |step: &Step| match step {
+            Step::Aside { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        for path in steps.iter().filter_map(path).collect::<BTreeSet<_>>() {
+            set_aside(&path).map_err(at(&path))?;
         }
     }
     let cuts = rewrite_all(dir, expected, mode)?;
@@ -164,7 +167,8 @@ fn asides(dir: &Path, verified: &Verified) -> Result<Vec<Step>, RepairError> {
     let mut steps: Vec<Step> = Vec::new();
     let mut aside = |path: &Path, why: &str| {
         let known = |step: &Step| matches!(step, Step::Aside { path: other, .. } if other == path);
-        if !steps.iter().any(known) {
+        // All that is gone is said.
+        if !steps.iter().any(known) || path.ends_with(missing::NAME) {
             steps.push(Step::Aside { path: path.to_owned(), why: why.to_owned() });
         }
     };
@@ -230,7 +234,10 @@ fn rebuild(
     }
     rewrite::transactions(dir, expected)?;
     let settings = Settings { cleanup: Cleanup::Compact, ..Settings::default() };
-    let known = Known { log_start: expected.log_start, trust: Trust::Nothing, ..Known::default() };
+    // What compaction took out is no sign that the log ends there.
+    let compacted = expected.compacted.then_some(Offset(i64::MAX));
+    let trust = Trust::Nothing;
+    let known = Known { log_start: expected.log_start, compacted, trust, ..Known::default() };
     let (log, _) = Log::open(RealDisk, dir, id, settings, known, now).map_err(RepairError::Open)?;
     let end = log.end();
     log.close(now).map_err(at(dir))?;

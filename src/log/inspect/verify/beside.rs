@@ -6,10 +6,10 @@ use std::path::Path;
 use super::{Condition, Expected};
 use crate::log::epochs::{Epoch, parse_epoch};
 use crate::log::inspect::top::line_start;
-use crate::log::inspect::{Findings, own_checkpoint, read_small};
-use crate::log::saved;
+use crate::log::inspect::{self, Findings, own_checkpoint, read_small};
 use crate::log::text::{parse_checkpoint, parse_partition_metadata, partition_metadata};
 use crate::log::{EPOCHS, METADATA};
+use crate::log::{missing, saved};
 use crate::record::{LeaderEpoch, Offset};
 
 /// What the small files say.
@@ -19,6 +19,8 @@ pub(super) struct Small {
     pub epochs: Option<Vec<Epoch>>,
     /// How far the log was when kaw wrote its own checkpoint.
     pub own_end: Option<Offset>,
+    /// What was gone when a broker opened the log.
+    pub missing: Vec<(Offset, Offset)>,
 }
 
 impl Small {
@@ -42,26 +44,25 @@ impl Small {
             let what = format!("has topic id {found}, and the catalogue {want}");
             findings.damage(&dir.join(METADATA), what);
         }
-        if epochs.is_none() && expected.condition == Condition::Clean && is_missing(dir) {
-            findings.damage(&dir.join(EPOCHS), "is missing");
-        }
-        Small { epochs, own_end }
+        let missing = found(&dir.join(missing::NAME), findings, inspect::missing);
+        Small { epochs, own_end, missing: missing.unwrap_or_default() }
     }
 }
 
 impl Small {
+    /// Where the log began when this was written: where its leader epochs begin, or its start that
+    /// lies behind a segment's base (`recover/lost.rs`).
+    pub(super) fn began(&self, log_start: Option<Offset>) -> Option<Offset> {
+        let epochs = self.epochs.as_ref()?;
+        epochs.first().map(|epoch| epoch.start).max(log_start)
+    }
+
     /// Whether an epoch begins from `from` on and before `end`.
     pub(super) fn begins_in(&self, from: Offset, end: Offset) -> bool {
         let epochs = self.epochs.as_deref().unwrap_or_default();
         let after = epochs.partition_point(|epoch| epoch.start < from);
         epochs.get(after).is_some_and(|epoch| epoch.start < end)
     }
-}
-
-/// Whether there is a log without its leader epochs.
-fn is_missing(dir: &Path) -> bool {
-    let nothing = |name: &str| !dir.join(name).exists();
-    nothing(EPOCHS) && !nothing(METADATA)
 }
 
 /// What a file says, if it is there; a finding, if it cannot be read.

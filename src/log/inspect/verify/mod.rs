@@ -93,6 +93,7 @@ pub fn verify(dir: &Path, expected: &Expected) -> io::Result<Verified> {
     let mut pass = state::Pass::new(dir, expected, small, unfinished, findings);
     pass.stock(&entries);
     let segments = segments(&entries);
+    pass.check_begin(segments.keys().next().copied());
     let nexts = segments.keys().skip(1).copied().map(Some).chain([None]);
     for ((&base, &bytes), next) in segments.iter().zip(nexts) {
         pass.segment(base, bytes, next, &entries);

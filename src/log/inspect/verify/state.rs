@@ -9,7 +9,7 @@ use super::{Condition, Expected, Verified};
 use crate::log::epochs::Epoch;
 use crate::log::inspect::{Entry, Findings, Name, Producing, Thing, producers, read_small};
 use crate::log::producers::Producers;
-use crate::log::{EPOCHS, METADATA, Settings};
+use crate::log::{EPOCHS, METADATA, Settings, missing};
 use crate::record::{BatchView, LeaderEpoch, Offset, Timestamp};
 
 /// More producers than these are not compared with snapshots: memory is bounded.
@@ -124,6 +124,25 @@ impl<'a> Pass<'a> {
                 }
                 (_, Thing::File { .. }) => {}
             }
+        }
+    }
+
+    /// What was gone before the first segment, after a clean stop, and what a broker has missed.
+    pub fn check_begin(&mut self, first: Option<Offset>) {
+        let began = self.small.began(self.expected.log_start).filter(|_| self.is_clean());
+        if let (Some(began), Some(first)) = (began, first)
+            && began < first
+        {
+            let last = first.get() - 1;
+            let what =
+                format!("offsets {began} to {last} are missing; the first segment is {first}");
+            let path = self.dir.join(EPOCHS);
+            self.findings().damage_off(&path, began, what);
+        }
+        let path = self.dir.join(missing::NAME);
+        for (from, to) in std::mem::take(&mut self.small.missing) {
+            let what = format!("a broker found that offsets {from} to {} are gone", to.get() - 1);
+            self.findings().damage(&path, what);
         }
     }
 
@@ -258,6 +277,11 @@ impl<'a> Pass<'a> {
             let what = "is missing; Apache Kafka would take the topic for a deleted one";
             let path = self.dir.join(METADATA);
             self.findings().damage(&path, what);
+        }
+        let epochs = entries.iter().any(|entry| entry.name == EPOCHS);
+        if !is_empty && metadata && !epochs && self.is_clean() {
+            let path = self.dir.join(EPOCHS);
+            self.findings().damage(&path, "is missing");
         }
         if !self.is_live() && !self.is_unread {
             self.check_end(end);

@@ -7,6 +7,7 @@ use std::fmt;
 use super::model::{End, Model, key};
 use super::*;
 use crate::log::index::Index;
+use crate::log::inspect::{Condition, Expected, Severity};
 use crate::log::producers::Producers;
 use crate::log::tests::faulty::FaultyDisk;
 
@@ -82,6 +83,37 @@ fn last_of_keys(found: &[Entry]) -> BTreeMap<&str, i64> {
     found.iter().map(|entry| (key(&entry.value), entry.offset)).collect()
 }
 
+/// Nothing of what a life leaves looks lost to who sees the files alone.
+pub fn verified(model: &Model, end: End) {
+    let dir = scratch("verified");
+    std::fs::create_dir_all(&dir).unwrap();
+    for path in model.disk.files().into_iter().filter(|path| path.parent() == Some(Path::new(DIR)))
+    {
+        let bytes = model.disk.read(&path).unwrap();
+        std::fs::write(dir.join(path.file_name().unwrap()), bytes).unwrap();
+    }
+    let (condition, never) = match end {
+        End::Clean => (Condition::Clean, None),
+        End::Killed | End::PowerLost => (Condition::Unclean, Some(Offset::ZERO)),
+    };
+    let expected = Expected {
+        condition,
+        compacted: model.is_compacted(),
+        records: true,
+        log_start: model.known.log_start,
+        recovery_point: model.known.recovery_point.or(never),
+        ..Expected::default()
+    };
+    let found = inspect::verify(&dir, &expected).unwrap().findings.into_list();
+    std::fs::remove_dir_all(&dir).unwrap();
+    let damage = found.iter().filter(|it| it.severity == Severity::Damage);
+    // What was not synced may be half there when the power is back.
+    let is_loss =
+        |what: &str| ["first segment", "gone", "reached"].iter().any(|s| what.contains(s));
+    let damage = damage.filter(|it| is_loss(&it.what)).map(ToString::to_string);
+    assert_eq!(damage.collect::<Vec<_>>(), [""; 0], "{end:?}");
+}
+
 /// `end`: how the life before ended, unless opening failed once.
 pub fn opened(
     model: &mut Model,
@@ -92,6 +124,7 @@ pub fn opened(
     let found = entries(log);
     let start = log.start().get();
     let context = format!("{end:?} {start}..{} {recovered:?}", log.end());
+    assert_eq!(recovered.lost, [], "nothing was durable that is not there: {context}");
     let offsets = found.iter().map(|entry| entry.offset);
     match model.is_compacted() {
         false => assert!(offsets.eq(start..log.end().get()), "no gaps: {context}"),

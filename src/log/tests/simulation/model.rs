@@ -124,6 +124,7 @@ impl Model {
 
     /// Opens the log as the broker does, and checks everything.
     pub fn open(&mut self, end: End) -> Log<FaultyDisk> {
+        checks::verified(self, end);
         if end != End::Clean && self.dice.chance(8) {
             self.disk.fail_after(self.dice.below(60), io::ErrorKind::Other);
         }
