@@ -245,6 +245,13 @@ it!(what_a_broker_inherits_it_lets_go, |kaw| {
     assert_eq!(kaw.serving(|_| true), broker);
 });
 
+it!(a_limit_of_file_sizes_does_not_end_a_broker_in_the_foreground, |kaw| {
+    let broker = kaw.broker("");
+    kill_process(broker.pid(), Signal::XFSZ).unwrap();
+    kaw.cmd("produce t").stdin("a\n").run().ok();
+    broker.stop();
+});
+
 it!(no_secret_is_shown_and_nobody_else_comes_in, |kaw| {
     let produce = kaw.cmd("produce t -vv -X debug=all").stdin("a\n").run().ok();
     let consume = kaw.cmd("consume -e t -vv -X debug=all").run().ok();

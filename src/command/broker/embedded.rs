@@ -113,7 +113,8 @@ fn cluster(nodes: NonZeroU16) -> Wish {
 }
 
 fn serve(home: Home, wish: Wish, beat: Beat, then: impl FnOnce(&Ready)) -> Result<(), String> {
-    detach::outlive_signals().map_err(|error| error.to_string())?;
+    let outlives = detach::outlive_hangups().and_then(|()| detach::outlive_limits());
+    outlives.map_err(|error| error.to_string())?;
     let log = home.log_path();
     let ready = |ready: &Ready, announced: Result<(), _>| {
         beat.stop();

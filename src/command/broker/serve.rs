@@ -67,6 +67,7 @@ pub fn run(global: &Global, args: Args) -> anyhow::Result<Exit> {
     start_log(global.verbose);
     detach::keep_private();
     detach::raise_open_files();
+    detach::outlive_limits()?;
     let listeners = listeners(&args)?;
     let home = match args.ephemeral {
         true => Home::temporary()?,
