@@ -1,11 +1,12 @@
 //! Transactions that nobody ended, and what lies behind them.
 
+use std::fs;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, prlimit};
 
 use crate::apache::strays;
-use crate::harness::{Apache, Kaw, until};
+use crate::harness::{Apache, Kaw, SmallDisk, until};
 use crate::walls::apache;
 
 const CONSOLE_CONSUMER: &str = "org.apache.kafka.tools.consumer.ConsoleConsumer";
@@ -102,4 +103,58 @@ it!(a_transaction_that_apache_kafka_left_open_holds_nothing_back_here, |kaw| {
     ours.stop();
     kaw.ok(&verify);
     assert_eq!(strays(kaw), Vec::<std::path::PathBuf>::new());
+});
+
+/// What a file system gives a file at once.
+const PAGE_BYTES: u64 = 4096;
+
+/// One record more, after which the file that it is in takes nothing without a page more.
+fn fill_page(kaw: &Kaw, brokers: &str) {
+    let log = kaw.data().join("otx-0/00000000000000000000.log");
+    // Of a batch and of its one record, whose length takes two bytes.
+    let value =
+        || (2 * PAGE_BYTES - (fs::metadata(&log).unwrap().len() + 61 + 9) % PAGE_BYTES) as usize;
+    kaw.cmd(&format!("produce otx -b {brokers}")).stdin("x".repeat(value()) + "\n").run().ok();
+    assert_eq!(fs::metadata(&log).unwrap().len() % PAGE_BYTES, 0);
+}
+
+// First no file may grow, so that not even the coordinator's books take that it is aborted; then
+// they do, but the log itself has no room for the marker.
+it!(a_transaction_that_the_disk_has_no_room_to_end_is_ended_when_it_has, |kaw| {
+    kaw.broker("").stop();
+    let Some(theirs) = apache(kaw) else { return };
+    leave_open(kaw, &theirs);
+    fill_page(kaw, &theirs.address);
+    theirs.stop();
+    let Some(disk) = SmallDisk::mount(kaw, 64) else { return };
+    let data = disk.0.join("data");
+    kaw.tool("cp").args(["-a", "--sparse=always"]).arg(kaw.data()).arg(&data).run().ok();
+
+    let ours = kaw.broker_on(&data);
+    let limit = |bytes| {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(ours.pid()), Resource::Fsize, limit).unwrap();
+    };
+    limit(Some(0));
+    let read = format!("consume -e otx -b {}", ours.address);
+    let held_back = "otx-0: an open transaction holds back offsets 0 to 301";
+    kaw.cmd(&read).run().ok().says(held_back).prints("");
+    ours.running.until_err("cannot be ended yet");
+    ours.running.until_err("File too large");
+    let ballast = disk.0.join("ballast");
+    let _ = fs::write(&ballast, vec![0; 64 << 20]);
+    limit(None);
+    ours.running.until_err("No space left on device");
+    kaw.cmd(&read).run().ok().says(held_back).prints("");
+    fs::remove_file(&ballast).unwrap();
+    until("it is ended", || kaw.ok(&read).starts_with("behind\n").then_some(()));
+    let told = ours.stop().err();
+    assert_eq!(told.matches("aborted a transaction").count(), 1, "{told}");
+    assert_eq!(told.matches("cannot be ended yet").count(), 2, "{told}");
+    kaw.ok(&format!("log verify {}", data.display()));
+    let dump = kaw.ok(&format!("log dump --records {}", data.join("otx-0").display()));
+    assert_eq!(dump.matches("\"type\":\"Abort\"").count(), 1, "{dump}");
+    let ours = kaw.broker_on(&data);
+    assert!(kaw.ok(&format!("consume -e otx -b {}", ours.address)).starts_with("behind\n"));
+    assert!(!ours.stop().err().contains("left open"));
 });
