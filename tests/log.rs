@@ -122,6 +122,30 @@ it!(damage_is_found_mended_and_kept, |kaw| {
     assert_eq!(kaw.ok("consume -e t --tail 1 -f '%o %s'"), "5000 new");
 });
 
+it!(what_a_log_lost_at_its_end_is_not_given_out_again_after_a_repair, |kaw| {
+    let broker = kaw.broker("");
+    for (topic, policy) in
+        [("delete", "delete"), ("compact", "compact"), ("both", "compact,delete")]
+    {
+        kaw.ok(&format!("topic create {topic} -c cleanup.policy={policy}"));
+        for n in 0..5 {
+            kaw.cmd(&format!("produce {topic} -k {n}")).stdin("v\n").run().ok();
+        }
+    }
+    broker.stop();
+    let log = |topic: &str| kaw.data().join(format!("{topic}-0/00000000000000000000.log"));
+    for topic in ["delete", "compact", "both"] {
+        let bytes = fs::metadata(log(topic)).unwrap().len();
+        let file = fs::OpenOptions::new().write(true).open(log(topic)).unwrap();
+        file.set_len(bytes / 5 * 3 - 1).unwrap();
+    }
+    kaw.cmd(&format!("log repair --yes {}", dir(kaw))).run().ok().says("no damage is left");
+    for topic in ["delete", "compact", "both"] {
+        kaw.cmd(&format!("produce {topic} -k new")).stdin("new\n").run().ok();
+        assert_eq!(kaw.ok(&format!("consume -e {topic} -f '%o '")), "0 1 5 ", "{topic}");
+    }
+});
+
 it!(a_log_that_grows_is_never_called_damaged, |kaw| {
     let broker = kaw.broker("");
     kaw.ok("topic create t -p 2 -c segment.bytes=1048576 -c retention.bytes=3000000");

@@ -91,7 +91,9 @@ impl<'a> Rewriting<'a> {
                 Piece::Damage(damage) => to.cut(&damage),
                 Piece::Batch { batch, .. } => {
                     let offset = batch.base_offset();
-                    self.cover(&mut to, offset)?;
+                    if !self.expected.compacted {
+                        self.cover(&mut to, offset)?;
+                    }
                     to.lost_until(offset);
                     self.last_epoch = to.copy(&batch, self.epoch_of(&batch))?;
                 }
@@ -104,10 +106,13 @@ impl<'a> Rewriting<'a> {
             let (position, bytes) = (i32::MAX as u32, u32::MAX);
             to.steps.push(Step::Cut { path: path.to_owned(), position, bytes, lost, why });
         }
-        // What was lost at the log's end must not be given again to other records.
+        // What was lost at the log's end must not be given again to other records. Compaction
+        // takes nothing out there: the last batch stays, if without its records.
         let end = next.or(self.reached.filter(|&reached| to.end < reached));
         if let Some(end) = end {
-            self.cover(&mut to, end)?;
+            if next.is_none() || !self.expected.compacted {
+                self.cover(&mut to, end)?;
+            }
             to.lost_until(end);
         }
         if to.restamped > 0 {
@@ -117,11 +122,11 @@ impl<'a> Rewriting<'a> {
         Ok(to.steps)
     }
 
-    /// Offsets that nothing holds, up to `end`. Compaction may have taken them out.
+    /// Offsets that nothing holds, up to `end`.
     fn cover<W: Write>(&self, to: &mut Segment<'_, W>, end: Offset) -> io::Result<()> {
         let last_max = to.base.get().saturating_add(i64::from(i32::MAX));
         let fits = to.end < end && end.get() - 1 <= last_max;
-        if self.expected.compacted || !fits {
+        if !fits {
             return Ok(());
         }
         let is_cut = to.steps.last().is_some_and(
