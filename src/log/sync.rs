@@ -1,6 +1,6 @@
 //! Making bytes durable, apart from the log and its lock.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,8 +117,8 @@ pub struct Checkpoint<D: Disk> {
     pub(super) beside: Vec<Arc<D::File>>,
     /// Small files that are replaced whole, in order; the checkpoint itself comes last.
     pub(super) replaced: Vec<(PathBuf, Vec<u8>)>,
-    /// Of which segments the index of aborted transactions is among these.
-    pub(super) aborted: BTreeSet<Offset>,
+    /// Of which segments the index of aborted transactions is among these, and how many it has.
+    pub(super) aborted: BTreeMap<Offset, usize>,
     /// What recovery no longer has to read.
     pub(super) covers_bytes: u64,
     pub(super) segment: Option<Offset>,

@@ -116,6 +116,11 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// How many ended in a segment.
+    pub(super) fn aborted_in(&self, base: Offset) -> usize {
+        self.aborted.get(&base).map_or(0, Vec::len)
+    }
+
     /// The files of those segments of which more is known than their files say.
     pub(super) fn aborted_files(&self) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
         self.aborted_unsaved.iter().filter_map(|base| {

@@ -98,7 +98,11 @@ impl<D: Disk> Log<D> {
             target: self.everything_unsynced(),
             beside: self.unsynced.beside.clone(),
             replaced: saved.unwrap_or_default(),
-            aborted: self.aborted_unsaved.clone(),
+            aborted: self
+                .aborted_unsaved
+                .iter()
+                .map(|base| (*base, self.aborted_in(*base)))
+                .collect(),
             covers_bytes: self.unchecked_bytes,
             segment: self.segments.last().map(|segment| segment.base),
         })
@@ -124,7 +128,10 @@ impl<D: Disk> Log<D> {
     /// `checkpoint` ran: what it covers is durable.
     pub fn checkpointed(&mut self, checkpoint: &Checkpoint<D>) {
         self.unsynced.beside.drain(..checkpoint.beside.len());
-        self.aborted_unsaved.retain(|base| !checkpoint.aborted.contains(base));
+        let saved = &checkpoint.aborted;
+        let mut unsaved = std::mem::take(&mut self.aborted_unsaved);
+        unsaved.retain(|base| saved.get(base) != Some(&self.aborted_in(*base)));
+        self.aborted_unsaved = unsaved;
         self.unchecked_bytes -= checkpoint.covers_bytes;
         // What came meanwhile is no older than the checkpoint, and no younger than the last of it.
         self.unchecked_since = self.segments.last().map_or(Timestamp(0), |last| last.modified);

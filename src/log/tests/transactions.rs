@@ -225,3 +225,18 @@ fn a_marker_whose_sync_failed_is_there_or_not_and_ends_it_once() {
     }
     assert!(0 < open_still && 0 < ended, "{open_still} {ended}");
 }
+
+/// Checkpoints run without the log's lock.
+#[test]
+fn what_was_aborted_while_a_checkpoint_ran_is_remembered_by_the_next() {
+    let disk = FaultyDisk::new();
+    let mut log = undecided(&disk);
+    end(&mut log, 5, Decision::Abort).unwrap();
+    let checkpoint = log.checkpoint().unwrap();
+    end(&mut log, 6, Decision::Abort).unwrap();
+    checkpoint.run().unwrap();
+    log.checkpointed(&checkpoint);
+    log.close(Timestamp(0)).unwrap();
+    let mut log = open_again(&disk, Known::default());
+    assert_eq!(log.aborted(Offset(0), log.end()).unwrap().len(), 2);
+}
