@@ -24,7 +24,7 @@ use super::saved::{self, Saved};
 use super::segment::Segment;
 use super::text::parse_partition_metadata;
 use super::unsynced::Unsynced;
-use super::{Disk, Listed, Log, METADATA};
+use super::{Disk, EPOCHS, Listed, Log, METADATA};
 use crate::record::{Offset, Timestamp, Uuid};
 
 /// Where reading begins.
@@ -70,6 +70,8 @@ impl<D: Disk> Log<D> {
         };
         log.take_stock(&listed, now, &mut recovered)?;
         log.check_metadata(&listed)?;
+        // A clean stop writes what is not there, also where nobody writes before it.
+        log.changed |= !listed.iter().any(|file| file.name == EPOCHS);
         match log.segments.first().map(|first| first.base) {
             None => {
                 let saved = log.last_checkpoint(now)?;

@@ -27,6 +27,11 @@ pub fn read_offsets<D: Disk>(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(Vec::new())),
         read => read?,
     };
+    // Apache Kafka makes it empty and fills it later: a kill in between is no damage
+    // (CheckpointFile.java).
+    if bytes.is_empty() {
+        return Ok(Ok(Vec::new()));
+    }
     Ok(parse_checkpoint(&bytes, parse_offset))
 }
 
@@ -132,6 +137,16 @@ mod tests {
         for bad in ["", "0", "1\n0\n", "0\n2\nt 3 17\n", "0\n1\nt 3\n", "0\n1\nt 3 17 4\n"] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_checkpoint_says_nothing_and_is_not_malformed() {
+        let path = std::env::temp_dir().join(format!("kaw-empty-{}", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(read_offsets(&super::super::RealDisk, &path).unwrap(), Ok(Vec::new()));
+        std::fs::write(&path, "1\n").unwrap();
+        assert!(read_offsets(&super::super::RealDisk, &path).unwrap().is_err());
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

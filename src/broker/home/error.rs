@@ -61,10 +61,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ELSE: &str = "set KAW_DATA_DIR or pass -b";
         match self {
             Error::Create { dir, source } => {
-                write!(f, "cannot create {} ({}); {ELSE}", dir.display(), plain(source))
+                let (dir, why) = (dir.display(), plain(source));
+                write!(f, "cannot create {dir} ({why}); {}", way_out(source))
             }
             Error::Temporary { dir, source } => {
                 let (dir, why) = (dir.display(), plain(source));
@@ -102,13 +102,27 @@ impl fmt::Display for Error {
                 write!(f, "{} cannot be read: {what}; mend it or restore it", path.display())
             }
             Error::Io { verb, path, source } => {
-                write!(f, "cannot {verb} {} ({}); {ELSE}", path.display(), plain(source))
+                let (path, why) = (path.display(), plain(source));
+                write!(f, "cannot {verb} {path} ({why}); {}", way_out(source))
             }
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+const ELSE: &str = "set KAW_DATA_DIR or pass -b";
+
+/// What to do about it.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room there, set KAW_DATA_DIR or pass -b"
+        }
+        io::ErrorKind::IsADirectory => "move that directory away, set KAW_DATA_DIR or pass -b",
+        _ => ELSE,
+    }
+}
 
 /// The system's reason as words in a sentence: no capital, no number.
 pub fn plain(error: &io::Error) -> String {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 pub use door::{Door, Secret, random_bytes, random_port, random_word, user};
 pub use error::{Error, plain};
-pub use files::properties;
+pub use files::{bytes_on_disk, properties};
 pub use lock::{Holder, Lock};
 pub use notice::{Locality, Mode, Notice};
 

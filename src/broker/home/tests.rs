@@ -1,6 +1,7 @@
 //! The data directory of a running broker, by what its files say and who may have it.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -182,6 +183,27 @@ fn newer_formats_are_refused_with_both_versions() {
 fn a_torn_door_is_made_anew() {
     let place = Place::new().write("door.json", "");
     assert_eq!(won(&place.0).door().port, None);
+}
+
+#[test]
+fn each_reason_has_its_way_out() {
+    let said = |number| {
+        let source = io::Error::from_raw_os_error(number);
+        Error::io("write", Path::new("broker.json"), source).to_string()
+    };
+    assert!(said(28).contains("make room there"), "{}", said(28));
+    assert!(said(21).contains("move that directory away"), "{}", said(21));
+    assert!(!said(13).contains("room") && said(13).contains("KAW_DATA_DIR"), "{}", said(13));
+}
+
+#[test]
+fn what_was_never_written_takes_nothing_of_the_disk() {
+    let place = Place::new();
+    let sparse = fs::File::create(place.0.join("00000000000000000000.index")).unwrap();
+    sparse.set_len(1 << 30).unwrap();
+    fs::write(place.0.join("written"), vec![7; 1 << 20]).unwrap();
+    let bytes = bytes_on_disk(&place.0);
+    assert!((1 << 20..1 << 24).contains(&bytes), "{bytes}");
 }
 
 #[test]

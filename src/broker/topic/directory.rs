@@ -230,14 +230,3 @@ impl Volume {
         Some(Volume { total_bytes: bytes(found.f_blocks), usable_bytes: bytes(found.f_bavail) })
     }
 }
-
-/// The lengths of all files; what goes meanwhile is not counted.
-pub fn bytes_below(dir: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(dir) else { return 0 };
-    let sizes = entries.filter_map(Result::ok).map(|entry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => bytes_below(&entry.path()),
-        Ok(_) => entry.metadata().map_or(0, |file| file.len()),
-        Err(_) => 0,
-    });
-    sizes.sum()
-}

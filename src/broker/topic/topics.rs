@@ -19,6 +19,7 @@ use super::partition::{Asleep, Partition, TopicCore};
 use super::producer_ids::{ProducerIds, Take};
 use super::transactions::Coordination;
 use crate::broker::config::{Overrides, Settings, TopicConfig};
+use crate::broker::home::bytes_on_disk;
 use crate::broker::{Durability, Identity, StartError};
 use crate::protocol::catalogue::ProducerIdsRecord;
 use crate::protocol::{NodeId, Text};
@@ -227,7 +228,7 @@ impl Topics {
 
     /// What the data directory takes of the disk.
     pub fn bytes_on_disk(&self) -> u64 {
-        directory::bytes_below(&self.data_dir)
+        bytes_on_disk(&self.data_dir)
     }
 
     /// The file system it is on.

@@ -1,6 +1,5 @@
 //! `kaw broker status` and `kaw broker stop`.
 
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,7 +50,7 @@ pub fn status(global: &Global, args: StatusArgs) -> anyhow::Result<Exit> {
             }
         }
         None => {
-            let bytes = size(&place.data_dir);
+            let bytes = home::bytes_on_disk(&place.data_dir);
             let dir = place.data_dir.display().to_string();
             match args.json {
                 true => format!("{}\n", json!({"running": false, "data_dir": dir, "bytes": bytes})),
@@ -244,22 +243,4 @@ fn or_dash(text: &str) -> String {
 fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     facts.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
-}
-
-/// What the files of a directory take of the disk. Those that vanish meanwhile take nothing.
-fn size(dir: &Path) -> u64 {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(found) if found.is_dir() => size(&entry.path()),
-            Ok(found) => allocated(&found),
-            Err(_) => 0,
-        })
-        .sum()
-}
-
-fn allocated(found: &fs::Metadata) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    // POSIX counts st_blocks in units of 512 bytes on every system that we build for.
-    found.blocks() * 512
 }

@@ -7,6 +7,7 @@ mod dump;
 mod place;
 mod repair;
 mod rows;
+mod shown;
 mod verify;
 
 use super::{Exit, Global};

@@ -6,17 +6,14 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use serde_json::json;
-
-use super::super::stdio::{Stdout, stdout_failed};
-use super::super::{Exit, Global, complain, note};
+use super::super::{Exit, Global, note};
 use super::backup::{self, Kept};
 use super::data::{Data, Options};
 use super::place::{Place, around};
+use super::shown::{show, show_json};
 use crate::log::inspect::{self, Condition, Expected, Finding, Findings, Severity, Verified};
 use crate::quantity;
-use std::io::Write;
+use anyhow::Context;
 
 /// While a broker writes, what one look finds and the next does not was on its way. So many looks,
 /// and the first pause between two of them, which grows.
@@ -102,7 +99,10 @@ impl Verify {
         let findings = findings.into_list();
         let count = |severity| findings.iter().filter(|it| it.severity == severity).count() as u64;
         (total.damages, total.unread) = (count(Severity::Damage), count(Severity::Unread));
-        self.print(global, &findings)?;
+        match self.json {
+            true => show_json(&findings)?,
+            false => show(global, &findings)?,
+        }
         note(global, &total.said(began.elapsed()));
         Ok(match (total.damages, total.unread) {
             (0, 0) => Exit::Done,
@@ -153,39 +153,6 @@ impl Verify {
             }
         }
         Ok(())
-    }
-
-    fn print(&self, global: &Global, findings: &[Finding]) -> anyhow::Result<()> {
-        let mut out = String::new();
-        for finding in findings {
-            match (self.json, finding.severity) {
-                (true, severity) => {
-                    let is_damage = match severity {
-                        Severity::Damage => Some(true),
-                        Severity::Note => Some(false),
-                        // Nobody knows.
-                        Severity::Unread => None,
-                    };
-                    let line = json!({
-                        "file": finding.path.to_string_lossy(),
-                        "byte": finding.byte,
-                        "offset": finding.offset.map(|offset| offset.get()),
-                        "damage": is_damage,
-                        "what": finding.what,
-                    });
-                    out += &format!("{line}\n");
-                }
-                (false, Severity::Damage) => {
-                    out += &super::super::stdio::line(&finding.to_string())
-                }
-                (false, Severity::Unread) => {}
-                (false, Severity::Note) => note(global, &finding.to_string()),
-            }
-            if finding.severity == Severity::Unread {
-                complain(&anyhow::anyhow!("{finding}"));
-            }
-        }
-        Stdout::open()?.write_all(out.as_bytes()).map_err(stdout_failed)
     }
 }
 

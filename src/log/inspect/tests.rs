@@ -117,6 +117,52 @@ fn a_whole_log_has_no_findings() {
     }
 }
 
+#[test]
+fn epochs_that_are_missing_are_written_at_the_next_clean_stop() {
+    let folder = Folder::new();
+    let end = write(&folder.log(), true);
+    let file = folder.log().join("leader-epoch-checkpoint");
+    let before = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let missing = said(&verify(&folder.log(), &clean(end)).unwrap());
+    assert!(missing.len() == 1 && missing[0].contains("is missing"), "{missing:?}");
+    let known = Known { trust: Trust::Clean, recovery_point: Some(end), ..Known::default() };
+    open(&folder.log(), known).close(Timestamp(9)).unwrap();
+    assert_eq!(said(&verify(&folder.log(), &clean(end)).unwrap()), Vec::<String>::new());
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn a_partition_for_whose_log_there_was_no_room_lacks_nothing() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.log()).unwrap();
+    let metadata = super::super::text::partition_metadata(TOPIC_ID);
+    std::fs::write(folder.log().join("partition.metadata"), metadata).unwrap();
+    assert_eq!(said(&verify(&folder.log(), &clean(Offset::ZERO)).unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn what_an_index_says_of_what_was_cut_off_is_one_finding() {
+    let folder = Folder::new();
+    let settings = Settings { segment_bytes: 1 << 20, index_interval_bytes: 0, ..SETTINGS };
+    let known = Known::default();
+    let opened = Log::open(RealDisk, &folder.log(), TOPIC_ID, settings, known, Timestamp(0));
+    let mut log = opened.unwrap().0;
+    for n in 0..BATCHES {
+        let mut builder = BatchBuilder::new();
+        builder.push(Timestamp(i64::from(n)), &Record { value: Some(b"v"), ..Record::default() });
+        append(&mut log, 0, &builder.build());
+    }
+    let end = log.end();
+    log.close(Timestamp(9)).unwrap();
+    std::fs::write(folder.log().join("00000000000000000000.log"), "").unwrap();
+    let found = said(&verify(&folder.log(), &clean(end)).unwrap());
+    for index in [".index: ", ".timeindex: "] {
+        let of_it: Vec<_> = found.iter().filter(|line| line.contains(index)).collect();
+        assert!(of_it.len() == 1 && of_it[0].ends_with("entries more"), "{found:#?}");
+    }
+}
+
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let read = |entry: Entry| {
         let bytes = std::fs::read(dir.join(&entry.name)).unwrap();

@@ -63,17 +63,24 @@ impl<'f, T: Copy, const N: usize> Cursor<'f, T, N> {
         findings: &mut Findings,
         what: impl Fn(&T) -> String,
     ) -> io::Result<()> {
-        while let Some((byte, entry)) = self.due {
-            if growing {
-                return Ok(());
-            }
-            findings.damage_at(&self.path, byte, what(&entry));
-            self.step()?;
-        }
-        let Some(zeros) = self.zeros else { return Ok(()) };
         if growing {
             return Ok(());
         }
+        if let Some((byte, entry)) = self.due {
+            let mut others = 0;
+            self.step()?;
+            while self.due.is_some() {
+                others += 1;
+                self.step()?;
+            }
+            let others = match others {
+                0 => String::new(),
+                1 => ", and so is 1 entry more".to_owned(),
+                some => format!(", and so are {some} entries more"),
+            };
+            findings.damage_at(&self.path, byte, what(&entry) + &others);
+        }
+        let Some(zeros) = self.zeros else { return Ok(()) };
         match self.entries.next()?.is_none() || self.entries.is_all_zero()? {
             true => findings.note_at(&self.path, zeros, "zeros from here on: room for more"),
             false => findings.damage_at(&self.path, zeros, "zeros, and entries behind them"),
