@@ -177,6 +177,73 @@ it!(the_end_of_a_log_that_was_lost_is_no_end, |kaw| {
     assert_eq!((done.code, done.out().as_str()), (0, "1\n"), "{done:?}");
 });
 
+it!(what_a_broker_cannot_read_is_no_silence, |kaw| {
+    kaw.ok("topic create t -c segment.ms=60000 -c retention.ms=-1");
+    for time in [1_700_000_000_000u64, 1_700_003_600_000] {
+        kaw.cmd(&format!("produce -q t --timestamp {time}")).stdin("1\n").run().ok();
+    }
+    kaw.cmd("produce -q u").stdin("2\n").run().ok();
+    kaw.ok("broker stop");
+    let broker = kaw.broker("");
+    // It opens the log, and the segment only for who reads it.
+    kaw.ok("topic offsets t");
+    let segment = kaw.data().join("t-0/00000000000000000000.log");
+    fs::rename(&segment, kaw.path("kept")).unwrap();
+    let (nothing, why) = ("t-0: nothing comes from offset 0 on, though", "cannot read topic=t");
+    let check = |line: &str, code: i32, out: &str, words: &[&str]| {
+        let done = kaw.cmd(line).run().within(Duration::from_secs(30)).code(code);
+        let said = done.err();
+        assert!(words.iter().all(|words| said.matches(words).count() == 1), "{done}");
+        assert_eq!(done.out(), out, "{done}");
+    };
+    check("consume -g g --idle 1s t", 1, "", &[nothing, why]);
+    check("consume --idle 1s t", 1, "", &[nothing, why]);
+    check("consume -g h --idle 1s u", 0, "2\n", &[]);
+    check("consume -g h --within 15s t u", 124, "", &[nothing, why]);
+    check(
+        "kcat -C -e -t t",
+        1,
+        "",
+        &["Topic t [0] error: nothing comes of what is before its end"],
+    );
+    fs::rename(kaw.path("kept"), &segment).unwrap();
+    check("consume -g g --idle 1s t", 0, "1\n1\n", &[]);
+    broker.stop();
+});
+
+it!(a_damaged_batch_is_told_with_what_finds_and_mends_it, |kaw| {
+    kaw.cmd("produce -q t").stdin("one\ntwo\n").run().ok();
+    kaw.ok("broker stop");
+    let segment = kaw.data().join("t-0/00000000000000000000.log");
+    let mut bytes = fs::read(&segment).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(segment, bytes).unwrap();
+    let at_once = Duration::from_secs(10);
+    let data = kaw.data();
+    let finds = format!("; `kaw log verify` {} names the file, and after", data.display());
+    for line in ["consume -q -e t", "consume -q -g g t"] {
+        refused(
+            kaw,
+            line,
+            1,
+            at_once,
+            &["cannot read t-0: ", "CRC32C", &finds, "`kaw log repair`"],
+        );
+    }
+    kaw.ok("broker stop");
+    let broker = kaw.broker("");
+    let line = format!("consume -q -e t -b {}", broker.address);
+    refused(kaw, &line, 1, at_once, &["`kaw log verify` of the broker's data directory names"]);
+    broker.stop();
+});
+
+it!(who_reads_the_catalogue_as_a_topic_hears_what_reads_it, |kaw| {
+    for line in ["consume -e __cluster_metadata", "consume -g g __cluster_metadata"] {
+        let words = ["`kaw log dump --records` reads __cluster_metadata-0"];
+        refused(kaw, line, 1, Duration::from_secs(5), &words);
+    }
+});
+
 it!(a_data_directory_that_cannot_be_is_named, |kaw| {
     let file = kaw.file("a-file", "not a directory");
     for line in ["produce -q t", "consume -e t", "topic list", "broker --listen 127.0.0.1:0"] {

@@ -67,6 +67,9 @@ codes! {
     UNKNOWN_MEMBER = RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
     NO_GROUP = RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND,
     TOPIC_ALREADY_EXISTS = RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS,
+    BAD_MESSAGE = RD_KAFKA_RESP_ERR__BAD_MSG,
+    BAD_COMPRESSION = RD_KAFKA_RESP_ERR__BAD_COMPRESSION,
+    CORRUPT_MESSAGE = RD_KAFKA_RESP_ERR_INVALID_MSG,
     STORAGE_ERROR = RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR,
     UNKNOWN = RD_KAFKA_RESP_ERR_UNKNOWN,
 }
@@ -106,6 +109,11 @@ impl Code {
             self,
             Code::COORDINATOR_LOADING | Code::COORDINATOR_NOT_AVAILABLE | Code::NOT_COORDINATOR
         )
+    }
+
+    /// Whether a batch is not what was written.
+    pub fn is_about_damage(self) -> bool {
+        matches!(self, Code::BAD_MESSAGE | Code::BAD_COMPRESSION | Code::CORRUPT_MESSAGE)
     }
 
     /// Whether a broker means the size of a batch.
@@ -148,6 +156,8 @@ pub enum Error {
     Refused { what: String, code: Code },
     /// A broker cannot use the files of a partition. Why that is, is in its log.
     Disk { what: String, log: Option<PathBuf> },
+    /// What came of a partition is not what was written; the broker's log, if that is known.
+    Damaged { what: String, why: String, log: Option<PathBuf> },
     /// No broker serves this partition, whatever else it serves.
     Unserved { what: String, why: String },
     /// Kafka said no in words of its own.
@@ -256,6 +266,14 @@ impl fmt::Display for Error {
             Error::Said { what, why } | Error::Unserved { what, why } => {
                 write!(f, "{what}: {}", plain_end(why))
             }
+            Error::Damaged { what, why, log } => {
+                write!(f, "{what}: {}; {}", plain_end(why), mending(log.as_deref()))
+            }
+            Error::NoTopic { name, .. } if name == CATALOGUE => write!(
+                f,
+                "'{name}' is where brokers keep which topics there are, and none serves it; \
+                 `kaw log dump --records` reads {name}-0 of a broker's data directory"
+            ),
             Error::NoTopic { name, similar } => write!(
                 f,
                 "topic '{name}' does not exist{similar}; create it with `kaw topic create {name}`"
@@ -295,6 +313,20 @@ fn unusable(log: Option<&Path>) -> String {
     let log = log.map_or("the broker's log".into(), Path::to_string_lossy);
     format!("the broker cannot use the files of it; {log} says why")
 }
+
+/// What finds damage, and what is done about it.
+fn mending(log: Option<&Path>) -> String {
+    let place = match log.and_then(Path::parent) {
+        Some(data) => data.display().to_string(),
+        None => "of the broker's data directory".to_owned(),
+    };
+    format!(
+        "`kaw log verify` {place} names the file, and after the broker's stop `kaw log repair` \
+         takes the damage out of it"
+    )
+}
+
+const CATALOGUE: &str = "__cluster_metadata";
 
 /// librdkafka ends some texts with a full stop, ours have none.
 fn plain_end(text: &str) -> &str {

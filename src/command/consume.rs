@@ -6,6 +6,7 @@ mod look;
 mod partitions;
 mod quiet;
 mod reading;
+mod stuck;
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;

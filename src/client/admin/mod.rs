@@ -138,6 +138,17 @@ impl Admin {
         Ok(())
     }
 
+    /// What came of a partition is not what was written.
+    pub fn damaged(&self, partition: &str, why: String) -> Error {
+        let what = format!("cannot read {partition}");
+        Error::Damaged { what, why, log: self.brokers_log.clone() }
+    }
+
+    /// Where the built-in broker logs, if it is that one.
+    pub fn brokers_log(&self) -> Option<&Path> {
+        self.brokers_log.as_deref()
+    }
+
     /// Whose ends the questions are about that name no isolation.
     pub fn isolation(&self) -> Isolation {
         self.isolation

@@ -11,7 +11,7 @@ use super::super::admin::{Admin, Edge, HeldBack, Patience, Probe};
 use super::super::span::{AtEnd, Edges, Found, Place, Reach, Reading, Span};
 use super::super::sys::{GroupMember, Native, News, Target};
 use super::{
-    Code, Complaint, Config, Error, GivenUp, Offset, Part, Received, Source, find, give_up,
+    Behind, Code, Complaint, Config, Error, Offset, Part, Received, Source, behind, find, give_up,
     held_back, judge, native, probe,
 };
 use crate::record::LeaderEpoch;
@@ -332,8 +332,12 @@ impl Source for GroupReader {
         probe(&self.admin, self.held())
     }
 
-    fn give_up(&mut self) -> Vec<GivenUp> {
+    fn give_up(&mut self) -> Vec<Behind> {
         give_up(self.parts.iter_mut().filter(|part| !part.stopped))
+    }
+
+    fn behind(&self) -> Result<Vec<Behind>, Error> {
+        behind(&self.admin, self.held())
     }
 
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()> {

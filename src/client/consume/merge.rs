@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::super::admin::{Admin, HeldBack, Patience, Probe};
 use super::super::sys::{Message, Native, Reader};
 use super::{
-    Code, Complaint, Config, Error, FIXED, GivenUp, Kept, Offset, Part, Received, Source, Wanted,
-    check, find, give_up, held_back, judge, native, probe,
+    Behind, Code, Complaint, Config, Error, FIXED, Kept, Offset, Part, Received, Source, Wanted,
+    behind, check, find, give_up, held_back, judge, native, probe,
 };
 use crate::record::Timestamp;
 
@@ -185,10 +185,14 @@ impl Source for Merge {
         probe(&self.admin, self.lanes.iter().map(|lane| &lane.part))
     }
 
-    fn give_up(&mut self) -> Vec<GivenUp> {
+    fn give_up(&mut self) -> Vec<Behind> {
         let gone = give_up(self.lanes.iter_mut().map(|lane| &mut lane.part));
         self.dry.clear();
         gone
+    }
+
+    fn behind(&self) -> Result<Vec<Behind>, Error> {
+        behind(&self.admin, self.lanes.iter().map(|lane| &lane.part))
     }
 
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()> {

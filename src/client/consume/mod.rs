@@ -54,10 +54,13 @@ const FIXED: &[(&str, &str)] = &[
 ];
 
 /// A partition of which nothing came although it has more.
-pub struct GivenUp {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Behind {
     pub topic: String,
     /// `TOPIC-PARTITION`.
     pub place: String,
+    /// So far it was read.
+    pub position: Offset,
 }
 
 /// What a command reads from, whichever way the records come.
@@ -82,7 +85,10 @@ pub trait Source {
     fn probe(&self) -> Option<Probe>;
 
     /// Takes what is still read for done; returns what that was.
-    fn give_up(&mut self) -> Vec<GivenUp>;
+    fn give_up(&mut self) -> Vec<Behind>;
+
+    /// What it has not read to the end that its log has now.
+    fn behind(&self) -> Result<Vec<Behind>, Error>;
 
     /// From now on a byte is written to an end of this pipe when there is something to read again.
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()>;
@@ -315,9 +321,13 @@ impl Source for Consumer {
         probe(&self.admin, &self.parts)
     }
 
-    fn give_up(&mut self) -> Vec<GivenUp> {
+    fn give_up(&mut self) -> Vec<Behind> {
         self.open = 0;
         give_up(&mut self.parts)
+    }
+
+    fn behind(&self) -> Result<Vec<Behind>, Error> {
+        behind(&self.admin, &self.parts)
     }
 
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()> {
@@ -350,6 +360,13 @@ impl Source for Consumer {
     }
 }
 
+impl Behind {
+    fn of(part: &Part) -> Behind {
+        let (topic, position) = (part.topic.clone(), part.reading.position);
+        Behind { topic, place: part.name(), position }
+    }
+}
+
 impl Part {
     fn new(topic: String, partition: PartitionId, reach: Reach) -> Part {
         let reading = Reading::new(reach);
@@ -378,13 +395,27 @@ fn probe<'a>(admin: &Admin, parts: impl IntoIterator<Item = &'a Part>) -> Option
     (!partitions.is_empty()).then(|| admin.probe(&partitions))
 }
 
-fn give_up<'a>(parts: impl IntoIterator<Item = &'a mut Part>) -> Vec<GivenUp> {
+fn give_up<'a>(parts: impl IntoIterator<Item = &'a mut Part>) -> Vec<Behind> {
     let open = parts.into_iter().filter(|part| !part.reading.is_done());
     let names = open.map(|part| {
         part.reading.give_up();
-        GivenUp { topic: part.topic.clone(), place: part.name() }
+        Behind::of(part)
     });
     names.collect()
+}
+
+fn behind<'a>(
+    admin: &Admin,
+    parts: impl IntoIterator<Item = &'a Part>,
+) -> Result<Vec<Behind>, Error> {
+    let open: Vec<_> = parts.into_iter().filter(|part| !part.reading.is_done()).collect();
+    let places: Vec<_> = open.iter().map(|part| (part.topic.as_str(), part.partition)).collect();
+    let edges = match places.is_empty() {
+        true => Vec::new(),
+        false => find::edges(admin, &places)?,
+    };
+    let behind = open.iter().zip(edges).filter(|(part, edges)| part.reading.position < edges.end);
+    Ok(behind.map(|(part, _)| Behind::of(part)).collect())
 }
 
 fn held_back<'a>(
@@ -445,6 +476,7 @@ fn judge(admin: &Admin, part: Option<&Part>, code: Code, text: String) -> Result
             // It passes where a broker has just started and does not know all yet.
             admin.topic(&part.topic).map(|_| ())
         }
+        code if code.is_about_damage() => Err(admin.damaged(&part.name(), text)),
         _ => Err(Error::Said { what: format!("cannot read {}", part.name()), why: text }),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::super::admin::{Admin, HeldBack, Probe};
 use super::super::span::{AtEnd, Place, Span};
-use super::{Complaint, Consumer, Error, GivenUp, Kept, Received, Source, Wanted};
+use super::{Behind, Complaint, Consumer, Error, Kept, Received, Source, Wanted};
 use crate::record::PartitionId;
 
 /// A window that held too few records is read again so many times as wide.
@@ -156,8 +156,12 @@ impl Source for Tail {
         self.inner.probe()
     }
 
-    fn give_up(&mut self) -> Vec<GivenUp> {
+    fn give_up(&mut self) -> Vec<Behind> {
         self.inner.give_up()
+    }
+
+    fn behind(&self) -> Result<Vec<Behind>, Error> {
+        self.inner.behind()
     }
 
     fn wake(&mut self, fd: OwnedFd) -> io::Result<()> {

@@ -15,10 +15,11 @@ use super::super::{Exit, admin};
 use super::goal::{End, Goal, Tally};
 use super::held_up::HeldUp;
 use super::quiet::{Act, Quiet};
+use super::stuck::{self, Stuck};
 use super::{end_of, matching};
 use crate::client::admin::Probe;
 use crate::client::cause;
-use crate::client::consume::{Gauge, GivenUp, Received, Source};
+use crate::client::consume::{Behind, Gauge, Received, Source};
 use crate::client::span::AtEnd;
 use crate::embedded::Lease;
 use crate::output::{Fate, Printer};
@@ -30,6 +31,8 @@ const TICK: Duration = Duration::from_millis(250);
 const CHECK: Duration = Duration::from_secs(3);
 /// After so long a silence a person may want to know what is waited for.
 const SILENCE: Duration = Duration::from_secs(1);
+/// What comes late is looked for this often.
+const LATE: Duration = Duration::from_millis(50);
 /// New topics are looked for this often.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -60,6 +63,7 @@ pub struct Reading {
     /// Whether it is still to be said that more is waited for.
     is_hinting: bool,
     held_up: HeldUp,
+    stuck: Stuck,
     printed: Done,
     /// Keeps the built-in broker, where it is that one.
     lease: Option<Lease>,
@@ -94,6 +98,7 @@ impl Reading {
             is_watched: false,
             is_hinting: false,
             held_up: HeldUp::new(now, admin::now()),
+            stuck: Stuck::new(now),
             printed: Done::default(),
             lease: None,
         }
@@ -164,6 +169,9 @@ impl Reading {
                 return Ok(exit);
             }
             if let Some(end) = self.end() {
+                if self.is_idle() && self.goes_on_late()? {
+                    continue;
+                }
                 // Said after what it is about.
                 self.flush()?;
                 self.tell_held_back();
@@ -184,6 +192,7 @@ impl Reading {
                 return Err(error.into());
             }
             self.check()?;
+            self.look_behind();
             self.look_for_topics()?;
             self.take_answer();
             self.hint();
@@ -201,6 +210,60 @@ impl Reading {
             .at_count(came)
             .or_else(|| self.source.is_done().then(|| self.goal.at_end(came)))
             .or_else(|| self.goal.at_time(Instant::now(), &self.tally))
+    }
+
+    /// Whether it is over for the silence alone.
+    fn is_idle(&self) -> bool {
+        let at_time = self.goal.at_time(Instant::now(), &self.tally);
+        let is_met = self.goal.at_count(self.tally.came).is_some() || self.source.is_done();
+        !is_met && at_time.is_some_and(|end| !matches!(end, End::OutOfTime { .. }))
+    }
+
+    /// Whether a record comes of what the logs have; what can have been there and does not come
+    /// was missed. Where no broker answers, the silence is what it seems.
+    fn goes_on_late(&mut self) -> anyhow::Result<bool> {
+        let behind = self.source.behind().unwrap_or_default();
+        let (last, until) = (self.tally.last, Instant::now() + SILENCE);
+        while !behind.is_empty() && self.tally.last == last && Instant::now() < until {
+            if self.interrupt.exit().is_some() {
+                return Ok(true);
+            }
+            if !self.read()? {
+                self.flush()?;
+                self.interrupt.pause(LATE)?;
+            }
+        }
+        if self.tally.last != last {
+            return Ok(true);
+        }
+        if !behind.is_empty() {
+            let now = self.source.behind().unwrap_or_default();
+            let stuck = behind.into_iter().filter(|it| now.contains(it));
+            let stuck: Vec<_> = stuck.filter(|it| !self.may_have_gaps(&it.topic)).collect();
+            self.is_missed |= !stuck.is_empty();
+            self.tell_stuck(&stuck);
+        }
+        Ok(false)
+    }
+
+    /// Says once what nothing comes of while it is waited for more.
+    fn look_behind(&mut self) {
+        let now = Instant::now();
+        if !self.stuck.is_due(now) || self.source.complaint().is_some() {
+            return;
+        }
+        // What is wrong with all brokers is told by others.
+        let behind = self.source.behind().unwrap_or_default();
+        let stuck = self.stuck.look(now, behind);
+        let stuck: Vec<_> = stuck.into_iter().filter(|it| !self.may_have_gaps(&it.topic)).collect();
+        self.tell_stuck(&stuck);
+    }
+
+    fn tell_stuck(&self, stuck: &[Behind]) {
+        let trouble = || self.lease.as_ref()?.trouble(self.held_up.since);
+        let trouble = if stuck.is_empty() { None } else { trouble() };
+        let log = self.source.admin().brokers_log();
+        stuck::line(stuck, trouble, log).iter().for_each(|line| (self.tell)(line));
     }
 
     /// Prints what is there; whether anything came.
@@ -354,16 +417,19 @@ impl Reading {
                 (self.tell)(&format!("{}: {why}; waiting for it to come back", self.brokers));
             }
             Act::GiveUp => {
-                for GivenUp { topic, place } in self.source.give_up() {
-                    let why = match self.may_have_gaps(&topic) {
-                        true => "nothing came below its end; taken as the end",
-                        false => {
-                            self.is_missed = true;
-                            "nothing comes of what it has up to its end, and it is not compacted: \
-                             records were lost or cannot be read; see the broker's log"
-                        }
-                    };
-                    (self.tell)(&format!("{place}: {why}"));
+                for Behind { topic, place, .. } in self.source.give_up() {
+                    if self.may_have_gaps(&topic) {
+                        (self.tell)(&format!(
+                            "{place}: nothing came below its end; taken as the end"
+                        ));
+                        continue;
+                    }
+                    self.is_missed = true;
+                    let hint = stuck::hint(self.source.admin().brokers_log());
+                    (self.tell)(&format!(
+                        "{place}: nothing comes of what it has up to its end, and it is not \
+                         compacted: records were lost or cannot be read; {hint}"
+                    ));
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::options::{Options, Start};
 use super::out::Out;
@@ -17,6 +17,10 @@ use crate::output::kcat::{Failure, Fetched, json};
 use crate::record::{Header, Offset, PartitionId};
 
 const BEGINNING: i64 = -2;
+const END: i64 = -1;
+/// So long nothing may come below the end before it is looked why, and so often.
+const ENDLESS: Duration = Duration::from_secs(3);
+const ENDLESS_LOOKS: u32 = 2;
 /// How long kcat waits at a time.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -37,6 +41,7 @@ pub fn run(options: &Options, settings: Settings) -> Result<u8, Ended> {
     begin(options, &mut reader, &known, &starts)?;
     while reading.goes_on && interrupt.exit().is_none() {
         reading.turn(&mut reader)?;
+        reading.look_whether_it_ends(&native)?;
         reading.goes_on &= trouble.heed_all()?;
     }
     Ok(0)
@@ -114,6 +119,10 @@ struct Reading<'a> {
     still: usize,
     /// Those that stopped and are not yet stopped by librdkafka.
     to_stop: Vec<PartitionId>,
+    /// When something came, or it was looked whether brokers answer.
+    last: Instant,
+    /// So often they did, while nothing came.
+    looks: u32,
 }
 
 impl<'a> Reading<'a> {
@@ -125,7 +134,41 @@ impl<'a> Reading<'a> {
             stopped: vec![false; partitions],
             still: if options.partition.is_some() { 1 } else { partitions },
             to_stop: Vec::new(),
+            last: Instant::now(),
+            looks: 0,
         })
+    }
+
+    /// A partition that its broker cannot read has no end: kcat waits for it for ever, and so does
+    /// librdkafka. Here it is an error, where the brokers answer and bring nothing.
+    fn look_whether_it_ends(&mut self, native: &Native) -> Result<(), Ended> {
+        if !self.options.exit_at_end || !self.goes_on || self.last.elapsed() < ENDLESS {
+            return Ok(());
+        }
+        let Options { topic, partition, patience, .. } = self.options;
+        let is_open = |id: &i32| !self.stopped[*id as usize];
+        let open: Vec<i32> = match partition {
+            Some(only) => vec![*only],
+            None => (0..self.stopped.len() as i32).filter(is_open).collect(),
+        };
+        let place = |&partition: &i32| Place {
+            topic: topic.clone(),
+            partition,
+            offset: END,
+            code: Code::NONE,
+        };
+        let places: Vec<Place> = open.iter().map(place).collect();
+        let answer = offsets_for_times(native, &places, *patience);
+        self.last = Instant::now();
+        self.looks = answer.map_or(0, |_| self.looks + 1);
+        if self.looks < ENDLESS_LOOKS {
+            return Ok(());
+        }
+        let first = open.first().copied().unwrap_or_default();
+        fatal(format!(
+            "Topic {topic} [{first}] error: nothing comes of what is before its end; the broker's \
+             log says why"
+        ))
     }
 
     /// Takes what is there, or waits a while for it.
@@ -142,6 +185,7 @@ impl<'a> Reading<'a> {
             result?;
             result = Ok(());
             if 0 < count {
+                (self.last, self.looks) = (Instant::now(), 0);
                 break;
             }
             self.printing.out.write_while_idle();
