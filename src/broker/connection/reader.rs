@@ -2,10 +2,12 @@
 //! Never knows: what is in a frame.
 
 use std::fmt;
-use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
 
 use crate::broker::api::Refusal;
@@ -113,20 +115,18 @@ impl Frames {
 
     async fn fill(&mut self) -> Result<(), Ended> {
         loop {
-            match self.socket.try_read_buf(&mut self.buffer) {
-                Ok(0) => return Err(Ended::Gone),
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Err(Ended::Gone),
-            }
             // An idle connection holds no buffer: there may be thousands.
-            let idle = self.buffer.is_empty();
-            if idle {
+            if self.buffer.is_empty() {
                 self.buffer = BytesMut::new();
-            }
-            self.wait().await?;
-            if idle {
+                self.wait().await?;
                 self.buffer.reserve(READ_BYTES);
+            }
+            // It knows from a short read that there is no more, and does not ask the kernel again.
+            let read = std::pin::pin!(self.socket.read_buf(&mut self.buffer));
+            match poll_once(read).await {
+                Poll::Ready(Ok(0) | Err(_)) => return Err(Ended::Gone),
+                Poll::Ready(Ok(_)) => return Ok(()),
+                Poll::Pending => self.wait().await?,
             }
         }
     }
@@ -142,6 +142,10 @@ impl Frames {
         };
         ready.map_err(|_| Ended::Gone)
     }
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 /// The protocols that people point at a Kafka port by mistake. As lengths, their first bytes ask
