@@ -106,6 +106,8 @@ pub struct Known {
     /// `cleaner-offset-checkpoint`: up to here the log was compacted.
     pub compacted: Option<Offset>,
     pub trust: Trust,
+    /// Nobody but kaw has used the data directory since kaw's last checkpoint of its catalogue.
+    pub is_ours: bool,
 }
 
 /// How much of what lies on disk is believed without reading it again. The log's own checkpoint

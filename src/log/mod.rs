@@ -97,6 +97,8 @@ pub struct Log<D: Disk> {
     unchecked_since: Timestamp,
     /// In which segment the last durable checkpoint is.
     checkpoint_segment: Option<Offset>,
+    /// Where it says that the log begins.
+    start_saved: Offset,
     /// Everything before it was compacted.
     compacted: Offset,
     /// Where a segment begins, before which all is durable. An ack is not enough for that: whoever
@@ -148,6 +150,7 @@ impl<D: Disk> Log<D> {
             recovery_point: Some(self.recovery_point),
             compacted: Some(self.compacted).filter(|compacted| self.start < *compacted),
             trust: Trust::default(),
+            is_ours: false,
         }
     }
 

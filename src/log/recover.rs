@@ -79,10 +79,10 @@ impl<D: Disk> Log<D> {
             }
             Some(first) => {
                 log.begin_at(first);
-                log.recover(&known, now, &mut recovered)?;
+                let saved = log.recover(&known, now, &mut recovered)?;
                 // One behind the end is another log's: what is before a log's start was durable
                 // when it was deleted.
-                let start = known.log_start.filter(|start| *start <= log.end);
+                let start = known.log_start.max(saved).filter(|start| *start <= log.end);
                 log.start = start.unwrap_or(first).max(log.segments[0].base);
                 log.compacted = known.compacted.unwrap_or(log.start);
                 log.epochs.cut_start(log.segments[0].base);
@@ -118,6 +118,7 @@ impl<D: Disk> Log<D> {
             unchecked_bytes: 0,
             unchecked_since: Timestamp(0),
             checkpoint_segment: None,
+            start_saved: Offset::ZERO,
             compacted: Offset::ZERO,
             recovery_point: Offset::ZERO,
             half_written: false,
@@ -231,13 +232,15 @@ impl<D: Disk> Log<D> {
         }
     }
 
+    /// Returns where the log begins, as its own checkpoint says.
     fn recover(
         &mut self,
         known: &Known,
         now: Timestamp,
         recovered: &mut Recovered,
-    ) -> Result<(), OpenError> {
+    ) -> Result<Option<Offset>, OpenError> {
         let saved = self.last_checkpoint(now)?;
+        let saved_start = saved.as_ref().and_then(|saved| saved.start);
         let durable = self.durable(saved.as_ref(), known);
         // A segment of which a power loss has left the index alone.
         recovered.lost.retain(|lost| lost.to <= durable);
@@ -254,7 +257,7 @@ impl<D: Disk> Log<D> {
         self.unsynced.names += u64::from(in_doubt);
         // A checkpoint is less than what a clean stop leaves.
         self.changed |= matches!(known.trust, Trust::Unclean | Trust::Nothing);
-        recovered.lost.extend(self.lost_from_believed(start.segment, known)?);
+        recovered.lost.extend(self.lost_from_believed(start.segment, known, saved_start)?);
         self.scan(start, now, recovered)?;
         self.forget_aborted_behind_end();
         recovered.lost.extend(self.lost(self.end, durable));
@@ -268,6 +271,6 @@ impl<D: Disk> Log<D> {
         if known.trust == Trust::CleanButRead {
             self.believe_before(self.segments.len());
         }
-        Ok(())
+        Ok(saved_start)
     }
 }

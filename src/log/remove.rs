@@ -69,8 +69,14 @@ impl<D: Disk> Log<D> {
         if count == 0 || !self.may_remove() {
             return Ok(Removal::Done(Removed::default()));
         }
+        // Nobody reads on in what goes; what is gone without this being on the disk is lost.
+        let start = self.start.max(self.segments[count].base);
+        self.changed |= self.start < start;
+        self.start = start;
         // Whoever writes what is old already must not keep all that there is from going.
-        let ends_before = |next: &&Segment<D::File>| Some(next.base) <= self.checkpoint_segment;
+        let ends_before = |next: &&Segment<D::File>| {
+            Some(next.base) <= self.checkpoint_segment && next.base <= self.start_saved
+        };
         let ready = self.segments[1..=count].iter().take_while(ends_before).count();
         let removed = match ready {
             0 => Removed::default(),

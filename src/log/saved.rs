@@ -13,7 +13,9 @@ use crate::record::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 // Apache Kafka takes every file of the catalogue whose name ends in `.checkpoint` for a snapshot
 // and dies of a name that is none (Snapshots.java).
 pub(super) const NAME: &str = "kaw-checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The one before, which does not say where the log begins.
+const VERSION_WITHOUT_START: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Saved {
@@ -22,6 +24,8 @@ pub(super) struct Saved {
     pub position: u32,
     /// The log's end there.
     pub end: Offset,
+    /// Where it began: this is durable before any file of what lies before goes.
+    pub start: Option<Offset>,
     /// Where the last batch began, and its CRC: a fingerprint of the file. Both 0 when empty.
     pub last_position: u32,
     pub last_crc: u32,
@@ -38,6 +42,7 @@ impl Saved {
         out.extend_from_slice(&VERSION.to_be_bytes());
         out.extend_from_slice(&self.segment.get().to_be_bytes());
         out.extend_from_slice(&self.end.get().to_be_bytes());
+        out.extend_from_slice(&self.start.unwrap_or(Offset::ZERO).get().to_be_bytes());
         for number in [
             self.position,
             self.last_position,
@@ -72,11 +77,21 @@ impl Saved {
     pub(super) fn decode(bytes: &[u8], now: Timestamp) -> Option<Saved> {
         let rest = &mut &bytes[..];
         let crc = u32::from_be_bytes(take(rest)?);
-        if crc32c::crc32c(rest) != crc || u32::from_be_bytes(take(rest)?) != VERSION {
+        if crc32c::crc32c(rest) != crc {
             return None;
         }
+        let version = u32::from_be_bytes(take(rest)?);
+        let says_start = match version {
+            VERSION => true,
+            VERSION_WITHOUT_START => false,
+            _ => return None,
+        };
         let segment = Offset(i64::from_be_bytes(take(rest)?));
         let end = Offset(i64::from_be_bytes(take(rest)?));
+        let start = match says_start {
+            true => Some(Offset(i64::from_be_bytes(take(rest)?))),
+            false => None,
+        };
         let mut number = || Some(u32::from_be_bytes(take(rest)?));
         let (position, last_position, last_crc) = (number()?, number()?, number()?);
         let index_entries = (number()?, number()?);
@@ -102,6 +117,7 @@ impl Saved {
             segment,
             position,
             end,
+            start,
             last_position,
             last_crc,
             index_entries,

@@ -122,6 +122,8 @@ pub struct Checkpoint<D: Disk> {
     /// What recovery no longer has to read.
     pub(super) covers_bytes: u64,
     pub(super) segment: Option<Offset>,
+    /// Where it says that the log begins.
+    pub(super) start: Offset,
 }
 
 impl<D: Disk> Checkpoint<D> {

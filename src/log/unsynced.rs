@@ -105,6 +105,7 @@ impl<D: Disk> Log<D> {
                 .collect(),
             covers_bytes: self.unchecked_bytes,
             segment: self.segments.last().map(|segment| segment.base),
+            start: self.start,
         })
     }
 
@@ -115,6 +116,7 @@ impl<D: Disk> Log<D> {
             segment: last.base,
             position: last.bytes,
             end: self.end,
+            start: Some(self.start),
             last_position: self.last_batch.0,
             last_crc: self.last_batch.1,
             index_entries,
@@ -136,6 +138,7 @@ impl<D: Disk> Log<D> {
         // What came meanwhile is no older than the checkpoint, and no younger than the last of it.
         self.unchecked_since = self.segments.last().map_or(Timestamp(0), |last| last.modified);
         self.checkpoint_segment = checkpoint.segment;
+        self.start_saved = checkpoint.start;
         self.recovery_point = checkpoint.segment.unwrap_or(self.recovery_point);
         self.synced(&checkpoint.target);
     }

@@ -28,6 +28,8 @@ pub type Key = (String, PartitionId);
 #[derive(Default)]
 pub struct Found {
     pub clean: bool,
+    /// Nobody but kaw has used it since kaw's last checkpoint of the catalogue.
+    is_ours: bool,
     /// Partitions that have a directory.
     pub partitions: HashMap<Key, PathBuf>,
     /// Directories of deleted topics.
@@ -68,6 +70,7 @@ impl Found {
         }
         let clean = fs::symlink_metadata(data_dir.join(CLEAN_SHUTDOWN));
         found.clean = clean.is_ok_and(|file| file.is_file());
+        found.is_ours = inspect::is_kaws(&data_dir.join(super::catalogue::DIRECTORY));
         Ok(found)
     }
 
@@ -96,6 +99,7 @@ impl Found {
                 },
                 compacted: self.compacted.get(key).copied(),
                 trust: if self.clean { Trust::Clean } else { Trust::Unclean },
+                is_ours: self.is_ours,
             },
         }
     }

@@ -25,6 +25,8 @@ type Offsets = HashMap<Partition, Offset>;
 pub struct Data {
     pub dir: PathBuf,
     pub condition: Condition,
+    /// Nobody but kaw has used it since kaw's last checkpoint of the catalogue.
+    is_ours: bool,
     /// Its partitions' directories.
     pub partitions: Vec<PathBuf>,
     pub findings: Findings,
@@ -100,6 +102,7 @@ impl Data {
         let mut data = Data {
             dir: dir.to_owned(),
             condition,
+            is_ours: inspect::is_kaws(&dir.join(catalogue::DIRECTORY)),
             partitions,
             findings,
             catalogue,
@@ -140,6 +143,7 @@ impl Data {
     pub fn expected(&self, dir: &Path, options: Options) -> Expected {
         let mut expected = Expected {
             condition: self.condition,
+            is_ours: self.is_ours,
             compacted: options.compacted,
             records: options.records,
             ..Expected::default()

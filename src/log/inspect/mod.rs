@@ -19,8 +19,8 @@ use std::path::Path;
 
 use super::missing::Missing;
 pub use super::pieces::{Damage, Piece, Pieces, Why};
-use super::saved::Saved;
-use super::{BadLine, DiskFile, RealFile};
+use super::saved::{self, Saved};
+use super::{BadLine, DiskFile, EPOCHS, RealFile};
 use crate::record::{LeaderEpoch, Offset, Timestamp, Uuid};
 
 pub use entries::{Entries, IndexEntry, Producing, TimedEntry, producers};
@@ -66,13 +66,34 @@ pub struct OwnCheckpoint {
     pub segment: Offset,
     pub position: u32,
     pub end: Offset,
+    /// Where the log began. One of an earlier version does not say it.
+    pub start: Option<Offset>,
 }
 
 pub fn own_checkpoint(bytes: &[u8]) -> Result<OwnCheckpoint, (u64, String)> {
     let saved = Saved::decode(bytes, Timestamp(0));
-    let Saved { segment, position, end, .. } =
+    let Saved { segment, position, end, start, .. } =
         saved.ok_or((0, "is damaged, or of another version".to_owned()))?;
-    Ok(OwnCheckpoint { segment, position, end })
+    Ok(OwnCheckpoint { segment, position, end, start })
+}
+
+/// Whether nobody but kaw has led this log since kaw's last checkpoint of it, which knows every
+/// leader epoch that is written down. Apache Kafka leads the catalogue under a higher one whenever
+/// it starts, and writes that down before it does anything else (LeaderEpochFileCache.assign).
+pub fn is_kaws(dir: &Path) -> bool {
+    let read = |name: &str| match read_small(&dir.join(name)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(None),
+        read => read.ok().map(Some),
+    };
+    let own = read(saved::NAME).and_then(|own| match own {
+        None => Some(None),
+        Some(own) => Saved::decode(&own, Timestamp(0)).map(|saved| saved.epochs.latest()),
+    });
+    let told = read(EPOCHS).and_then(|told| match told {
+        None => Some(None),
+        Some(told) => epochs(&told).ok().map(|told| told.last().map(|last| last.0)),
+    });
+    own.zip(told).is_some_and(|(own, told)| told <= own)
 }
 
 /// The offsets that `kaw-missing` speaks of, their ends exclusive.

@@ -23,8 +23,9 @@ impl<D: Disk> Log<D> {
         &self,
         believed: usize,
         known: &Known,
+        saved_start: Option<Offset>,
     ) -> Result<Vec<Lost>, Failed> {
-        let mut lost = Vec::from_iter(self.lost_before(known)?);
+        let mut lost = Vec::from_iter(self.lost_before(known, saved_start)?);
         let first = self.segments[0].base;
         let start = known.log_start.map_or(first, |start| start.max(first));
         // Compaction takes the last batches of segments away, also before it was turned off.
@@ -45,15 +46,24 @@ impl<D: Disk> Log<D> {
     /// behind the first segment's base. Both are as they are to be after a clean stop, also of
     /// Apache Kafka, which moves them before it deletes segments and writes them a moment later
     /// (UnifiedLog.deleteSegments, LeaderEpochFileCache.truncateFromStartAsyncFlush): a kill may
-    /// come in between.
-    fn lost_before(&self, known: &Known) -> Result<Option<Lost>, Failed> {
+    /// come in between. kaw's own checkpoint is durable before a segment goes.
+    fn lost_before(
+        &self,
+        known: &Known,
+        saved_start: Option<Offset>,
+    ) -> Result<Option<Lost>, Failed> {
         let first = self.segments[0].base;
-        if first == Offset::ZERO || !matches!(known.trust, Trust::Clean | Trust::CleanButRead) {
+        let is_certain = match known.trust {
+            Trust::Clean | Trust::CleanButRead => true,
+            Trust::Unclean => known.is_ours && saved_start.is_some(),
+            Trust::Nothing => false,
+        };
+        if first == Offset::ZERO || !is_certain {
             return Ok(None);
         }
         let Some(epochs) = self.read_epochs()? else { return Ok(None) };
         let epoch = epochs.entries().first().map(|epoch| epoch.start);
-        let began = epoch.max(known.log_start).filter(|began| *began < first);
+        let began = epoch.max(known.log_start).max(saved_start).filter(|began| *began < first);
         let path = self.files.path(Kind::Log, first);
         Ok(began.map(|from| Lost { path, from, to: first }))
     }

@@ -9,6 +9,7 @@ const CLEAN: Known = Known {
     recovery_point: Some(Offset(RECORDS)),
     compacted: None,
     trust: Trust::Clean,
+    is_ours: false,
 };
 
 /// Batches of two records, one at a time; a closed segment and one that grows.

@@ -28,7 +28,8 @@ impl Folder {
     fn new(cleanup: Cleanup) -> Folder {
         let top = scratch("lost");
         std::fs::create_dir_all(&top).unwrap();
-        let mut folder = Folder { top, cleanup, known: Known::default() };
+        let known = Known { is_ours: true, ..Known::default() };
+        let mut folder = Folder { top, cleanup, known };
         let (mut log, _) = folder.open();
         for n in 0..BATCHES {
             append(&mut log, &batch(n, &["some value", "and another"])).unwrap();
@@ -54,7 +55,9 @@ impl Folder {
     /// As the broker does it.
     fn stop(&mut self, log: Log<RealDisk>) {
         let end = log.end();
-        self.known = Known { trust: Trust::Clean, recovery_point: Some(end), ..log.known() };
+        let is_ours = self.known.is_ours;
+        let (trust, recovery_point) = (Trust::Clean, Some(end));
+        self.known = Known { trust, recovery_point, is_ours, ..log.known() };
         log.close(Timestamp(0)).unwrap();
     }
 
@@ -82,6 +85,7 @@ impl Folder {
             topic_id: Some(TOPIC_ID),
             log_start: self.known.log_start,
             recovery_point: self.known.recovery_point,
+            is_ours: self.known.is_ours,
             ..Expected::default()
         }
     }
@@ -146,9 +150,52 @@ const COMPACT: Cleanup = Cleanup::Compact;
 #[test]
 fn a_first_segment_that_is_gone_is_no_later_start() {
     for cleanup in [DELETE, COMPACT] {
-        check(cleanup, Trust::Clean, |folder| folder.take(0), (0, 10));
-        let two = |folder: &Folder| [0, 10].iter().for_each(|&base| folder.take(base));
-        check(cleanup, Trust::Clean, two, (0, 20));
+        for trust in [Trust::Clean, Trust::Unclean] {
+            check(cleanup, trust, |folder| folder.take(0), (0, 10));
+            let two = |folder: &Folder| [0, 10].iter().for_each(|&base| folder.take(base));
+            check(cleanup, trust, two, (0, 20));
+        }
+    }
+}
+
+/// Apache Kafka moves its leader epochs in memory before it deletes, and on the disk thereafter.
+#[test]
+fn what_a_kill_of_apache_explains_is_no_loss() {
+    let mut folder = Folder::new(DELETE);
+    folder.known = Known { trust: Trust::Unclean, is_ours: false, ..folder.known };
+    folder.take(0);
+    assert_eq!(folder.damage(), [""; 0]);
+    let (log, recovered) = folder.open();
+    assert_eq!((ranges(&recovered), log.start()), (vec![], Offset(SEGMENT)));
+    folder.stop(log);
+    assert_eq!(folder.damage(), [""; 0]);
+}
+
+/// Nothing says that the log begins later but its own checkpoint, of which no kill takes anything;
+/// what goes against it is lost.
+#[test]
+fn a_kill_behind_a_removal_leaves_no_damage() {
+    for kept in [0, 1, 2, 3] {
+        let mut folder = Folder::new(DELETE);
+        let (mut log, _) = folder.open();
+        let before = folder.known;
+        folder.known.trust = Trust::Unclean;
+        let keep = Retention { ms: None, bytes: Some(600) };
+        removed(&mut log, |log| log.remove_expired(&keep, Timestamp(0))).unwrap();
+        let start = log.start();
+        assert!(Offset(SEGMENT) < start);
+        drop(log);
+        // The last of the files did not go.
+        let left = ["snapshot", "txnindex", "timeindex", "index"].iter().rev().take(kept);
+        left.for_each(|kind| std::fs::write(folder.path(SEGMENT, kind), [0; 24]).unwrap());
+        assert_eq!(folder.damage(), [""; 0], "{kept}");
+        let (log, recovered) = folder.open();
+        assert_eq!((ranges(&recovered), log.start()), (vec![], start));
+        drop(log);
+        folder.take(start.get());
+        assert_ne!(folder.damage(), [""; 0]);
+        let gone = (start.get(), start.get() + SEGMENT);
+        assert_eq!(ranges(&folder.open().1), [gone], "{before:?}");
     }
 }
 

@@ -165,6 +165,7 @@ impl Catalogue {
             recovery_point: None,
             compacted: None,
             trust: if found.clean { Trust::CleanButRead } else { Trust::Nothing },
+            is_ours: false,
         };
         let (mut log, recovered) =
             Log::open(RealDisk, &dir, TOPIC_ID, Settings::default(), known, now())

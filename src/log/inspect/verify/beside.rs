@@ -19,6 +19,8 @@ pub(super) struct Small {
     pub epochs: Option<Vec<Epoch>>,
     /// How far the log was when kaw wrote its own checkpoint.
     pub own_end: Option<Offset>,
+    /// Where it began.
+    pub own_start: Option<Offset>,
     /// What was gone when a broker opened the log.
     pub missing: Vec<(Offset, Offset)>,
 }
@@ -27,6 +29,7 @@ impl Small {
     pub(super) fn read(dir: &Path, expected: &Expected, findings: &mut Findings) -> Small {
         let own = found(&dir.join(saved::NAME), findings, own_checkpoint);
         let own_end = own.map(|own| own.end);
+        let own_start = own.and_then(|own| own.start);
         // Apache Kafka makes the file empty, and writes it when there is something to say.
         let empty = expected.condition != Condition::Clean;
         let epochs = found(&dir.join(EPOCHS), findings, |bytes| match bytes {
@@ -45,7 +48,7 @@ impl Small {
             findings.damage(&dir.join(METADATA), what);
         }
         let missing = found(&dir.join(missing::NAME), findings, inspect::missing);
-        Small { epochs, own_end, missing: missing.unwrap_or_default() }
+        Small { epochs, own_end, own_start, missing: missing.unwrap_or_default() }
     }
 }
 
@@ -54,7 +57,7 @@ impl Small {
     /// lies behind a segment's base (`recover/lost.rs`).
     pub(super) fn began(&self, log_start: Option<Offset>) -> Option<Offset> {
         let epochs = self.epochs.as_ref()?;
-        epochs.first().map(|epoch| epoch.start).max(log_start)
+        epochs.first().map(|epoch| epoch.start).max(log_start).max(self.own_start)
     }
 
     /// Whether an epoch begins from `from` on and before `end`.

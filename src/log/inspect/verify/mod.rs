@@ -52,6 +52,8 @@ pub struct Expected {
     /// Up to here all is durable. `None`: nobody knows.
     pub recovery_point: Option<Offset>,
     pub high_watermark: Option<Offset>,
+    /// Nobody but kaw has used the data directory since kaw's last checkpoint of its catalogue.
+    pub is_ours: bool,
 }
 
 impl Expected {

@@ -83,6 +83,8 @@ impl<'a> Pass<'a> {
 
     /// Names that are not what they should be, or that nobody knows.
     pub fn stock(&mut self, entries: &[Entry]) {
+        // Where a log begins behind a segment, that is to go.
+        let began = self.small.began(self.expected.log_start);
         let has_log = |base: Offset| {
             let is_log = |entry: &Entry| Name::parse(&entry.name) == Name::Log(base);
             entries.iter().any(is_log)
@@ -113,7 +115,7 @@ impl<'a> Pass<'a> {
                 ) if !has_log(base) => match self.expected.condition {
                     // It came or went while the directory was read.
                     Condition::Live => {}
-                    _ if self.unfinished.is_going(base) => {
+                    _ if self.unfinished.is_going(base) || Some(base) < began => {
                         let what = "of a segment that went; a broker's start clears it away";
                         findings.note(&path, what);
                     }
@@ -127,9 +129,16 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// What was gone before the first segment, after a clean stop, and what a broker has missed.
+    /// What was gone before the first segment, where a kill does not explain it, and what a broker
+    /// has missed.
     pub fn check_begin(&mut self, first: Option<Offset>) {
-        let began = self.small.began(self.expected.log_start).filter(|_| self.is_clean());
+        let is_certain = match self.expected.condition {
+            Condition::Clean => true,
+            Condition::Unclean => self.expected.is_ours && self.small.own_start.is_some(),
+            Condition::Live => false,
+        };
+        let began = self.small.began(self.expected.log_start).filter(|_| is_certain);
+        let first = first.map(|first| self.unfinished.first().unwrap_or(first).min(first));
         if let (Some(began), Some(first)) = (began, first)
             && began < first
         {

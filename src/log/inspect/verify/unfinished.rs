@@ -39,6 +39,11 @@ impl Unfinished {
         !self.swaps.is_empty()
     }
 
+    /// The first segment that waits for its name.
+    pub fn first(&self) -> Option<Offset> {
+        self.swaps.first().copied()
+    }
+
     /// Whether files of this segment may have gone before others: it was renamed to be deleted, or
     /// another one is to take its place. Those that are replaced go in their order.
     pub fn is_going(&self, base: Offset) -> bool {

@@ -102,6 +102,7 @@ pub fn verified(model: &Model, end: End) {
         records: true,
         log_start: model.known.log_start,
         recovery_point: model.known.recovery_point.or(never),
+        is_ours: true,
         ..Expected::default()
     };
     let found = inspect::verify(&dir, &expected).unwrap().findings.into_list();

@@ -76,7 +76,7 @@ impl Model {
             read: BTreeMap::new(),
             deleted: 0,
             unchecked_bytes: 0,
-            known: Known { trust: Trust::Unclean, ..Known::default() },
+            known: Known { trust: Trust::Unclean, is_ours: true, ..Known::default() },
             epoch: 0,
             topic: 0,
             clock: 0,
@@ -297,7 +297,7 @@ impl Model {
         self.sent.clear();
         self.promised.clear();
         self.read.clear();
-        self.known = Known::default();
+        self.known = Known { is_ours: true, ..Known::default() };
         (self.deleted, self.epoch) = (0, 0);
         let disk = self.disk.clone();
         let now = Timestamp(self.clock);
