@@ -236,11 +236,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::UnknownProperty { key } => {
-                write!(f, "librdkafka has no property '{key}'")?;
-                if let Some(like) = super::config::nearest(key) {
-                    write!(f, ", but '{like}'")?;
-                }
-                f.write_str("; `kaw -X list` prints them all")
+                let like = super::config::nearest(key);
+                let but = like.map_or(String::new(), |like| format!(", but '{like}'"));
+                write!(f, "librdkafka has no property '{key}'{but}; `kaw -X list` prints them all")
             }
             Error::Property { key, why } => write!(f, "property '{key}': {}", plain_end(why)),
             Error::Start { why } => write!(f, "these properties do not work: {}", plain_end(why)),
@@ -278,12 +276,10 @@ impl fmt::Display for Error {
                 f,
                 "topic '{name}' does not exist{similar}; create it with `kaw topic create {name}`"
             ),
-            Error::Gone { name } => {
-                write!(
-                    f,
-                    "topic '{name}' was deleted while it was read; read it again from its start"
-                )
-            }
+            Error::Gone { name } => write!(
+                f,
+                "topic '{name}' was deleted while it was read; read it again from its start"
+            ),
             Error::NoMatch { pattern } => {
                 write!(f, "no topic matches '{pattern}'; `kaw topic list` shows all")
             }
