@@ -1,6 +1,7 @@
 //! What a broker does when nobody asks: flush, checkpoint, let go of what is too old or replaced.
 //! Never knows: requests. What is due is decided by pure functions; the clock is read in `run`.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -135,8 +136,8 @@ pub(super) fn flush_once(topics: &Topics, checkpoint: bool) {
         if urgency != Urgency::TooMuch && CHECKPOINT_BUDGET < begun.elapsed() {
             break;
         }
-        // A disk that is full is so for the others too.
-        if !flush(&partition) && urgency != Urgency::TooMuch {
+        let flushed = flush(&partition);
+        if urgency != Urgency::TooMuch && flushed.is_err_and(|error| is_full(&error)) {
             break;
         }
     }
@@ -200,14 +201,16 @@ impl Limits {
     }
 }
 
-/// Whether it could be.
-fn flush(partition: &Partition) -> bool {
-    let flushed = partition.checkpoint();
-    if let Err(error) = &flushed {
+fn flush(partition: &Partition) -> io::Result<()> {
+    partition.checkpoint().inspect_err(|error| {
         let topic = &partition.core.name;
         tracing::error!(%topic, partition = %partition.id, %error, "cannot flush");
-    }
-    flushed.is_ok()
+    })
+}
+
+/// A disk that is full is so for the other logs too.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What is due before the broker leaves, as far as its budget goes. Retention begins where the

@@ -1,6 +1,7 @@
 //! What topics go through, on a real directory: stops of either kind, deletion, strays, refusals.
 
 mod damage;
+mod flush;
 mod undecided;
 
 use std::collections::BTreeMap;
