@@ -170,11 +170,18 @@ impl Drop for Home {
 }
 
 impl Contender {
-    /// Tries until the deadline; whoever holds the directory may let go meanwhile.
+    /// Tries until the deadline; whoever holds the directory may let go meanwhile. Another may be
+    /// quicker then, and come to serve it: to wait for that one would be in vain.
     pub fn wait(mut self, deadline: Instant) -> Result<Claim, Error> {
+        let first = self.holder;
         loop {
             match self.attempt()? {
-                Claim::Held(again) if Instant::now() < deadline => self = again,
+                Claim::Held(again)
+                    if Instant::now() < deadline
+                        && (again.holder == first || again.served_by().is_none()) =>
+                {
+                    self = again;
+                }
                 claim => return Ok(claim),
             }
             // The one who is leaving cannot tell us. Closely spaced, so that a command whose broker

@@ -46,7 +46,9 @@ impl Repair {
         }
         let (catalogue, others): (Vec<_>, Vec<_>) =
             patient.partitions.clone().into_iter().partition(|dir| catalogue::is_own(dir));
-        steps += self.mend_all(&patient, &catalogue, mode)?;
+        if !patient.begins_catalogue_anew() {
+            steps += self.mend_all(&patient, &catalogue, mode)?;
+        }
         if patient.has_catalogue() {
             steps += patient.mend_catalogue(mode)?;
         }

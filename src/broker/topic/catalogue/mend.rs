@@ -17,8 +17,8 @@ use super::{Catalogue, CatalogueError, DIRECTORY, Image, State, TOPIC_ID, refuse
 use crate::broker::Identity;
 use crate::broker::home::plain;
 use crate::broker::topic::directory::{self, Found};
-use crate::broker::topic::names;
-use crate::log::inspect::{self, Piece, Pieces};
+use crate::broker::topic::{names, now};
+use crate::log::inspect::{self, Name, Piece, Pieces};
 use crate::log::{DiskFile, RealFile};
 use crate::protocol::catalogue::{
     CatalogueRecord, ConfigRecord, NoOpRecord, PartitionRecord, ProducerIdsRecord,
@@ -106,9 +106,11 @@ impl Plan {
         let dir = self.dir.display();
         let mut steps = Vec::new();
         if self.is_gone {
-            steps.push(format!("{dir}: begin a new catalogue; the one that was here is gone"));
-        }
-        if self.survey.has_holes {
+            steps.push(format!(
+                "{dir}: begin a new catalogue, because nothing is left of the one that was here; \
+                 its files are set aside"
+            ));
+        } else if self.survey.has_holes {
             let unfit = match self.survey.unfit.len() {
                 0 => String::new(),
                 1 => ", and 1 record that nobody can follow without them".to_owned(),
@@ -148,7 +150,7 @@ impl Plan {
         if self.is_gone {
             of_catalogue("there is no catalogue, and there are partitions".to_owned());
         }
-        if self.survey.has_holes {
+        if self.is_damaged() {
             of_catalogue(
                 "records are lost: settings, users and topics without records among them are gone"
                     .to_owned(),
@@ -173,11 +175,13 @@ impl Plan {
     /// Does it. Damage that is no batch at all must have been taken out before.
     pub fn carry_out(self, data_dir: &Path, identity: &Identity) -> Result<(), CatalogueError> {
         let unwritable = |path: &Path, error| failed(path, plain(&error));
-        if self.survey.has_holes {
+        if self.is_gone {
+            self.set_files_aside().map_err(|error| unwritable(&self.dir, error))?;
+        } else if self.survey.has_holes {
             for (base, path) in segments(&self.dir)? {
                 rewrite(&path, base, &self.survey)?;
             }
-            inspect::reread(&self.dir, TOPIC_ID, crate::broker::topic::now())
+            inspect::reread(&self.dir, TOPIC_ID, now())
                 .map_err(|error| failed(&self.dir, error))?;
         }
         for (path, lone) in &self.deleted {
@@ -187,9 +191,10 @@ impl Plan {
         }
         let found = look(data_dir)?;
         let catalogue = Catalogue::open_to_mend(data_dir, identity, &found)?;
+        let is_damaged = self.is_damaged();
         {
             let mut state = catalogue.lock();
-            if self.survey.has_holes && !self.survey.has_voters && !is_static(&self.dir) {
+            if !self.is_gone && self.lacks_voters() {
                 state.voters(identity)?;
             }
             let kept: Vec<CatalogueRecord> = self.kept().map(keep).collect();
@@ -199,7 +204,7 @@ impl Plan {
             for records in self.rebuilt.records {
                 catalogue.append(&mut state, records)?;
             }
-            if self.survey.has_holes || self.is_gone {
+            if is_damaged {
                 let records = vec![free_ids(&state, identity)];
                 catalogue.append(&mut state, records)?;
                 let records = behind(&found, &state.image, identity);
@@ -210,6 +215,29 @@ impl Plan {
         }
         catalogue.sync_now()?;
         catalogue.close(data_dir, identity).map_err(|error| unwritable(&self.dir, error))
+    }
+}
+
+impl Plan {
+    /// Whether nothing is left that could be mended.
+    pub fn begins_anew(&self) -> bool {
+        self.is_gone
+    }
+
+    /// What speaks of a log that is gone must not be taken for what speaks of the new one.
+    fn set_files_aside(&self) -> std::io::Result<()> {
+        let entries = match inspect::list(&self.dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries.iter().filter(|entry| Name::parse(&entry.name) != Name::SetAside) {
+            inspect::set_aside(&self.dir.join(&entry.name))?;
+        }
+        Ok(())
+    }
+
+    fn lacks_voters(&self) -> bool {
+        self.survey.has_holes && !self.survey.has_voters && !is_static(&self.dir)
     }
 }
 

@@ -68,6 +68,12 @@ impl Patient {
         is_all || self.partitions.iter().any(|dir| catalogue::is_own(dir))
     }
 
+    /// Whether nothing is left of the catalogue that could be mended.
+    pub fn begins_catalogue_anew(&self) -> bool {
+        let plan = self.data.as_ref().and_then(|data| data.plan.as_ref());
+        plan.is_some_and(Plan::begins_anew)
+    }
+
     /// What is in the catalogue, once what is no batch is taken out of it.
     pub fn mend_catalogue(&mut self, mode: Mode) -> anyhow::Result<usize> {
         let Some(data) = &mut self.data else { return Ok(0) };
