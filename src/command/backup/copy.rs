@@ -33,6 +33,8 @@ pub struct News {
     pub skipped: Gaps,
     /// Saved, and no longer in the cluster.
     pub gone: Gaps,
+    /// Such that was pruned therefore.
+    pub dropped: Gaps,
 }
 
 /// Copies what is new; nothing where it is over before that.
@@ -99,9 +101,11 @@ fn served<T>(answer: Result<T, Error>) -> Result<Result<T, String>, Error> {
 impl Copied {
     /// Drops what the cluster no longer has, where it could be read: else nobody knows what it has.
     pub fn prune(&mut self) {
-        if self.partition.unread.is_none() {
-            self.partition.prune();
-            self.news.gone = Gaps::default();
+        let Copied { partition, news, .. } = self;
+        if let (None, Some(log_start)) = (&partition.unread, partition.log_start) {
+            news.dropped.add(partition.start, log_start.min(partition.end));
+            news.gone = Gaps::default();
+            partition.prune();
         }
     }
 

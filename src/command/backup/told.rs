@@ -124,10 +124,13 @@ fn missing_line(dir: &Path, of: &str, partition: &Partition, is_new: bool) -> St
 /// What is no error, in a line each for all partitions.
 fn once(global: &Global, dir: &Path, news: &[News]) {
     const WHY: &str = "retention, `kaw topic trim` or damage took them";
+    let dir = dir.display();
     if let Some(gone) = named(news, |it| &it.gone) {
-        let dir = dir.display();
         let line = format!("the cluster no longer has {gone} ({WHY})");
         note(global, &format!("{line}; {dir} keeps it all until a run with --prune"));
+    }
+    if let Some(dropped) = named(news, |it| &it.dropped) {
+        note(global, &format!("{dir} drops what the cluster no longer has: {dropped} ({WHY})"));
     }
     if let Some(skipped) = named(news, |it| &it.skipped) {
         let then = "run it more often to save all";
