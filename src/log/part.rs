@@ -13,7 +13,7 @@ use crate::record::Offset;
 
 /// A segment as it is now, or the end of it. It stays readable, whatever becomes of it.
 pub struct Part<F> {
-    path: PathBuf,
+    pub path: PathBuf,
     file: Arc<F>,
     pub base: Offset,
     position: u32,

@@ -3,6 +3,7 @@
 mod damage;
 mod flush;
 mod undecided;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::fs;
