@@ -158,3 +158,17 @@ it!(a_transaction_that_the_disk_has_no_room_to_end_is_ended_when_it_has, |kaw| {
     assert!(kaw.ok(&format!("consume -e otx -b {}", ours.address)).starts_with("behind\n"));
     assert!(!ours.stop().err().contains("left open"));
 });
+
+it!(what_a_killed_apache_kafka_left_open_is_ended_as_well, |kaw| {
+    kaw.broker("").stop();
+    let Some(theirs) = apache(kaw) else { return };
+    leave_open(kaw, &theirs);
+    theirs.kill(kaw);
+    let ours = kaw.broker("");
+    kaw.cmd("consume -e otx").run().ok().prints("behind\n");
+    ours.kill();
+    let ours = kaw.broker("");
+    kaw.cmd("consume -e otx").run().ok().prints("behind\n");
+    let told = ours.stop().err();
+    assert!(!told.contains("left open") && !told.contains("cannot be ended"), "{told}");
+});
