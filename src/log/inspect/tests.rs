@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::super::tests::{TOPIC_ID, contents_by, idempotent, scratch};
-use super::super::{Cleanup, Known, Log, RealDisk, Settings, Stamp, Trust};
+use super::super::{Cleanup, EPOCHS, Known, Log, RealDisk, Settings, Stamp, Trust};
 use super::*;
 use crate::record::{
     BatchBuilder, BatchView, Codec, LeaderEpoch, Offset, Record, Times, Timestamp,
@@ -250,10 +250,16 @@ fn restore(dir: &Path, whole: &BTreeMap<String, Vec<u8>>) {
 }
 
 /// An index with fewer entries is slower to search and nothing else; the blank behind the last line
-/// of a text says nothing.
+/// of a text says nothing; and Apache Kafka leaves epochs that begin behind the log's start.
 fn is_harmless(name: &str, damaged: &[u8], whole: &[u8]) -> bool {
     let shorter = name.ends_with(".index") && damaged.len().is_multiple_of(IndexEntry::BYTES);
     let trimmed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+    let starts = |bytes: &[u8]| epochs(bytes).unwrap_or_default();
+    let (is, was) = (starts(damaged), starts(whole));
+    let later = name == EPOCHS && !is.is_empty() && is[1..] == was[1..] && is[0].0 == was[0].0;
+    if later && was[0].1 < is[0].1 {
+        return true;
+    }
     shorter && whole.starts_with(damaged) || trimmed(damaged) == trimmed(whole)
 }
 
@@ -394,5 +400,18 @@ fn stage(dir: &Path, bases: &[String]) {
     }
     for (kind, bytes) in [("log", log), ("index", offsets), ("timeindex", times)] {
         std::fs::write(dir.join(format!("{}.{kind}.swap", bases[0])), bytes).unwrap();
+    }
+}
+
+/// Apache Kafka that is killed between DeleteRecords and its next checkpoint of where logs begin:
+/// the records are there again, and their epochs begin where they were to begin.
+#[test]
+fn epochs_that_begin_behind_the_log_are_no_damage() {
+    let folder = Folder::new();
+    let end = write(&folder.log(), true);
+    std::fs::write(folder.log().join(EPOCHS), "0\n2\n1 9\n2 12\n").unwrap();
+    for condition in [Condition::Clean, Condition::Unclean] {
+        let verified = verify(&folder.log(), &Expected { condition, ..clean(end) }).unwrap();
+        assert!(!verified.findings.is_damaged(), "{:?}", said(&verified));
     }
 }

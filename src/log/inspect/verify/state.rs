@@ -200,7 +200,10 @@ impl<'a> Pass<'a> {
         let told = self.small.epochs.as_deref().map(|epochs| epoch_at(epochs, batch.last_offset()));
         let newest = self.small.epochs.as_ref().and_then(|epochs| epochs.last());
         let may_lag = !self.is_clean() && newest.is_none_or(|newest| newest.epoch < epoch);
-        let is_before = self.expected.log_start.is_some_and(|start| offset < start);
+        // Apache Kafka's start goes back where it was killed before it was written down, and the
+        // epochs that were cut there do not.
+        let began = self.small.began(self.expected.log_start);
+        let is_before = began.is_some_and(|began| offset < began);
         let begins_within = self.is_clean()
             && !self.expected.compacted
             && !is_before
