@@ -14,7 +14,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Of the broker it may use `home` alone: the files that both sides of a data directory read.
     ("embedded", &["broker", "wire", "protocol", "record"]),
     ("client", &["wire", "protocol", "record"]),
-    ("backup", &["record"]),
+    // Of `log` it may use how a file is opened, alone.
+    ("backup", &["log", "record"]),
     ("layout", &[]),
     ("input", &["layout", "record"]),
     ("output", &["layout", "quantity", "record"]),

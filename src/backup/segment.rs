@@ -2,14 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
 
 use super::manifest::Segment;
 use super::sums::{BLOCK_BYTES, Sums};
 use super::trouble::Trouble;
+use crate::log::regular;
 use crate::record::{BatchError, BatchView, HEADER_BYTES, Offset};
 
 /// A segment that is being written.
@@ -23,7 +21,7 @@ impl Growing {
     /// A new one; what an earlier backup left without an end is written over.
     pub fn create(path: PathBuf, base: Offset) -> Result<Growing, Trouble> {
         let mut options = OpenOptions::new();
-        let opened = to_write(options.create(true).truncate(true), &path);
+        let opened = regular(options.write(true).create(true).truncate(true), &path);
         let file = opened.map_err(|error| disk("write", &path, error))?;
         Ok(Growing { path, file, segment: Segment { base, bytes: 0, sums: Sums::default() } })
     }
@@ -32,7 +30,7 @@ impl Growing {
     /// came to no end.
     pub fn go_on(path: PathBuf, segment: Segment) -> Result<Growing, Trouble> {
         let failed = |error| disk("write", &path, error);
-        let mut file = match to_write(OpenOptions::new().read(true), &path) {
+        let mut file = match regular(OpenOptions::new().read(true).write(true), &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(Trouble::Missing { path });
             }
@@ -86,24 +84,14 @@ fn disk(doing: &'static str, path: &Path, error: io::Error) -> Trouble {
     Trouble::Disk { doing, path: path.to_owned(), error }
 }
 
-/// A link must not choose which file is written to, and a pipe is not waited for.
-fn to_write(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
-    options.write(true).custom_flags(flags).open(path)
-}
-
-/// Opens a regular file to read it: a pipe is not waited for.
-pub(super) fn regular(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no regular file")),
-    }
+/// Opens a regular file to read it. A link is not followed, as in a data directory: what is kept
+/// is a file here.
+pub(super) fn to_read(path: &Path) -> io::Result<File> {
+    regular(OpenOptions::new().read(true), path)
 }
 
 fn open(path: &Path) -> Result<File, Trouble> {
-    match regular(path) {
+    match to_read(path) {
         Ok(file) => Ok(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(Trouble::Missing { path: path.to_owned() })

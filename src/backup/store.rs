@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::manifest::{Manifest, Segment};
-use super::segment::regular;
+use super::segment::to_read;
 use super::trouble::Trouble;
 use crate::record::{Offset, PartitionId};
 
@@ -85,7 +85,7 @@ impl Store {
     fn manifest_at(&self, name: &str) -> Result<Option<Manifest>, Trouble> {
         let path = self.dir.join(name);
         let mut bytes = Vec::new();
-        match regular(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        match to_read(&path).and_then(|mut file| file.read_to_end(&mut bytes)) {
             Ok(_) => Manifest::parse(&bytes, &path).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed("read", &path)(error)),
