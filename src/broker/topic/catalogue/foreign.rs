@@ -6,7 +6,7 @@ use super::image::{Image, TopicImage};
 use crate::protocol::NodeId;
 
 /// 4.3-IV0, the newest whose records are known here (MetadataVersion.java).
-const METADATA_VERSION_MAX: i16 = 30;
+pub const METADATA_VERSION_MAX: i16 = 30;
 
 /// Why this node alone cannot serve it, if so.
 pub fn obstacle(image: &Image, node: NodeId) -> Option<String> {

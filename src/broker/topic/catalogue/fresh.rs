@@ -1,6 +1,7 @@
 //! The first records of a new catalogue: what makes Apache Kafka take the directory for its own.
 //! Never knows: files.
 
+use super::foreign::METADATA_VERSION_MAX;
 use crate::broker::Identity;
 use crate::broker::topic::producer_ids::FIRST_FREE;
 use crate::protocol::catalogue::{CatalogueRecord, FeatureLevelRecord, ProducerIdsRecord};
@@ -43,9 +44,11 @@ pub fn quorum(identity: &Identity) -> [ControlRecord; 3] {
     ]
 }
 
-/// The data records of the second batch.
-pub fn features() -> Vec<CatalogueRecord> {
-    let metadata = ("metadata.version", METADATA_VERSION);
+/// The data records of the second batch. `registered`: what a broker that was here knows, whose
+/// records no lower level may be said of (ImageWriterOptions.handleLoss).
+pub fn features(registered: Option<i16>) -> Vec<CatalogueRecord> {
+    let level = registered.map_or(METADATA_VERSION, |level| level.min(METADATA_VERSION_MAX));
+    let metadata = ("metadata.version", level.max(METADATA_VERSION));
     let features = [metadata].into_iter().chain(FEATURES);
     features
         .map(|(name, level)| FeatureLevelRecord { name: Text::from(name), level }.into())
@@ -69,4 +72,18 @@ pub fn quorum_state(identity: &Identity, epoch: i32) -> String {
          \"votedDirectoryId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"data_version\":1}}",
         identity.node_id
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_is_below_what_a_broker_has_written_by() {
+        let level = |registered| match features(registered).remove(0) {
+            CatalogueRecord::FeatureLevel(record) => record.level,
+            other => panic!("{}", other.name()),
+        };
+        assert_eq!([None, Some(30), Some(31), Some(7)].map(level), [25, 30, 30, 25]);
+    }
 }

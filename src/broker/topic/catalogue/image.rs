@@ -32,6 +32,8 @@ pub struct Registration {
     /// `.kafka_cleanshutdown` must repeat it.
     pub broker_epoch: i64,
     pub is_fenced: bool,
+    /// The highest metadata.version that it knows.
+    pub level_max: Option<i16>,
 }
 
 /// The catalogue as of some record.
@@ -117,8 +119,11 @@ impl Image {
             }
             CatalogueRecord::RegisterBroker(record) => {
                 self.nodes.insert(record.broker_id);
+                let mut features = record.features.iter();
+                let level = features.find(|feature| &*feature.name == "metadata.version");
+                let level_max = level.map(|feature| feature.version_max);
                 let RegisterBrokerRecord { broker_epoch, fenced: is_fenced, .. } = record;
-                self.registration = Some(Registration { broker_epoch, is_fenced });
+                self.registration = Some(Registration { broker_epoch, is_fenced, level_max });
             }
             CatalogueRecord::BrokerRegistrationChange(record) => self.fence(record.fenced),
             CatalogueRecord::FenceBroker(_) => self.fence(1),
@@ -287,7 +292,7 @@ mod tests {
                 BrokerRegistrationChangeRecord { fenced, ..Default::default() }.into()
             };
             let all = std::iter::once(registered.into()).chain(changes.iter().map(change));
-            let want = Registration { broker_epoch: 7, is_fenced: want };
+            let want = Registration { broker_epoch: 7, is_fenced: want, level_max: None };
             assert_eq!(image(all).registration, Some(want), "{fenced} {changes:?}");
         };
         check(true, &[], true);

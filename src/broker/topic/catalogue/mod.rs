@@ -296,7 +296,8 @@ impl State {
         if self.image.features.contains_key("metadata.version") {
             return Ok(());
         }
-        let mut records = fresh::features();
+        let registered = self.image.registration.and_then(|registration| registration.level_max);
+        let mut records = fresh::features(registered);
         records.extend(self.is_new.then(|| fresh::producer_ids(identity)));
         self.append(records).map(drop)
     }
@@ -304,7 +305,8 @@ impl State {
     /// Apache Kafka's broker, which was killed, is not there any more. Its successor would be kept
     /// waiting until its session ends (ClusterControlManager.registerBroker).
     fn fence(&mut self, identity: &Identity) -> Result<(), CatalogueError> {
-        let Some(Registration { broker_epoch, is_fenced: false }) = self.image.registration else {
+        let Some(Registration { broker_epoch, is_fenced: false, .. }) = self.image.registration
+        else {
             return Ok(());
         };
         let record = BrokerRegistrationChangeRecord {
