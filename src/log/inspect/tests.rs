@@ -415,3 +415,17 @@ fn epochs_that_begin_behind_the_log_are_no_damage() {
         assert!(!verified.findings.is_damaged(), "{:?}", said(&verified));
     }
 }
+
+/// All was deleted, and the broker was killed before it wrote down where the log begins.
+#[test]
+fn an_empty_segment_tells_where_the_log_is() {
+    let folder = Folder::new();
+    let end = write(&folder.log(), true);
+    for name in files(&folder.log()).into_keys().filter(|name| name.starts_with("0000")) {
+        std::fs::remove_file(folder.log().join(name)).unwrap();
+    }
+    std::fs::write(folder.log().join(format!("{:020}.log", end.get())), "").unwrap();
+    let unclean = Expected { condition: Condition::Unclean, ..clean(end) };
+    let verified = verify(&folder.log(), &unclean).unwrap();
+    assert!(!verified.findings.is_damaged(), "{:?}", said(&verified));
+}

@@ -95,12 +95,13 @@ pub fn verify(dir: &Path, expected: &Expected) -> io::Result<Verified> {
     let mut pass = state::Pass::new(dir, expected, small, unfinished, findings);
     pass.stock(&entries);
     let segments = segments(&entries);
-    pass.check_begin(segments.keys().next().copied());
+    let first = segments.keys().next().copied();
+    pass.check_begin(first);
     let nexts = segments.keys().skip(1).copied().map(Some).chain([None]);
     for ((&base, &bytes), next) in segments.iter().zip(nexts) {
         pass.segment(base, bytes, next, &entries);
     }
-    Ok(pass.finish(&entries, segments.is_empty()))
+    Ok(pass.finish(&entries, first))
 }
 
 /// The segments by their base offsets, with their lengths.

@@ -280,8 +280,10 @@ impl<'a> Pass<'a> {
     }
 
     /// What can be said only when all was read.
-    pub fn finish(mut self, entries: &[Entry], is_empty: bool) -> Verified {
-        let end = self.end.or(self.expected.log_start).unwrap_or(Offset::ZERO);
+    pub fn finish(mut self, entries: &[Entry], first: Option<Offset>) -> Verified {
+        // One segment that is empty tells where the log is, all the same.
+        let end = self.end.or(first.max(self.expected.log_start)).unwrap_or(Offset::ZERO);
+        let is_empty = first.is_none();
         self.compare_snapshots(end);
         self.verified.span = self.end.map(|end| (self.first.unwrap_or(end), end));
         let metadata = entries.iter().any(|entry| entry.name == METADATA);
