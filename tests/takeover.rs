@@ -120,3 +120,20 @@ it!(a_compaction_that_apache_kafka_did_not_finish_is_finished, |kaw| {
     assert_eq!(names().into_iter().find(gone), None);
     kaw.ok(&format!("log verify {}", kaw.data().display()));
 });
+
+// Apache Kafka recovers first what has no offset index, and lets the epoch begin there.
+it!(an_epoch_begins_for_apache_kafka_where_a_killed_broker_began_it, |kaw| {
+    let Some(theirs) = kaw.apache_on(&kaw.data()) else { return };
+    let to = format!("-b {}", theirs.address);
+    kaw.ok(&format!("topic create led -c segment.bytes=1048576 {to}"));
+    kaw.sh(&format!("seq -f %01000g 1000 | kaw produce led {to}")).run().ok();
+    theirs.stop();
+    // What is durable only for acks is not in the checkpoints yet.
+    let ours = kaw.broker("--durability os");
+    kaw.sh("seq -f %01000g 5000 | kaw produce led").run().ok();
+    ours.kill();
+    kaw.apache_on(&kaw.data()).expect("it was there before").stop();
+    let told = fs::read_to_string(kaw.data().join("led-0/leader-epoch-checkpoint")).unwrap();
+    assert!(told.ends_with("\n0 0\n1 1000\n2 6000\n"), "{told}");
+    kaw.ok(&format!("log verify {}", kaw.data().display()));
+});

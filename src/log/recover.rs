@@ -174,7 +174,8 @@ impl<D: Disk> Log<D> {
                     if there && kind == Kind::TransactionIndex {
                         self.load_aborted(base)?;
                     }
-                    if !there && kind == Kind::OffsetIndex {
+                    // An empty one is of a segment that had nothing yet.
+                    if !there && kind == Kind::OffsetIndex && 0 < file.bytes {
                         recovered.orphans.push(self.files.named(&file.name));
                     }
                     !there

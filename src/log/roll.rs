@@ -36,16 +36,29 @@ impl<D: Disk> Log<D> {
     /// An empty segment that begins at the log's end.
     pub(super) fn add_segment(&mut self, now: Timestamp) -> Result<(), Failed> {
         let path = self.files.path(Kind::Log, self.end);
-        let file = self.new_file(&path).inspect_err(|_| {
+        let index = self.files.path(Kind::OffsetIndex, self.end);
+        let made = self.leave_index(&index).and_then(|()| self.new_file(&path));
+        let file = made.inspect_err(|_| {
             // The next batch may still fit into the segment before: an empty one must not begin
             // in its middle. Where this fails too, the next opening removes it.
-            let _ = self.files.remove(&path);
+            let _ = self.files.remove(&path).and_then(|()| self.files.remove(&index));
         })?;
         self.unsynced.names += 1;
         self.segments.push(Segment::new(self.end, file, now));
         self.recent = read::Recent::default();
         self.last_batch = (0, 0);
         Ok(())
+    }
+
+    /// After a kill, Apache Kafka recovers first what has no offset index, and lets a leader epoch
+    /// begin where it first meets it: behind all that the epoch wrote before
+    /// (LogLoader.loadSegmentFiles, LogSegment.recover). An index may be empty; so every segment
+    /// but the first has one before it has a log.
+    fn leave_index(&self, path: &Path) -> Result<(), Failed> {
+        match self.segments.is_empty() {
+            true => Ok(()),
+            false => self.files.open(path, Open::OrCreate).map(drop),
+        }
     }
 
     /// What an earlier attempt may have left is no part of the log.

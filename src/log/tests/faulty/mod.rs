@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::{Disk, DiskFile, Listed, Open};
+use super::DIR;
 use crate::record::Timestamp;
 use inode::{Change, Inode};
 use names::{Names, Naming};
@@ -150,6 +151,14 @@ impl FaultyDisk {
 
     pub fn files(&self) -> Vec<PathBuf> {
         self.state().names.files.keys().cloned().collect()
+    }
+
+    /// The log's own files that end so.
+    pub fn named(&self, suffix: &str) -> Vec<PathBuf> {
+        let is_its = |path: &PathBuf| {
+            path.parent() == Some(Path::new(DIR)) && path.extension().is_some_and(|e| e == suffix)
+        };
+        self.files().into_iter().filter(is_its).collect()
     }
 
     /// Gives a directory another name, as the broker does with a deleted topic's.

@@ -224,14 +224,14 @@ fn last_batches_are_known(model: &Model, log: &mut Log<FaultyDisk>) {
 pub fn files(disk: &FaultyDisk, held: &[Entry]) {
     segments(disk);
     let mut last = BTreeMap::new();
-    for path in named(disk, "log") {
+    for path in disk.named("log") {
         for batch in batches(&disk.read(&path).unwrap()) {
             let batch = batch.unwrap();
             let last_sequence = batch.producer().unwrap().base_sequence + batch.last_offset_delta();
             last.insert(batch.producer().unwrap().id, (last_sequence, batch.last_offset()));
         }
     }
-    let newest = named(disk, "snapshot").pop();
+    let newest = disk.named("snapshot").pop();
     let Some(newest) = newest.filter(|_| !held.is_empty()) else { return };
     let newest = Producers::parse_snapshot(&disk.read(&newest).unwrap(), Timestamp(0)).unwrap();
     for (id, wrote) in last {
@@ -243,13 +243,7 @@ pub fn files(disk: &FaultyDisk, held: &[Entry]) {
 
 /// What Apache's dump-log checks: every index entry names a batch, every time is that batch's.
 pub fn segments(disk: &FaultyDisk) {
-    named(disk, "log").iter().for_each(|path| segment(disk, path, &disk.read(path).unwrap()));
-}
-
-fn named(disk: &FaultyDisk, suffix: &str) -> Vec<std::path::PathBuf> {
-    let here = |path: &Path| path.parent() == Some(Path::new(DIR));
-    let all = disk.files().into_iter().filter(|path| here(path));
-    all.filter(|path| path.extension().is_some_and(|end| end == suffix)).collect()
+    disk.named("log").iter().for_each(|path| segment(disk, path, &disk.read(path).unwrap()));
 }
 
 fn segment(disk: &FaultyDisk, path: &Path, bytes: &[u8]) {

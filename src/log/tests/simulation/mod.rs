@@ -12,10 +12,12 @@
 
 mod checks;
 mod compaction;
+mod epochs;
 mod model;
 
 use std::io::Write;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use super::*;
 use checks::Counts;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use super::checks::{self, Counts, Entry};
+use super::epochs;
 use super::*;
 use crate::log::tests::faulty::{Dice, FaultyDisk};
 
@@ -125,6 +126,7 @@ impl Model {
     /// Opens the log as the broker does, and checks everything.
     pub fn open(&mut self, end: End) -> Log<FaultyDisk> {
         checks::verified(self, end);
+        epochs::covered(self, end);
         if end != End::Clean && self.dice.chance(8) {
             self.disk.fail_after(self.dice.below(60), io::ErrorKind::Other);
         }
