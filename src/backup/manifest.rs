@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::aborted::Aborted;
 use super::gaps::Gaps;
@@ -11,7 +13,8 @@ use super::sums::Sums;
 use super::trouble::Trouble;
 use crate::record::{LeaderEpoch, Offset, PartitionId, Timestamp};
 
-const FORMAT: u64 = 1;
+/// 1 had no ranges of what is missing, and told in mere words why a partition ends early.
+const FORMAT: u64 = 2;
 /// As Kafka bounds the names of topics, which become names of directories (Topic.java).
 const NAME_BYTES_MAX: usize = 249;
 
@@ -60,7 +63,7 @@ pub struct Partition {
     pub aborted: Aborted,
     pub segments: Vec<Segment>,
     /// Why it ends before the cluster's log did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "unread", skip_serializing_if = "Option::is_none")]
     pub unread: Option<Unread>,
     /// What lies between batches of the cluster's log, where no compaction can have taken it.
     #[serde(default, skip_serializing_if = "Gaps::is_empty")]
@@ -110,7 +113,7 @@ impl Manifest {
     /// The bytes of the file.
     pub fn render(&self) -> Vec<u8> {
         let body = serde_json::to_string(self).expect("there is nothing in it that JSON has not");
-        framed(&body).into_bytes()
+        framed(FORMAT, &body).into_bytes()
     }
 
     /// Reads the bytes of the file at `path`. What is not exactly as it was written is refused.
@@ -126,11 +129,12 @@ impl Manifest {
             damaged(at, at + 1)
         })?;
         let (head, rest) = text.split_once('\n').ok_or_else(all)?;
-        if let Some(format) = format(head).filter(|format| FORMAT < *format) {
+        let format = format(head).filter(|format| 0 < *format).ok_or_else(all)?;
+        if FORMAT < format {
             return Err(Trouble::Newer { path: path.to_owned(), format });
         }
         let body = rest.strip_suffix("}\n").ok_or_else(all)?;
-        if framed(body) != text {
+        if framed(format, body) != text {
             return Err(all());
         }
         let manifest: Manifest = serde_json::from_str(body).map_err(|_| all())?;
@@ -188,9 +192,17 @@ impl Partition {
     }
 }
 
-fn framed(body: &str) -> String {
+/// Damage was all that format 1 knew.
+fn unread<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Unread>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(why) => Ok(Some(Unread::Damaged(why))),
+        why => serde_json::from_value(why).map_err(D::Error::custom),
+    }
+}
+
+fn framed(format: u64, body: &str) -> String {
     let sum = crc32c::crc32c(body.as_bytes());
-    format!("{{\"kaw_backup\":{FORMAT},\"crc32c\":\"{sum:08x}\",\"backup\":\n{body}}}\n")
+    format!("{{\"kaw_backup\":{format},\"crc32c\":\"{sum:08x}\",\"backup\":\n{body}}}\n")
 }
 
 fn format(head: &str) -> Option<u64> {
@@ -263,9 +275,24 @@ mod tests {
             assert!(parse(&bytes).is_err(), "bit {bit} flipped");
         }
         assert!(parse(&[&bytes[..], b"\n"].concat()).is_err());
-        let newer = String::from_utf8(bytes).unwrap().replace("kaw_backup\":1", "kaw_backup\":2");
+        let newer = String::from_utf8(bytes).unwrap().replace("kaw_backup\":2", "kaw_backup\":3");
         let said = parse(newer.as_bytes()).unwrap_err().to_string();
-        assert_eq!(said, "m has format 2, which a later kaw wrote; update kaw");
+        assert_eq!(said, "m has format 3, which a later kaw wrote; update kaw");
+    }
+
+    #[test]
+    fn the_first_format_is_read() {
+        let body = [
+            r#"{"cluster":null,"topics":{"t":{"id":null,"taken":1,"replicas":1,"configs":{},"#,
+            r#""partitions":[{"start":0,"end":9,"leader_epoch":0,"batch_bytes_max":0,"#,
+            r#""aborted":[],"segments":[],"unread":"CRC mismatch"}]}},"groups":{}}"#,
+        ]
+        .concat();
+        let manifest = parse(framed(1, &body).as_bytes()).unwrap();
+        let partition = &manifest.topics["t"].partitions[0];
+        assert_eq!(partition.unread, Some(Unread::Damaged("CRC mismatch".to_owned())));
+        assert_eq!(parse(&manifest.render()).unwrap(), manifest);
+        assert!(parse(framed(0, &body).as_bytes()).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! The manifest is two lines of JSON and nothing else:
 //!
 //! ```text
-//! {"kaw_backup":1,"crc32c":"0a1b2c3d","backup":
+//! {"kaw_backup":2,"crc32c":"0a1b2c3d","backup":
 //! {"cluster":…,"topics":{…},"groups":{…}}}
 //! ```
 //! `crc32c` is that of the second line without its last brace. `topics` has by name the topic's
