@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::harness::SmallDisk;
 use crate::harness::raw::{Raw, produce, records};
+use crate::harness::{SmallDisk, until};
 
 /// Kafka's number for KAFKA_STORAGE_ERROR.
 const STORAGE_ERROR: i16 = 56;
@@ -91,4 +91,26 @@ it!(a_group_on_a_full_disk_is_told_why_it_waits_and_goes_on_when_there_is_room, 
     let log = broker.stop().err();
     let said = log.lines().filter(|line| line.contains("cannot append")).count();
     assert!(0 < said && said < 10, "{log}");
+});
+
+it!(what_is_deleted_makes_room_on_a_full_disk, |kaw| {
+    let Some(disk) = SmallDisk::mount(kaw, 12) else { return };
+    let data = disk.0.join("data");
+    fs::create_dir(&data).unwrap();
+    let broker = kaw.broker_on(&data);
+    kaw.ok(&format!("topic create -b {} t -c segment.bytes=1048576", broker.address));
+    let mut raw = Raw::open(&broker.address).unwrap();
+    let taken = (0..2000).take_while(|number| send(&mut raw, 1, *number) == 0).count();
+    assert!(60 < taken, "there was room for {taken}");
+    // What goes first is in a checkpoint: it is made some seconds after the first record.
+    let checkpoint = data.join("t-0/kaw-checkpoint");
+    until("a checkpoint", || fs::metadata(&checkpoint).ok());
+    // Not a byte is left, also not for small files.
+    let _ = fs::write(disk.0.join("ballast"), vec![0; 12 << 20]);
+    assert_eq!(send(&mut raw, 1, 0), STORAGE_ERROR);
+    kaw.ok(&format!("topic trim -b {} t --to {taken}", broker.address));
+    assert_eq!(send(&mut raw, -1, taken), 0);
+    assert_eq!(records(&mut raw, "t").unwrap().len(), 1);
+    broker.stop();
+    kaw.ok(&format!("log verify {}", data.display()));
 });

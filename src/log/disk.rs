@@ -71,6 +71,11 @@ pub trait DiskFile: Send + Sync + 'static {
     fn set_modified(&self, time: Timestamp) -> io::Result<()>;
 }
 
+/// Whether there is no room: a disk that is full is so for the other files too.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// The machine's own file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;

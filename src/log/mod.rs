@@ -48,7 +48,7 @@ use std::sync::Arc;
 pub use aborted::Aborted;
 pub use by_time::Newest;
 pub use clean::Pace;
-pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile, not_regular, regular};
+pub use disk::{Disk, DiskFile, Listed, Open, RealDisk, RealFile, is_full, not_regular, regular};
 pub use facts::{
     AppendError, Appended, Cleanup, CompactError, Compaction, Found, Known, OpenError, Outcome,
     ReadError, Recovered, Removed, Retention, Settings, Slice, Stamp, Trust, Unchecked,

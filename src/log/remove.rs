@@ -2,10 +2,12 @@
 
 use std::io;
 
+use std::path::PathBuf;
+
 use super::files::{Failed, Kind};
 use super::retention::{self, Span};
 use super::segment::Segment;
-use super::{Checkpoint, Disk, Log, Removed, Retention};
+use super::{Checkpoint, Disk, DiskFile, Log, Open, Removed, Retention, saved};
 use crate::record::{Offset, Timestamp};
 
 /// A last segment that is smaller stays, as Apache's does, until it is full or old: whoever deletes
@@ -19,6 +21,30 @@ pub enum Removal<D: Disk> {
     /// them: without one, a crash after the removal of the others would forget it. This is to be
     /// run without the log's lock and told to the log, which is then to be asked again.
     After(Removed, Box<Checkpoint<D>>),
+}
+
+/// Where the log begins, to be said by the checkpoint that there is. On a full disk there is no
+/// room for another one before something goes, and nothing goes before a checkpoint says so.
+pub struct Restart<D: Disk> {
+    disk: D,
+    path: PathBuf,
+    start: Offset,
+}
+
+impl<D: Disk> Restart<D> {
+    /// To be run without the log's lock. It takes no room; whether there was a checkpoint.
+    pub fn run(&self) -> io::Result<bool> {
+        let file = match self.disk.open(&self.path, Open::Existing) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        let Some(head) = saved::begun_at(&self.disk.read(&self.path)?, self.start) else {
+            return Ok(false);
+        };
+        file.write_at([&head, &[]], 0)?;
+        file.sync()?;
+        Ok(true)
+    }
 }
 
 impl<D: Disk> Log<D> {
@@ -52,6 +78,16 @@ impl<D: Disk> Log<D> {
             self.roll(now).map_err(|failed| failed.error)?;
         }
         self.remove_oldest(self.segments_below_start())
+    }
+
+    pub fn restart(&mut self) -> Restart<D> {
+        let (disk, path) = (self.files.disk.clone(), self.files.named(saved::NAME));
+        Restart { disk, path, start: self.start }
+    }
+
+    /// `restart` ran.
+    pub fn restarted(&mut self, restart: &Restart<D>) {
+        self.start_saved = self.start_saved.max(restart.start);
     }
 
     /// Segments that end where the log begins or before; the last one has no end yet.

@@ -36,6 +36,21 @@ pub(super) struct Saved {
     pub producers: Producers,
 }
 
+/// Up to where the start stands, from the checksum on: less than a sector, which a disk writes
+/// whole or not at all.
+const HEAD_BYTES: usize = 32;
+
+/// The head of a checkpoint that says where the log begins now, and else what it said.
+pub(super) fn begun_at(bytes: &[u8], start: Offset) -> Option<[u8; HEAD_BYTES]> {
+    Saved::decode(bytes, Timestamp(0))?.start?;
+    let (head, rest) = bytes.split_first_chunk::<HEAD_BYTES>()?;
+    let mut head = *head;
+    head[HEAD_BYTES - 8..].copy_from_slice(&start.get().to_be_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&head[4..]), rest);
+    head[..4].copy_from_slice(&crc.to_be_bytes());
+    Some(head)
+}
+
 impl Saved {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = vec![0; 4];

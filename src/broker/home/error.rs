@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::log::is_full;
+
 #[derive(Debug)]
 pub enum Error {
     Create {
@@ -116,9 +118,7 @@ const ELSE: &str = "set KAW_DATA_DIR or pass -b";
 /// What to do about it.
 fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "make room there, set KAW_DATA_DIR or pass -b"
-        }
+        _ if is_full(error) => "make room there, set KAW_DATA_DIR or pass -b",
         io::ErrorKind::IsADirectory => "move that directory away, set KAW_DATA_DIR or pass -b",
         _ => ELSE,
     }

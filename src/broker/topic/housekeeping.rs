@@ -13,7 +13,7 @@ use super::compaction::{Which, compact};
 use super::partition::{Partition, now};
 use super::topics::Topics;
 use crate::broker::Durability;
-use crate::log::{Retention, Unchecked};
+use crate::log::{Retention, Unchecked, is_full};
 use crate::record::Timestamp;
 
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -206,11 +206,6 @@ fn flush(partition: &Partition) -> io::Result<()> {
         let topic = &partition.core.name;
         tracing::error!(%topic, partition = %partition.id, %error, "cannot flush");
     })
-}
-
-/// A disk that is full is so for the other logs too.
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// What is due before the broker leaves, as far as its budget goes. Retention begins where the

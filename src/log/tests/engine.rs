@@ -628,3 +628,51 @@ fn who_writes_old_records_all_the_time_keeps_none_from_going() {
     }
     assert!(4 < gone, "{gone} of {} segments went", log.segments.len());
 }
+
+#[test]
+fn what_is_to_go_makes_room_on_a_full_disk() {
+    let (disk, mut log) = fresh();
+    let large = "x".repeat(700);
+    for n in 0..10 {
+        append(&mut log, &idempotent(5, 0, n, &[&large])).unwrap();
+    }
+    let checkpoint = log.checkpoint().unwrap();
+    checkpoint.run().unwrap();
+    log.checkpointed(&checkpoint);
+    disk.fill_up();
+    let gone = removed(&mut log, |log| log.remove_before(Offset(8), Timestamp(0))).unwrap();
+    assert_eq!((gone.segments, log.start()), (8, Offset(8)));
+    append(&mut log, &idempotent(5, 0, 10, &[&large])).unwrap();
+}
+
+/// A power loss at any moment of it takes nothing, and nobody says that it did.
+#[test]
+fn what_went_to_make_room_is_not_called_lost() {
+    let large = "x".repeat(700);
+    for changes in 0.. {
+        let (mut disk, mut log) = fresh();
+        for n in 0..10 {
+            append(&mut log, &idempotent(5, 0, n, &[&large])).unwrap();
+        }
+        let checkpoint = log.checkpoint().unwrap();
+        checkpoint.run().unwrap();
+        log.checkpointed(&checkpoint);
+        let recovery_point = log.known().recovery_point;
+        disk.fill_up();
+        disk.crash_after(changes);
+        let trimmed = removed(&mut log, |log| log.remove_before(Offset(8), Timestamp(0)));
+        let was_out = disk.power_is_out();
+        drop(log);
+        disk.power_fails(&mut Dice(changes));
+        disk.make_room();
+        let known = Known { recovery_point, is_ours: true, ..Known::default() };
+        let (mut log, recovered) = open(&disk, known);
+        assert!(recovered.is_whole(), "after {changes} changes: {recovered:?}");
+        let again = append(&mut log, &idempotent(5, 0, 9, &[&large])).unwrap();
+        assert_eq!(again.outcome, Outcome::Duplicate, "after {changes} changes");
+        if !was_out {
+            trimmed.unwrap();
+            return;
+        }
+    }
+}

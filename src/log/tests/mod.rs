@@ -113,15 +113,27 @@ pub fn removed<D: Disk>(
     log: &mut Log<D>,
     remove: impl Fn(&mut Log<D>) -> io::Result<Removal<D>>,
 ) -> io::Result<Removed> {
-    let mut all = Removed::default();
+    let (mut all, mut is_restarted) = (Removed::default(), false);
     loop {
-        match remove(log)? {
-            Removal::Done(removed) => return Ok(all.and(removed)),
-            Removal::After(removed, checkpoint) => {
+        let checkpoint = match remove(log) {
+            Err(error) => Err(error),
+            Ok(Removal::Done(removed)) => return Ok(all.and(removed)),
+            Ok(Removal::After(removed, checkpoint)) => {
                 all = all.and(removed);
-                checkpoint.run()?;
-                log.checkpointed(&checkpoint);
+                checkpoint.run().map(|()| checkpoint)
             }
+        };
+        match checkpoint {
+            Ok(checkpoint) => log.checkpointed(&checkpoint),
+            Err(error) if is_full(&error) && !is_restarted => {
+                let restart = log.restart();
+                is_restarted = restart.run()?;
+                if !is_restarted {
+                    return Err(error);
+                }
+                log.restarted(&restart);
+            }
+            Err(error) => return Err(error),
         }
     }
 }

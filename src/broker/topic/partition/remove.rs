@@ -4,7 +4,7 @@
 use std::io;
 
 use super::{Partition, Unusable, now};
-use crate::log::{Log, RealDisk, Removal, Removed, Retention};
+use crate::log::{Log, RealDisk, Removal, Removed, Retention, is_full};
 use crate::record::{Offset, Timestamp};
 
 /// What came of deleting records.
@@ -59,18 +59,30 @@ impl Partition {
         let mut all = Removed::default();
         for _ in 0..CHECKPOINTS_PER_REMOVAL_MAX {
             let checkpoint = match self.if_open(&wish)? {
-                Err(error) => return Some(Err(error)),
+                Err(error) => Err(error),
                 Ok(Removal::Done(removed)) => return Some(Ok(all.and(removed))),
                 Ok(Removal::After(removed, checkpoint)) => {
                     all = all.and(removed);
-                    checkpoint
+                    checkpoint.run().map(|()| checkpoint)
                 }
             };
-            if let Err(error) = checkpoint.run() {
-                return Some(Err(error));
+            match checkpoint {
+                Ok(checkpoint) => self.if_open(|log| log.checkpointed(&checkpoint))?,
+                Err(error) if is_full(&error) && self.restart()? => {}
+                Err(error) => return Some(Err(error)),
             }
-            self.if_open(|log| log.checkpointed(&checkpoint));
         }
         Some(Ok(all))
+    }
+
+    /// Brings to the disk where the log begins, where there is no room for a checkpoint. Whether it
+    /// could be.
+    fn restart(&self) -> Option<bool> {
+        let restart = self.if_open(|log| log.restart())?;
+        let is_done = restart.run().unwrap_or(false);
+        if is_done {
+            self.if_open(|log| log.restarted(&restart))?;
+        }
+        Some(is_done)
     }
 }
