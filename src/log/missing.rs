@@ -16,11 +16,11 @@ pub(super) struct Missing {
 
 impl Missing {
     pub(super) fn parse(file: &[u8]) -> Result<Missing, BadLine> {
-        let mut missing = Missing::default();
-        for (from, to) in parse_checkpoint(file, parse_range)? {
-            missing.add(from, to);
+        let ranges = parse_checkpoint(file, parse_range)?;
+        match ranges.windows(2).position(|pair| pair[1].0 <= pair[0].1) {
+            Some(at) => Err(BadLine { line: at + 4, what: "the ranges do not rise" }),
+            None => Ok(Missing { ranges }),
         }
-        Ok(missing)
     }
 
     pub(super) fn file(&self) -> Vec<u8> {
@@ -64,7 +64,7 @@ mod tests {
         }
         assert_eq!(missing.file(), b"0\n3\n0 15\n20 40\n50 60\n");
         assert_eq!(Missing::parse(&missing.file()).unwrap(), missing);
-        for bad in ["", "0\n1\n", "0\n1\n5 5\n", "0\n1\n-1 5\n", "0\n1\n5\n"] {
+        for bad in ["", "0\n1\n", "0\n1\n5 5\n", "0\n1\n-1 5\n", "0\n1\n5\n", "0\n2\n5 6\n1 2\n"] {
             assert!(Missing::parse(bad.as_bytes()).is_err(), "{bad:?}");
         }
     }

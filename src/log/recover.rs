@@ -32,8 +32,8 @@ use crate::record::{Offset, Timestamp, Uuid};
 struct Start {
     segment: usize,
     position: u32,
-    /// Up to here compaction may have taken the last batches of segments away; elsewhere, what is
-    /// missing between two segments was lost.
+    /// Up to here compaction may have taken the last batches of segments away, or all is deleted;
+    /// elsewhere, what is missing between two segments was lost.
     compacted: Offset,
     /// Up to here all was durable when the log was left: what is not there was not torn, but lost.
     durable: Offset,
@@ -250,7 +250,11 @@ impl<D: Disk> Log<D> {
             None => self.start_over(known, now)?,
         };
         let end = known.recovery_point.filter(|_| known.trust == Trust::Clean);
-        let start = Start { durable, end: end.filter(|end| durable <= *end), ..start };
+        // What is deleted, and its file yet to go, may lack what it likes.
+        let deleted = known.log_start.max(saved_start).unwrap_or(Offset::ZERO);
+        let compacted = start.compacted.max(deleted);
+        let end = end.filter(|end| durable <= *end);
+        let start = Start { compacted, durable, end, ..start };
         // Names of files are as little known to be durable as the bytes behind this point.
         let all_believed = start.segment + 1 == self.segments.len()
             && start.position == self.segments[start.segment].bytes;

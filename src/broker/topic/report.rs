@@ -35,18 +35,25 @@ pub fn stray(dir: &Path, kept_at: &Path, why: &Left) {
     );
 }
 
+/// So many ranges of lost offsets have a line of their own.
+const LOST_MAX: usize = 20;
+
 fn tell(partition: &str, recovered: &Recovered) {
     if let Some(torn) = &recovered.torn {
         let (file, position, bytes) = (torn.path.display(), torn.position, torn.bytes);
         tracing::warn!(partition, %file, position, bytes, "cut a torn tail, never acknowledged");
     }
-    for lost in &recovered.lost {
+    for lost in recovered.lost.iter().take(LOST_MAX) {
         let (file, from, to) = (lost.path.display(), lost.from, lost.to);
         tracing::error!(
             partition, %file, %from, %to,
             "offsets that were durable are gone; restore them from a backup, or accept that with \
              `kaw log repair --yes`"
         );
+    }
+    if LOST_MAX < recovered.lost.len() {
+        let more = recovered.lost.len() - LOST_MAX;
+        tracing::error!(partition, more, "more ranges are gone; `kaw log verify` names each");
     }
     for damaged in &recovered.damaged {
         let (file, position, bytes) = (damaged.path.display(), damaged.position, damaged.bytes);

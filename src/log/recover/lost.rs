@@ -26,14 +26,16 @@ impl<D: Disk> Log<D> {
         saved_start: Option<Offset>,
     ) -> Result<Vec<Lost>, Failed> {
         let mut lost = Vec::from_iter(self.lost_before(known, saved_start)?);
-        let first = self.segments[0].base;
-        let start = known.log_start.map_or(first, |start| start.max(first));
+        let start = known.log_start.max(saved_start).max(Some(self.segments[0].base));
         // Compaction takes the last batches of segments away, also before it was turned off.
-        let is_compacted = self.settings.cleanup == Cleanup::Compact
-            || known.compacted.is_some_and(|compacted| start < compacted);
+        let is_compacted = self.settings.cleanup == Cleanup::Compact || start < known.compacted;
         for at_segment in 0..believed.min(self.segments.len() - 1) {
-            let Some(tail) = self.tail(at_segment) else { continue };
             let (base, next) = (self.segments[at_segment].base, self.segments[at_segment + 1].base);
+            // What is deleted, and its file yet to go, may lack what it likes.
+            if Some(next) <= start {
+                continue;
+            }
+            let Some(tail) = self.tail(at_segment) else { continue };
             if tail.end < next && (tail.is_cut || !is_compacted) {
                 let path = self.files.path(Kind::Log, base);
                 lost.push(Lost { path, from: tail.end, to: next });
@@ -128,12 +130,12 @@ impl<D: Disk> Log<D> {
             let written = text::replace(disk, &path, &all.file());
             let _ = written.and_then(|()| disk.sync_dir(&self.files.dir));
         }
-        let told = |from: Offset, to: Offset, lost: &Lost| lost.from <= from && to <= lost.to;
-        for (from, to) in before.ranges() {
-            if !recovered.lost.iter().any(|lost| told(from, to, lost)) {
-                recovered.lost.push(Lost { path: path.clone(), from, to });
-            }
-        }
+        let is_told = |&(from, to): &(Offset, Offset)| {
+            recovered.lost.iter().any(|lost| lost.from <= from && to <= lost.to)
+        };
+        let untold: Vec<_> = before.ranges().filter(|range| !is_told(range)).collect();
+        let untold = untold.into_iter().map(|(from, to)| Lost { path: path.clone(), from, to });
+        recovered.lost.extend(untold);
         Ok(())
     }
 }

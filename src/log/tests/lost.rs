@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::log::inspect::{Condition, Expected, Mode, Severity, repair, verify};
+use crate::log::{missing, saved};
 
 /// A log on the machine's own disk, gone with the value.
 struct Folder {
@@ -288,4 +289,29 @@ fn what_went_by_its_own_rules_is_no_loss() {
     folder.known.compacted = Some(Offset(30));
     let (_, recovered) = folder.open();
     assert_eq!(ranges(&recovered), []);
+    // Apache Kafka deletes segments some minutes after the records in them.
+    folder.known.log_start = Some(Offset(33));
+    for trust in [Trust::Clean, Trust::Unclean] {
+        folder.known.trust = trust;
+        let (log, recovered) = folder.open();
+        assert_eq!((ranges(&recovered), log.start()), (vec![], Offset(33)), "{trust:?}");
+    }
+    std::fs::remove_file(folder.dir().join(saved::NAME)).unwrap();
+    folder.known.recovery_point = Some(Offset(5));
+    folder.known.compacted = None;
+    let (log, recovered) = folder.open();
+    assert!(recovered.is_whole(), "{recovered:?}");
+    assert_eq!((ranges(&recovered), log.end()), (vec![], Offset(END)));
+}
+
+#[test]
+fn what_is_written_down_is_read_in_a_moment_however_much_it_is() {
+    let folder = Folder::new(DELETE);
+    let many = 300_000;
+    let lines: String = (0..many).map(|n| format!("{} {}\n", 2 * n, 2 * n + 1)).collect();
+    let path = folder.dir().join(missing::NAME);
+    std::fs::write(&path, format!("0\n{many}\n{lines}")).unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(folder.open().1.lost.len(), many);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
 }
