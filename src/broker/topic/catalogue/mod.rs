@@ -12,6 +12,7 @@ mod image;
 pub mod mend;
 mod read;
 pub mod rebuild;
+mod rewrite;
 mod survey;
 
 use std::fmt;
