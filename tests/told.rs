@@ -49,3 +49,43 @@ it!(who_starts_the_broker_hears_what_was_wrong_at_its_start, |kaw| {
     assert_eq!(err.lines().count(), 1, "{err}");
     assert_eq!(said(kaw, "topic list"), "", "it was said");
 });
+
+it!(a_partition_with_another_topic_id_is_refused_and_named_and_a_repair_brings_it_back, |kaw| {
+    kaw.cmd("produce -q t").stdin("one\ntwo\n").run().ok();
+    kaw.ok("broker stop");
+    let metadata = kaw.data().join("t-0/partition.metadata");
+    let before = fs::read_to_string(&metadata).unwrap();
+    let at = before.find("topic_id: ").unwrap() + 10;
+    let letter = if &before[at..=at] == "A" { "B" } else { "A" };
+    fs::write(&metadata, format!("{}{letter}{}", &before[..at], &before[at + 1..])).unwrap();
+    let repair = format!("kaw log repair --yes {}", kaw.data().display());
+    let stay = format!("{}s", DEADLINE.as_secs());
+    let asked = kaw.cmd("consume -e t").env("KAW_LINGER", &stay).run();
+    asked.code(1).says("t-0").says(&repair).prints("");
+    let status = kaw.ok("broker status");
+    assert!(status.contains("partition.metadata"), "{status}");
+    kaw.ok("broker stop");
+    kaw.cmd(&format!("log verify {}", kaw.data().display())).run().code(3);
+    kaw.cmd(&repair["kaw ".len()..]).run().ok();
+    assert_eq!(kaw.ok("consume -e t"), "one\ntwo\n");
+});
+
+it!(groups_whose_directory_is_gone_are_told_of_at_the_start, |kaw| {
+    kaw.cmd("produce -q t").stdin("one\n").run().ok();
+    kaw.ok("consume -q -e t -g g");
+    kaw.ok("broker stop");
+    let mut gone = 0;
+    for entry in fs::read_dir(kaw.data()).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_str().unwrap().starts_with("__consumer_offsets-") {
+            fs::remove_dir_all(entry.path()).unwrap();
+            gone += 1;
+        }
+    }
+    assert_eq!(gone, 1);
+    let err = said(kaw, "topic list");
+    for part in ["trouble at its start: ", "durable are gone", "__consumer_offsets-"] {
+        assert!(err.contains(part), "no '{part}' in: {err}");
+    }
+    assert!(kaw.ok("broker status").contains("durable are gone"));
+});

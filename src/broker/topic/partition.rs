@@ -228,7 +228,15 @@ impl Partition {
         if asleep { self.with(|_| ()) } else { Ok(()) }
     }
 
-    /// The same when the broker leaves: one that could not be opened is not waited for.
+    /// Opens the log if there ever was one: what is gone of it is told of then.
+    pub fn wake_if_known(&self) -> Result<(), Unusable> {
+        let is_known = |asleep: &Asleep| asleep.on_disk || asleep.known.recovery_point.is_some();
+        let asleep = matches!(&*self.lock(), State::Asleep(asleep) if is_known(asleep));
+        if asleep { self.with(|_| ()) } else { Ok(()) }
+    }
+
+    /// Opens the log if it lies on disk, when the broker leaves: one that could not be opened is
+    /// not waited for.
     pub fn wake_at_last(&self) -> Result<(), Unusable> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).try_now(Instant::now());
         self.wake_if_on_disk()

@@ -5,18 +5,40 @@ use std::path::Path;
 
 use super::catalogue::rebuild::{Left, Rebuilt};
 use super::partition::Partition;
-use crate::log::{Log, RealDisk, Recovered};
+use crate::log::{Log, OpenError, RealDisk, Recovered};
 
 pub fn recovered(partition: &Partition, log: &Log<RealDisk>, recovered: &Recovered) {
     let name = format!("{}-{}", partition.core.name, partition.id);
-    tell(&name, recovered);
+    tell(&name, &partition.core.data_dir, recovered);
     let (start, end) = (log.start(), log.end());
     let scanned = recovered.scanned_bytes;
     tracing::debug!(partition = name, %start, %end, scanned, "log opened");
 }
 
-pub fn recovered_catalogue(found: &Recovered) {
-    tell(super::catalogue::DIRECTORY, found);
+pub fn recovered_catalogue(data_dir: &Path, found: &Recovered) {
+    tell(super::catalogue::DIRECTORY, data_dir, found);
+}
+
+/// A log that cannot be opened.
+pub fn unusable(partition: &Partition, error: &OpenError) {
+    let (topic, id) = (&partition.core.name, partition.id);
+    match error {
+        OpenError::OtherTopic { .. } => {
+            let (want, way) = (partition.core.id, repair(&partition.core.data_dir));
+            tracing::error!(
+                %topic, partition = %id, %error,
+                "cannot open log: its partition.metadata names another topic id than the \
+                 catalogue, {want}; if the records are this topic's, {way} writes that id into \
+                 it, else move the directory away"
+            );
+        }
+        _ => tracing::error!(%topic, partition = %id, %error, "cannot open log"),
+    }
+}
+
+/// What mends a data directory that a broker is using.
+pub fn repair(data_dir: &Path) -> String {
+    format!("`kaw broker stop; kaw log repair --yes {}`", data_dir.display())
 }
 
 /// What the catalogue had lost.
@@ -38,7 +60,8 @@ pub fn stray(dir: &Path, kept_at: &Path, why: &Left) {
 /// So many ranges of lost offsets have a line of their own.
 const LOST_MAX: usize = 20;
 
-fn tell(partition: &str, recovered: &Recovered) {
+fn tell(partition: &str, data_dir: &Path, recovered: &Recovered) {
+    let way = repair(data_dir);
     if let Some(torn) = &recovered.torn {
         let (file, position, bytes) = (torn.path.display(), torn.position, torn.bytes);
         tracing::warn!(partition, %file, position, bytes, "cut a torn tail, never acknowledged");
@@ -48,7 +71,7 @@ fn tell(partition: &str, recovered: &Recovered) {
         tracing::error!(
             partition, %file, %from, %to,
             "offsets that were durable are gone; restore them from a backup, or accept that with \
-             `kaw log repair --yes`"
+             {way}"
         );
     }
     if LOST_MAX < recovered.lost.len() {
@@ -60,7 +83,7 @@ fn tell(partition: &str, recovered: &Recovered) {
         let offset = damaged.offset;
         tracing::error!(
             partition, %file, position, bytes, %offset,
-            "damaged; what is behind it is kept, and `kaw log repair` takes the damage out"
+            "damaged; what is behind it is kept, and {way} takes the damage out"
         );
     }
     for orphan in &recovered.orphans {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod flush;
+mod other;
 mod undecided;
 mod whole;
 

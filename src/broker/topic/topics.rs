@@ -6,7 +6,7 @@ mod close;
 mod configs;
 mod start;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -77,6 +77,8 @@ pub struct Topics {
     /// Made before anything is written.
     file_system: Option<FileSystem>,
     written: Mutex<Option<Checkpoints>>,
+    /// Topics that were deleted before this start.
+    deleted: Arc<HashSet<Uuid>>,
     /// Directories of deleted topics, found at start.
     leftovers: Mutex<Vec<PathBuf>>,
 }
@@ -94,7 +96,7 @@ impl Topics {
         let mut found = Found::look(&data_dir).map_err(unreadable)?;
         let file_system = FileSystem::of(&data_dir);
         let catalogue = Catalogue::open(&data_dir, identity, &found).map_err(broken)?;
-        let (settings, producer_ids) = {
+        let (settings, producer_ids, deleted) = {
             let mut state = catalogue.lock();
             directory::begin(&data_dir).map_err(unreadable)?;
             tidy(&mut found, &state).map_err(unreadable)?;
@@ -106,7 +108,7 @@ impl Topics {
                 true => ProducerIds::of_new_catalogue(),
                 false => ProducerIds::new(state.image.next_producer_id),
             };
-            (settings.with_dynamic(broker, cluster), producer_ids)
+            (settings.with_dynamic(broker, cluster), producer_ids, state.image.removed.clone())
         };
         let topics = Topics {
             file_system,
@@ -121,6 +123,7 @@ impl Topics {
             coordination: Arc::default(),
             clean_at_start: found.clean,
             written: Mutex::default(),
+            deleted: Arc::new(deleted),
             leftovers: Mutex::new(std::mem::take(&mut found.deleted)),
         };
         if !found.clean {
@@ -155,6 +158,7 @@ impl Topics {
             name: name.clone(),
             id: image.id,
             data_dir: self.data_dir.clone(),
+            deleted: self.deleted.clone(),
             config: RwLock::new(Arc::new(config)),
             producer_expiry_ms: AtomicI64::new(self.producer_expiry_ms()),
             coordination: self.coordination.clone(),

@@ -4,17 +4,18 @@
 use std::ops::ControlFlow;
 
 use super::partition::Partition;
+use super::report;
 use crate::log::Piece;
 use crate::record::{BatchError, BatchView};
 
 impl Partition {
-    /// Shows every batch to `apply`, in order; none where there is no log on disk. What is damaged
+    /// Shows every batch to `apply`, in order; none where there never was a log. What is damaged
     /// is an error: without it, the rest may add up to something else.
     pub fn each_batch(
         &self,
         mut apply: impl FnMut(&BatchView<'_>) -> Result<(), BatchError>,
     ) -> Result<(), String> {
-        self.wake_if_on_disk().map_err(|_| "its log cannot be opened")?;
+        self.wake_if_known().map_err(|_| "its log cannot be opened")?;
         let Some(start) = self.if_open(|log| log.start()) else {
             // One that was taken away is not empty.
             return if self.is_gone() { Err("its log was closed".to_owned()) } else { Ok(()) };
@@ -39,8 +40,9 @@ impl Partition {
             let _enough = seen.map_err(|error| error.to_string())?;
             if let Some(odd) = odd {
                 return Err(format!(
-                    "{}: {odd}; `kaw log repair` takes it out",
-                    part.path.display()
+                    "{}: {odd}; {} takes it out",
+                    part.path.display(),
+                    report::repair(&self.core.data_dir)
                 ));
             }
             from = part.end;

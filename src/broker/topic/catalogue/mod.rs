@@ -171,7 +171,7 @@ impl Catalogue {
         let (mut log, recovered) =
             Log::open(RealDisk, &dir, TOPIC_ID, Settings::default(), known, now())
                 .map_err(CatalogueError::Open)?;
-        super::report::recovered_catalogue(&recovered);
+        super::report::recovered_catalogue(data_dir, &recovered);
         let (image, epoch) = read::replay(&dir, checkpoint, &mut log)?;
         let is_new = epoch.is_none();
         may(&image, is_new)?;

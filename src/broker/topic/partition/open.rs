@@ -6,10 +6,12 @@ use std::sync::{MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 use super::{Partition, Unusable, now};
+use crate::broker::topic::directory::segment_bytes;
 use crate::broker::topic::report;
 use crate::broker::topic::topics::set_stray_aside;
 use crate::broker::topic::transactions::Unended;
 use crate::log::{Known, Log, OpenError, RealDisk, Trust};
+use crate::record::{Offset, Uuid};
 
 impl Partition {
     /// Ends the transactions that were open in the log when it was opened. Who comes meanwhile
@@ -59,7 +61,7 @@ impl Partition {
             }
             Err(error) => {
                 if broken.fail(Instant::now(), error.to_string()) {
-                    tracing::error!(%topic, %partition, %error, "cannot open log");
+                    report::unusable(self, &error);
                 }
                 Err(Unusable::Broken)
             }
@@ -84,13 +86,21 @@ impl Partition {
                 self.is_undecided.store(is_undecided, Ordering::Release);
                 Ok(log)
             }
-            // A deleted topic's directory that the crash left behind.
             Err(OpenError::OtherTopic { found, .. })
-                if set_stray_aside(&dir, &self.core.name, self.id, found).is_ok() =>
+                if self.is_leftover(found, &known)
+                    && set_stray_aside(&dir, &self.core.name, self.id, found).is_ok() =>
             {
                 self.open(Known::default())
             }
             Err(error) => Err(error),
         }
+    }
+    /// Whether the directory is one of a deleted topic, which a crash left behind, or holds
+    /// nothing. Else its partition.metadata may be damaged, and the records in it are this
+    /// partition's: to begin it anew would lose them.
+    fn is_leftover(&self, found: Uuid, known: &Known) -> bool {
+        let reached = known.recovery_point.max(known.log_start);
+        let is_empty = reached <= Some(Offset::ZERO) && segment_bytes(&self.dir()) == 0;
+        self.core.deleted.contains(&found) || is_empty
     }
 }

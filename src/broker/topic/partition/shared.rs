@@ -1,6 +1,7 @@
 //! What all partitions of a topic share.
 //! Never knows: the partitions.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,6 +15,8 @@ pub struct TopicCore {
     pub name: Arc<str>,
     pub id: Uuid,
     pub data_dir: Arc<PathBuf>,
+    /// Topics that were deleted before the broker began: a crash may have left their directories.
+    pub deleted: Arc<HashSet<Uuid>>,
     /// Replaced as a whole when a config changes.
     pub config: RwLock<Arc<TopicConfig>>,
     /// `producer.id.expiration.ms`, of the broker.
