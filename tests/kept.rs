@@ -182,3 +182,44 @@ it!(a_backup_of_nothing_that_is_served_is_none, |kaw| {
     said(&kaw.cmd("backup b").run().code(1), &[why], &[]);
     assert!(!kaw.path("b").exists());
 });
+
+it!(a_restore_over_a_topic_that_lacks_something_names_it, |kaw| {
+    create(kaw, "t");
+    (0..4).for_each(|number| fill(kaw, "t", number));
+    kaw.ok("backup b");
+    kaw.ok("restore b --as copy");
+    kaw.cmd("restore b --as copy").run().ok().says("was there already: 1 topic");
+    let lose = |topic: &str, base: u64| {
+        kaw.ok("broker stop");
+        lose(kaw, topic, base);
+    };
+    lose("t", 200);
+    let lacks = [
+        "kaw: t-0 lacks offsets 200 to 299, which b has; nothing was restored",
+        "`kaw restore b t --as NAME` brings all of it under another name",
+    ];
+    said(&kaw.cmd("restore b t").run().code(1), &lacks, &["was there", "restored 1"]);
+    // What came later changes nothing.
+    fill(kaw, "t", 4);
+    said(&kaw.cmd("restore b").run().code(1), &lacks, &[]);
+    lose("t", 0);
+    let both = "t-0 lacks offsets 0 to 99 and 200 to 299, which b has";
+    said(&kaw.cmd("restore b").run().code(1), &[both], &[]);
+    kaw.ok("restore b t --as whole");
+    assert_eq!(kaw.ok("consume -e whole"), numbers(&[(0, 400)]));
+    kaw.ok("topic delete t");
+    kaw.cmd("restore b").run().ok().says("restored 1 topic");
+    assert_eq!(kaw.ok("consume -e t"), numbers(&[(0, 400)]));
+});
+
+it!(a_restore_over_a_topic_that_was_compacted_does_not_ask_for_its_end, |kaw| {
+    let line = |n: u64| format!("k:{n}\n");
+    kaw.ok("topic create t -c cleanup.policy=compact");
+    kaw.cmd("produce t -K :").stdin((0..50).map(line).collect::<String>()).run().ok();
+    kaw.ok("backup b");
+    kaw.cmd("restore b").run().ok().says("was there already");
+    kaw.cmd("produce t -K :").stdin("k:50\n").run().ok();
+    let words =
+        ["topic 't' is compacted and has not each record of the backup", "it stays as it is"];
+    said(&kaw.cmd("restore b").run().code(1), &words, &["topic delete"]);
+});

@@ -1,6 +1,7 @@
 //! `kaw restore DIR [TOPIC…]`: what a backup has, into any cluster.
 //! Never knows: how a backup's files lie, or how a broker is asked.
 
+mod lacks;
 mod settings;
 mod target;
 mod told;
@@ -226,8 +227,14 @@ impl Restore<'_> {
         }
         watch.0.turn_to("comparing", Ahead::Unknown);
         let raw = connected.raw(names)?;
-        let one = |line: &mut _, job, tally: &_| write::compare(&self.store, line, job, tally);
-        work(jobs, || raw.line(), one, watch).map(|_| ())
+        let one = |line: &mut _, mut job: write::Job<'_>, tally: &_| {
+            let saved = self.manifest.topics.get(job.name).and_then(|topic| topic.id.clone());
+            job.is_the_same = saved.is_some() && saved == raw.id(job.target);
+            write::compare(&self.store, line, &job, tally)
+        };
+        let (lacking, _) = work(jobs, || raw.line(), one, watch)?;
+        let lacking: Vec<_> = lacking.into_iter().flatten().collect();
+        lacks::refuse(&self.args.dir, &lacking)
     }
 
     fn jobs<'a>(
@@ -245,6 +252,8 @@ impl Restore<'_> {
                     id,
                     partition,
                     there: target.edges(id),
+                    is_the_same: false,
+                    is_compacted: target.there.as_ref().is_some_and(|it| it.is_compacted),
                     until: self.until,
                     batch_bytes_max,
                     committed: target::committed(&groups, &target.wanted.target, id),

@@ -25,6 +25,7 @@ pub struct Target<'a> {
 pub struct There {
     edges: HashMap<PartitionId, Edges>,
     pub batch_bytes_max: usize,
+    pub is_compacted: bool,
 }
 
 impl Target<'_> {
@@ -60,7 +61,7 @@ pub fn look<'a>(admin: &Admin, wanted: &'a [Wanted<'a>]) -> anyhow::Result<Vec<T
                 }
                 let ids: Vec<_> = topic.partitions.iter().map(|partition| partition.id).collect();
                 let edges = edges(admin, &wanted.target, &ids)?;
-                Some(There { edges, batch_bytes_max: 0 })
+                Some(There { edges, batch_bytes_max: 0, is_compacted: false })
             }
         };
         targets.push(Target { wanted, there });
@@ -72,6 +73,9 @@ pub fn look<'a>(admin: &Admin, wanted: &'a [Wanted<'a>]) -> anyhow::Result<Vec<T
         let batch_bytes_max = batch_bytes_max(target, &configs);
         if let Some(there) = &mut target.there {
             there.batch_bytes_max = batch_bytes_max;
+            let policy = configs.iter().find(|config| config.name == "cleanup.policy");
+            let policy = policy.and_then(|config| config.value.as_deref());
+            there.is_compacted = policy.is_some_and(|policy| policy.contains("compact"));
         }
     }
     Ok(targets)

@@ -9,7 +9,8 @@ use std::ops::ControlFlow;
 use anyhow::bail;
 use bytes::Bytes;
 
-use crate::backup::{self, Batches, Packed, Packer, Parcel, Partition, Store};
+use super::lacks::{Lacking, Log, compare_offsets};
+use crate::backup::{self, Batches, Gaps, Packed, Packer, Parcel, Partition, Store};
 use crate::client::raw::Line;
 use crate::client::span::Edges;
 use crate::command::crew::Tally;
@@ -22,6 +23,10 @@ pub struct Job<'a> {
     pub id: PartitionId,
     pub partition: &'a Partition,
     pub there: Edges,
+    /// It is the topic that was saved, and not another one of its name.
+    pub is_the_same: bool,
+    /// Compaction may have taken some of what is there.
+    pub is_compacted: bool,
     pub until: Option<Timestamp>,
     pub batch_bytes_max: usize,
     /// Offsets that groups have committed.
@@ -59,18 +64,48 @@ pub fn write(
     Ok(Some(Written { target, id: job.id, places, oldest, bytes }))
 }
 
-/// Whether what is there already is the beginning of what is to be written.
+/// Whether what is there already is the beginning of what is to be written, and what it lacks of
+/// that.
 pub fn compare(
     store: &Store,
     line: &mut Line<'_>,
-    job: Job<'_>,
+    job: &Job<'_>,
+    tally: &Tally,
+) -> anyhow::Result<Option<Lacking>> {
+    let may_lack = !job.is_compacted && job.until.is_none();
+    if may_lack && job.is_the_same {
+        let lacks = compare_offsets(store, line, job, tally)?;
+        if !lacks.is_empty() {
+            return Ok(Lacking::new(job, lacks));
+        }
+    }
+    let mut lacks = Gaps::default();
+    match compare_records(store, line, job, tally) {
+        Ok(()) if may_lack && !job.is_the_same => {
+            let mut log = Log::new(line, job, tally);
+            log.look(job.there.start, job.there.end, &mut lacks)?;
+            Ok(Lacking::new(job, lacks))
+        }
+        // What is behind an end that was lost cannot be written where offsets have to differ.
+        Err(_) if may_lack && job.is_the_same && job.there.end < job.partition.end => {
+            lacks.add(job.there.end, job.partition.end);
+            Ok(Lacking::new(job, lacks))
+        }
+        compared => compared.map(|()| None),
+    }
+}
+
+fn compare_records(
+    store: &Store,
+    line: &mut Line<'_>,
+    job: &Job<'_>,
     tally: &Tally,
 ) -> anyhow::Result<()> {
-    let mut writer = Writer::new(line, &job);
+    let mut writer = Writer::new(line, job);
     if writer.is_at_new() {
         return Ok(());
     }
-    let packed = feed(store, &job, tally, |parcel| {
+    let packed = feed(store, job, tally, |parcel| {
         writer.write(parcel)?;
         Ok(if writer.is_at_new() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
@@ -112,6 +147,7 @@ fn feed(
 struct Writer<'a, 'b> {
     of: (&'a str, PartitionId),
     line: &'a mut Line<'b>,
+    is_compacted: bool,
     /// What is there already, up to here.
     there: Offset,
     /// Where the next batch belongs.
@@ -124,7 +160,15 @@ impl<'a, 'b> Writer<'a, 'b> {
     fn new(line: &'a mut Line<'b>, job: &Job<'a>) -> Writer<'a, 'b> {
         let Edges { start, end } = job.there;
         let of = (job.target, job.id);
-        Writer { of, line, there: end, next: start, producer: None, bytes: 0 }
+        Writer {
+            of,
+            line,
+            is_compacted: job.is_compacted,
+            there: end,
+            next: start,
+            producer: None,
+            bytes: 0,
+        }
     }
 
     /// Whether the next batch is not there yet.
@@ -179,9 +223,16 @@ impl<'a, 'b> Writer<'a, 'b> {
 
     fn not_ours(&self) -> anyhow::Error {
         let (topic, _) = self.of;
-        anyhow::anyhow!(
-            "topic '{topic}' holds other records already; restore --as another name, or make room \
-             with `kaw topic delete {topic}`"
-        )
+        match self.is_compacted {
+            true => anyhow::anyhow!(
+                "topic '{topic}' is compacted and has not each record of the backup as it was; it \
+                 stays as it is, and nothing was restored: restore it --as another name, or only \
+                 other topics by their names"
+            ),
+            false => anyhow::anyhow!(
+                "topic '{topic}' holds other records already; restore --as another name, or make \
+                 room with `kaw topic delete {topic}`"
+            ),
+        }
     }
 }
