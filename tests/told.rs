@@ -89,3 +89,19 @@ it!(groups_whose_directory_is_gone_are_told_of_at_the_start, |kaw| {
     }
     assert!(kaw.ok("broker status").contains("durable are gone"));
 });
+
+it!(a_directory_without_its_meta_properties_is_told_what_to_write_into_it, |kaw| {
+    kaw.cmd("produce -q t").stdin("one\n").run().ok();
+    kaw.ok("broker stop");
+    let path = kaw.data().join("meta.properties");
+    let before = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let err = kaw.cmd("topic list").run().code(1).err();
+    let told = err.split("with the lines ").nth(1).expect(&err);
+    let told = told.split(" (").next().unwrap().replace(" and ", ", ").replace(", ", "\n");
+    for line in before.lines().filter(|line| !line.starts_with("cluster.id=")) {
+        assert!(told.lines().any(|told| told == line), "{line} is not in: {err}");
+    }
+    fs::write(&path, told).unwrap();
+    assert_eq!(kaw.ok("consume -e t"), "one\n");
+});

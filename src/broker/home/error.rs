@@ -25,6 +25,12 @@ pub enum Error {
         dir: PathBuf,
         found: String,
     },
+    /// It is a broker's, and its meta.properties is gone.
+    Nameless {
+        dir: PathBuf,
+        /// To write into it.
+        lines: String,
+    },
     /// The file system has no fcntl locks.
     NoLocks {
         dir: PathBuf,
@@ -81,6 +87,11 @@ impl fmt::Display for Error {
                  directory; choose an empty or a new one",
                 dir.display()
             ),
+            Error::Nameless { dir, lines } => {
+                let path = dir.join(super::META);
+                let path = path.display();
+                write!(f, "{path} is gone; put it back, or write one with the lines {lines}")
+            }
             Error::NoLocks { dir, source } => write!(
                 f,
                 "the file system of {} has no file locks ({}); set KAW_DATA_DIR to a local disk \

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Error, META, files};
+use super::{Error, META, files, lost};
 use crate::broker::Identity;
 use crate::record::Uuid;
 
@@ -13,12 +13,7 @@ impl Identity {
     /// What the directory says of itself, or `None` in a new one.
     pub fn load(dir: &Path) -> Result<Option<Identity>, Error> {
         let path = dir.join(META);
-        let Some(text) = files::read(&path)? else {
-            return match stranger(dir) {
-                Some(found) => Err(Error::Foreign { dir: dir.to_owned(), found }),
-                None => Ok(None),
-            };
-        };
+        let Some(text) = text(dir, stranger)? else { return Ok(None) };
         let pairs = files::properties(&text).map_err(|what| Error::damaged(&path, what))?;
         Identity::parse(dir, &pairs).map(Some)
     }
@@ -69,11 +64,32 @@ impl Identity {
     }
 }
 
-fn random_id() -> Uuid {
+pub(super) fn random_id() -> Uuid {
     loop {
         if let Some(id) = Uuid::from_random(super::door::random_bytes()) {
             return id;
         }
+    }
+}
+
+/// What meta.properties says, if the directory has one or `stranger` finds what it should be for.
+fn text(
+    dir: &Path,
+    stranger: impl FnOnce(&Path) -> Option<String>,
+) -> Result<Option<String>, Error> {
+    let read = || files::read(&dir.join(META));
+    if let Some(text) = read()? {
+        return Ok(Some(text));
+    }
+    let Some(found) = stranger(dir) else { return Ok(None) };
+    // Who asks without the lock may have come while another made the directory: that one writes
+    // this file before all others.
+    match read()? {
+        Some(text) => Ok(Some(text)),
+        None => match lost::lines(dir) {
+            Some(lines) => Err(Error::Nameless { dir: dir.to_owned(), lines }),
+            None => Err(Error::Foreign { dir: dir.to_owned(), found }),
+        },
     }
 }
 
@@ -87,4 +103,20 @@ fn stranger(dir: &Path) -> Option<String> {
     let entries = fs::read_dir(dir).ok()?.filter_map(Result::ok);
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.find(|name| !known(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_while_a_directory_is_made_takes_it_for_what_it_becomes() {
+        let dir = crate::broker::home::temporary_dir().unwrap();
+        let found = text(&dir, |dir| {
+            fs::write(dir.join(META), "version=1\n").unwrap();
+            stranger(dir)
+        });
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(found.unwrap().as_deref(), Some("version=1\n"));
+    }
 }

@@ -17,6 +17,7 @@ mod error;
 mod files;
 mod identity;
 mod lock;
+mod lost;
 mod notice;
 
 use std::fs;
