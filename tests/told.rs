@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use base64::Engine;
+
 use crate::harness::{DEADLINE, Kaw};
 
 /// What a command says on stderr, which succeeds, with a broker that outlives it by far.
@@ -104,4 +106,32 @@ it!(a_directory_without_its_meta_properties_is_told_what_to_write_into_it, |kaw|
     }
     fs::write(&path, told).unwrap();
     assert_eq!(kaw.ok("consume -e t"), "one\n");
+});
+
+it!(a_stray_of_a_topic_is_damage_where_no_topic_had_its_id, |kaw| {
+    kaw.cmd("produce -q t").stdin("one\n").run().ok();
+    kaw.cmd("produce -q was").stdin("old\n").run().ok();
+    kaw.ok("broker stop");
+    let keep = kaw.data().join("kept");
+    let copy = |from: &str, to: &std::path::Path| {
+        kaw.sh(&format!("cp -a {} {}", kaw.data().join(from).display(), to.display())).run().ok();
+    };
+    copy("was-0", &keep);
+    let hex = |id: &str| {
+        let text = fs::read_to_string(kaw.data().join(id).join("partition.metadata")).unwrap();
+        let id = text.split("topic_id: ").nth(1).unwrap().trim().to_owned();
+        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(id).unwrap();
+        id.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let of_deleted = kaw.data().join(format!("was-0.{}-stray", hex("was-0")));
+    kaw.ok("topic delete was");
+    kaw.cmd("produce -q was").stdin("new\n").run().ok();
+    kaw.ok("broker stop");
+    fs::rename(&keep, &of_deleted).unwrap();
+    let verify = format!("log verify {}", kaw.data().display());
+    kaw.cmd(&verify).run().ok();
+    let never = kaw.data().join(format!("t-0.{:032x}-stray", 7));
+    copy("t-0", &never);
+    let found = kaw.cmd(&verify).run().code(3).out();
+    assert!(found.contains("set aside from topic t") && !found.contains("topic was"), "{found}");
 });

@@ -1,6 +1,6 @@
 //! What a data directory's catalogue says of its topics, read without opening it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use bytes::Bytes;
@@ -58,6 +58,10 @@ pub struct Catalogue {
     ids: HashMap<String, Uuid>,
     policies: HashMap<String, String>,
     epochs: HashMap<(Uuid, i32), LeaderEpoch>,
+    /// Ids of all topics that there ever were.
+    given: HashSet<Uuid>,
+    /// What was deleted before a checkpoint is not said any more.
+    has_checkpoint: bool,
 }
 
 impl Catalogue {
@@ -81,6 +85,7 @@ impl Catalogue {
             }
         }
         let from = newest.map_or(Offset::ZERO, |(end, _)| end);
+        catalogue.has_checkpoint = newest.is_some();
         if let Some((_, name)) = newest {
             catalogue.apply_file(&dir.join(name), Offset::ZERO, Offset::ZERO, findings);
         }
@@ -130,10 +135,12 @@ impl Catalogue {
     fn apply(&mut self, record: CatalogueRecord) {
         match record {
             CatalogueRecord::Topic(topic) => {
+                self.given.insert(topic.topic_id);
                 self.ids.insert(topic.name.to_string(), topic.topic_id);
                 self.names.insert(topic.topic_id, topic.name.to_string());
             }
             CatalogueRecord::RemoveTopic(gone) => {
+                self.given.insert(gone.topic_id);
                 if let Some(name) = self.names.remove(&gone.topic_id) {
                     self.ids.remove(&name);
                     self.policies.remove(&name);
@@ -162,6 +169,11 @@ impl Catalogue {
 
     pub fn topic_id(&self, topic: &str) -> Option<Uuid> {
         self.ids.get(topic).copied()
+    }
+
+    /// Whether there surely never was a topic of this id.
+    pub fn never_gave(&self, id: Uuid) -> bool {
+        !self.has_checkpoint && !self.given.contains(&id)
     }
 
     pub fn is_compacted(&self, topic: &str) -> bool {

@@ -90,7 +90,7 @@ impl Data {
                     findings.damage(&path, "is a symbolic link, which is not followed");
                 }
                 (Some(_), _) => findings.damage(&path, "is no directory"),
-                (None, thing) => look_at(&path, &entry.name, thing, &mut findings),
+                (None, thing) => look_at(&path, &entry.name, thing, &catalogue, &mut findings),
             }
         }
         let plan = match &identity {
@@ -208,7 +208,7 @@ fn offsets(path: &Path, empty: bool, findings: &mut Findings) -> Offsets {
 }
 
 /// A name at the top that is no partition's.
-fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
+fn look_at(path: &Path, name: &str, thing: Thing, catalogue: &Catalogue, findings: &mut Findings) {
     match (Name::parse(name), thing) {
         (Name::Json, Thing::File { .. }) => look_at_json(path, findings),
         (Name::Offsets | Name::Properties, Thing::File { .. }) => {}
@@ -216,7 +216,20 @@ fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
             findings.damage(path, "is no regular file");
         }
         (_, Thing::Directory) if name.ends_with("-stray") => {
-            findings.note(path, stray(&path.display().to_string(), name));
+            let way = stray(&path.display().to_string(), name);
+            match lost_by(path, name, catalogue) {
+                Some(topic) => findings.damage(
+                    path,
+                    format!(
+                        "was set aside from topic {topic}, under an id that no topic ever had: \
+                         its records are missing there; {way}, and then move it elsewhere"
+                    ),
+                ),
+                None => {
+                    let why = "was set aside, because the catalogue had no such topic";
+                    findings.note(path, format!("{why}; {way}"));
+                }
+            }
         }
         (_, Thing::Directory) if name != "lost+found" => {
             findings.note(path, "was set aside, or is no partition; not looked into");
@@ -225,16 +238,32 @@ fn look_at(path: &Path, name: &str, thing: Thing, findings: &mut Findings) {
     }
 }
 
-/// What was set aside, and how what is in it is had again.
+/// How what is in a directory that was set aside is had again.
 fn stray(dir: &str, name: &str) -> String {
-    let way = match name.starts_with("__consumer_offsets-") {
+    match name.starts_with("__consumer_offsets-") {
         true => format!(
             "`kaw log dump --records {dir}` shows where groups were, and `kaw group reset` sets \
              them"
         ),
         false => format!("`kaw log dump --records -J {dir} | kaw produce -J NAME` makes one of it"),
+    }
+}
+
+/// The topic whose records a directory holds that was set aside: the catalogue has that topic, and
+/// no deleted one of the id under which it was set aside. Its id was damaged, then.
+fn lost_by(path: &Path, name: &str, catalogue: &Catalogue) -> Option<String> {
+    let (partition, hex) = name.strip_suffix("-stray")?.rsplit_once('.')?;
+    let topic = Partition::parse(partition)?.topic;
+    let id = u128::from_str_radix(hex, 16).ok().filter(|_| hex.len() == 32)?;
+    let is_log = |entry: &inspect::Entry| {
+        let has_bytes = matches!(entry.thing, Thing::File { bytes } if 0 < bytes);
+        has_bytes && matches!(Name::parse(&entry.name), Name::Log(_))
     };
-    format!("was set aside, because the catalogue had no such topic; {way}")
+    let has_records = inspect::list(path).ok()?.iter().any(is_log);
+    let is_lost = catalogue.topic_id(&topic).is_some()
+        && catalogue.never_gave(Uuid(id.to_be_bytes()))
+        && has_records;
+    is_lost.then_some(topic)
 }
 
 fn look_at_json(path: &Path, findings: &mut Findings) {
