@@ -223,3 +223,20 @@ it!(a_restore_over_a_topic_that_was_compacted_does_not_ask_for_its_end, |kaw| {
         ["topic 't' is compacted and has not each record of the backup", "it stays as it is"];
     said(&kaw.cmd("restore b").run().code(1), &words, &["topic delete"]);
 });
+
+it!(what_groups_have_committed_stays_in_a_backup_until_it_is_pruned, |kaw| {
+    kaw.sh("seq 9 | kaw produce t").run().ok();
+    kaw.ok("consume t -g readers -c 5");
+    kaw.ok("consume t -g others -c 3");
+    kaw.ok("backup b");
+    kaw.ok("group delete readers");
+    kaw.ok("consume t -g others -c 1");
+    let words = ["no longer has what group 'readers' committed", "b keeps it until", "2 groups"];
+    said(&kaw.cmd("backup b").run().ok(), &words, &[]);
+    said(&kaw.cmd("backup b --no-groups").run().ok(), &["2 groups"], &["no longer"]);
+    kaw.ok("restore b --as new");
+    let next = |group: &str| kaw.ok(&format!("consume new -g {group} -c 1"));
+    assert_eq!([next("readers"), next("others")], ["6\n", "5\n"]);
+    kaw.ok("group delete readers");
+    said(&kaw.cmd("backup b t --prune").run().ok(), &["1 group and"], &["no longer"]);
+});

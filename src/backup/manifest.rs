@@ -148,6 +148,24 @@ impl Manifest {
         names && partitions.into_iter().all(Partition::is_sound)
     }
 
+    /// The groups that have committed something in these topics which is not among `others`.
+    pub fn kept_beside(
+        &self,
+        others: &[(String, Offsets)],
+        is_meant: impl Fn(&str) -> bool,
+    ) -> Vec<String> {
+        let is_among = |group: &String, topic: &String, partition: &PartitionId| {
+            let own = others.iter().find(|(other, _)| other == group);
+            let offsets = own.and_then(|(_, offsets)| offsets.get(topic));
+            offsets.is_some_and(|offsets| offsets.contains_key(partition))
+        };
+        let kept = self.groups.iter().filter(|(group, offsets)| {
+            let mut meant = offsets.iter().filter(|(topic, _)| is_meant(topic));
+            meant.any(|(topic, own)| own.keys().any(|id| !is_among(group, topic, id)))
+        });
+        kept.map(|(group, _)| group.clone()).collect()
+    }
+
     /// Drops what groups have committed in these topics, to be said anew.
     pub fn forget_offsets(&mut self, is_meant: impl Fn(&str) -> bool) {
         for offsets in self.groups.values_mut() {

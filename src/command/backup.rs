@@ -145,10 +145,11 @@ pub fn run(global: &Global, args: &Args) -> anyhow::Result<Exit> {
         copied.iter_mut().for_each(Copied::prune);
     }
     let (partitions, news) = copied.into_iter().map(Copied::split).unzip();
-    cut.put(partitions, &mut manifest);
+    let kept = cut.put(partitions, &mut manifest, args.prune);
     store.publish(&manifest)?;
     store.sweep(&manifest)?;
     let told = told::tell(global, &args.dir, &manifest, &names, news);
+    told::kept_groups(global, &args.dir, &kept);
     report(global, args, &manifest, (done, &told))?;
     Ok(told.exit())
 }

@@ -23,7 +23,8 @@ pub struct Cut {
     cluster: Option<String>,
     taken: Timestamp,
     topics: Vec<CutTopic>,
-    groups: Vec<(String, Offsets)>,
+    /// Unless nobody is to ask for them.
+    groups: Option<Vec<(String, Offsets)>>,
     /// What open transactions keep out of it.
     held_back: Vec<HeldBack>,
 }
@@ -69,7 +70,7 @@ impl Cut {
         for topic in topics {
             check_identity(topic, raw.id(&topic.name).as_ref(), before)?;
         }
-        let groups = if with_groups { committed(admin, topics)? } else { Vec::new() };
+        let groups = with_groups.then(|| committed(admin, topics)).transpose()?;
         let (spans, held_back) = spans(admin, topics)?;
         let taken = now();
         let configs = configs(admin, topics)?;
@@ -129,13 +130,23 @@ impl Cut {
         self.topics.iter().flat_map(of).collect()
     }
 
-    /// Says in the manifest what was copied.
-    pub fn put(self, copied: Vec<Partition>, manifest: &mut Manifest) {
-        let names: Vec<_> = self.topics.iter().map(|topic| topic.name.clone()).collect();
+    /// Says in the manifest what was copied. Returns the groups of which it keeps what they had
+    /// committed and the cluster no longer has: no broker tells whether they were deleted or lost.
+    pub fn put(self, copied: Vec<Partition>, manifest: &mut Manifest, prune: bool) -> Vec<String> {
+        let is_meant = |topic: &str| self.topics.iter().any(|own| own.name == topic);
         manifest.cluster = self.cluster.or(manifest.cluster.take());
-        manifest.forget_offsets(|topic| names.iter().any(|name| name == topic));
-        for (group, offsets) in self.groups {
-            manifest.groups.entry(group).or_default().extend(offsets);
+        if prune {
+            manifest.forget_offsets(is_meant);
+        }
+        let kept = match &self.groups {
+            Some(groups) => manifest.kept_beside(groups, is_meant),
+            None => Vec::new(),
+        };
+        for (group, offsets) in self.groups.into_iter().flatten() {
+            let own = manifest.groups.entry(group).or_default();
+            for (topic, offsets) in offsets {
+                own.entry(topic).or_default().extend(offsets);
+            }
         }
         let mut copied = copied.into_iter();
         for topic in self.topics {
@@ -151,6 +162,7 @@ impl Cut {
             let topic = Topic { id, taken: self.taken, replicas, configs, partitions };
             manifest.topics.insert(name, topic);
         }
+        kept
     }
 }
 

@@ -138,6 +138,23 @@ fn once(global: &Global, dir: &Path, news: &[News]) {
     }
 }
 
+/// What groups had committed that the cluster no longer says.
+pub fn kept_groups(global: &Global, dir: &Path, kept: &[String]) {
+    let Some((first, others)) = kept.split_first() else { return };
+    let of = match others.len() {
+        0 => format!("group '{first}'"),
+        more => format!("group '{first}' and {}", counted(more as i64, "other group")),
+    };
+    let dir = dir.display();
+    note(
+        global,
+        &format!(
+            "the cluster no longer has what {of} committed (deleted, expired or lost); {dir} keeps \
+             it until a run with --prune"
+        ),
+    );
+}
+
 /// `offsets 0 to 499 of t-0`, and of how many others.
 fn named(news: &[News], gaps: impl Fn(&News) -> &Gaps) -> Option<String> {
     let mut some = news.iter().filter(|it| !gaps(it).is_empty());
@@ -145,7 +162,7 @@ fn named(news: &[News], gaps: impl Fn(&News) -> &Gaps) -> Option<String> {
     let named = format!("{} of {}", gaps(first), first.of);
     Some(match some.count() {
         0 => named,
-        others => format!("{named} and others of {}", counted(others as i64, "partition more")),
+        others => format!("{named} and some of {}", counted(others as i64, "other partition")),
     })
 }
 
