@@ -146,13 +146,14 @@ impl<'a, 'b> Log<'a, 'b> {
                 Some(stable) if stable <= from => return Ok(Next::Undecided),
                 Some(_) if piece.batches.is_empty() => return Ok(Next::Nothing),
                 _ if self.tally.is_over() => return Ok(Next::Undecided),
-                _ if IDLE_MAX <= idle.elapsed() => {
+                _ if IDLE_MAX <= idle.elapsed() && piece.throttle.is_zero() => {
                     let (topic, id) = self.of;
                     bail!("the broker brings nothing of {topic}-{id}; run it again later");
                 }
                 _ => {}
             }
             if piece.batches.is_empty() {
+                // A quota: the broker names the time, and there is nothing else to wait for.
                 std::thread::sleep(piece.throttle.min(IDLE_MAX));
             }
             self.piece = piece.batches;
